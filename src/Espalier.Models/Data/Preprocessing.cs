@@ -1,0 +1,31 @@
+using System.Collections.Immutable;
+
+namespace Espalier.Models.Data;
+
+/// <summary>Resampling filter, named as in Pillow.</summary>
+public enum Interpolation
+{
+    Bilinear,
+    Bicubic,
+}
+
+/// <summary>How an image becomes the network's input: shortest side to <see cref="Resize"/>, centre crop, normalise.</summary>
+public sealed record Preprocessing
+{
+    /// <summary>Side of the network's input in pixels.</summary>
+    public required int Size { get; init; }
+
+    /// <summary>timm's <c>crop_pct</c>: <see cref="Size"/> over the resized shortest side, in (0, 1].</summary>
+    public double CropFraction { get; init; } = 0.9;
+
+    public Interpolation Interpolation { get; init; } = Interpolation.Bicubic;
+
+    /// <summary>Per channel, in [0,1] units; its length is the channel count (1 = grey, 3 = RGB).</summary>
+    public required ImmutableArray<double> Mean { get; init; }
+
+    /// <summary>Per channel, in [0,1] units.</summary>
+    public required ImmutableArray<double> Std { get; init; }
+
+    /// <summary>Length the shortest side is resized to: ⌊size / crop_pct⌋, as timm computes it.</summary>
+    public int Resize => (int)Math.Floor(Size / CropFraction);
+}

@@ -1,0 +1,49 @@
+namespace Espalier.Models.Vit;
+
+/// <summary>What is left of a transformer block.</summary>
+public enum BlockKind
+{
+    /// <summary>Attention and MLP.</summary>
+    Full,
+    /// <summary>MLP only: LN1 and the attention are gone.</summary>
+    FfnOnly,
+    /// <summary>Attention only: LN2 and the MLP are gone.</summary>
+    AttnOnly,
+    /// <summary>One D×D linear layer with bias and no residual, in place of the block.</summary>
+    Linear,
+    /// <summary>Nothing: the block passes its input on.</summary>
+    Dropped,
+}
+
+/// <summary>The widths of one pre-norm block. Editing a model means replacing these records and slicing its tensors alike.</summary>
+public sealed record VitBlock
+{
+    /// <summary>Attention heads; 0 when the attention is gone.</summary>
+    public int Heads { get; init; }
+
+    /// <summary>Query and key width per head; 0 when the attention is gone.</summary>
+    public int QkDim { get; init; }
+
+    /// <summary>Value width per head; 0 when the attention is gone.</summary>
+    public int VDim { get; init; }
+
+    /// <summary>Hidden units of the MLP; 0 when the MLP is gone.</summary>
+    public int MlpHidden { get; init; }
+
+    /// <summary>True when the block is one D×D linear layer (tensor <c>blocks.i.linear</c>).</summary>
+    public bool IsLinear { get; init; }
+
+    /// <summary>Factor on QKᵀ; null means 1/√<see cref="QkDim"/>. Set when q/k dims were cut and the original scale must stay.</summary>
+    public double? AttentionScale { get; init; }
+
+    /// <summary>LayerNorm epsilon of this block; null means the model's.</summary>
+    public double? NormEps { get; init; }
+
+    public bool HasAttention => Heads > 0;
+
+    public bool HasMlp => MlpHidden > 0;
+
+    public BlockKind Kind => IsLinear ? BlockKind.Linear
+        : HasAttention ? (HasMlp ? BlockKind.Full : BlockKind.AttnOnly)
+        : HasMlp ? BlockKind.FfnOnly : BlockKind.Dropped;
+}
