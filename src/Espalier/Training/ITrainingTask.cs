@@ -1,0 +1,33 @@
+using Espalier.Torch;
+
+namespace Espalier.Training;
+
+/// <summary>One batch on the device of the model; owned by the scope of the step.</summary>
+/// <param name="Pixels">[B, C, S, S], normalised.</param>
+/// <param name="Labels">[B] class indices, or null.</param>
+public sealed record Batch(Tensor Pixels, Tensor? Labels);
+
+/// <summary>Where a loop gets its batches. The k-th batch depends only on k, so that a resumed run sees what an unbroken one sees.</summary>
+public interface IBatchSource : IDisposable
+{
+    /// <summary>Batches per pass over the images; the last may be smaller.</summary>
+    int BatchesPerEpoch { get; }
+
+    /// <summary>The next batch, in the current scope.</summary>
+    Batch Next();
+
+    /// <summary>Continues before batch number <paramref name="batch"/> of the whole run.</summary>
+    void Seek(long batch);
+}
+
+/// <summary>What a training loop learns: which tensors move, and what a batch costs.</summary>
+public interface ITrainingTask
+{
+    /// <summary>The tensors to train, in a fixed order.</summary>
+    IReadOnlyList<Tensor> Parameters { get; }
+
+    /// <summary>The loss of one batch, a scalar. Called with gradients on, inside the loop's scope and autocast.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="step">Steps taken before this one.</param>
+    Tensor Loss(Batch batch, long step);
+}
