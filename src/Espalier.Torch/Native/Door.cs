@@ -7,13 +7,12 @@ internal static unsafe partial class Door
 {
     private const string Library = "espalier_torch";
 
-    static Door()
-    {
-        NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
-        if (esp_init() != 1) throw new TorchException("The native library does not belong to this version; rebuild it (./espalier does).");
-    }
+    // Set when the assembly loads; libtorch itself is loaded by the first call.
+#pragma warning disable CA2255 // a static constructor would wrap the loader's message in a TypeInitializationException
+    [System.Runtime.CompilerServices.ModuleInitializer]
+#pragma warning restore CA2255
+    internal static void Initialize() => NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
 
-    [LibraryImport(Library)] private static partial int esp_init();
     [LibraryImport(Library)] private static partial byte* esp_error();
     [LibraryImport(Library)] private static partial byte* esp_torch_version();
 

@@ -30,4 +30,11 @@ public interface ITrainingTask
     /// <param name="batch">The batch.</param>
     /// <param name="step">Steps taken before this one.</param>
     Tensor Loss(Batch batch, long step);
+
+    /// <summary>Called after the parameters moved, in the step's scope, with gradients off.</summary>
+    /// <param name="step">Steps taken, this one included.</param>
+    /// <param name="loss">The step's loss, when the loop read it.</param>
+    void AfterStep(long step, double? loss)
+    {
+    }
 }

@@ -34,7 +34,7 @@ public sealed record LearningRate
     {
         var (t, n) = Phase(step, total);
         var warm = WarmUp == WarmUp.LearningRate ? WarmUpShare * n : 0;
-        if (t < warm) return Peak * (t + 1) / (warm + 1);
+        if (t < warm) return Peak * Math.Min((t + 1) / warm, 1);
         var progress = n <= warm ? 1 : (t - warm) / (n - warm);
         return Peak * (Floor + (1 - Floor) * 0.5 * (1 + Math.Cos(Math.PI * progress)));
     }

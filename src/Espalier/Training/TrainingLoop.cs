@@ -109,6 +109,7 @@ public sealed class TrainingLoop : IDisposable
         _optimizer.LearningRate = _options.LearningRate.At(Step, _options.Steps);
         _optimizer.Step();
         _average?.Update(Step);
+        using (new NoGrad()) _task.AfterStep(Step, value);
         return value;
     }
 }
