@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does the set-up, then runs the whole suite, one project after another. Arguments go to "dotnet test", e.g. --filter Name~Macs.
+# Does the set-up, then runs the whole suite, one project after another. Arguments go to "dotnet test", e.g. --filter FullyQualifiedName~Macs.
 # The last line reads "N passed, M failed, K skipped"; exits 1 when a test failed or a project did not finish.
 set -euo pipefail
 
