@@ -1,0 +1,47 @@
+namespace Espalier.Torch;
+
+/// <summary>Network layers and losses as functions, named as in <c>torch.nn.functional</c>.</summary>
+public static class Functional
+{
+    private static readonly Operator s_linear = new("aten::linear");
+    private static readonly Operator s_layerNorm = new("aten::layer_norm");
+    private static readonly Operator s_gelu = new("aten::gelu");
+    private static readonly Operator s_softmax = new("aten::softmax", "int");
+    private static readonly Operator s_logSoftmax = new("aten::log_softmax", "int");
+    private static readonly Operator s_conv2d = new("aten::conv2d");
+    private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
+    private static readonly Operator s_mse = new("aten::mse_loss");
+
+    /// <summary>x·Wᵀ + b over the last dimension; W is [out, in].</summary>
+    public static Tensor Linear(this Tensor x, Tensor weight, Tensor? bias = null) => s_linear.Call(x, weight, bias);
+
+    /// <summary>Normalises the last dimension, then scales and shifts.</summary>
+    public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double eps) =>
+        s_layerNorm.Call(x, weight.Shape, weight, bias, eps);
+
+    /// <summary>Exact (erf) GELU.</summary>
+    public static Tensor Gelu(this Tensor x) => s_gelu.Call(x);
+
+    public static Tensor Softmax(this Tensor x, long dim) => s_softmax.Call(x, dim);
+
+    public static Tensor LogSoftmax(this Tensor x, long dim) => s_logSoftmax.Call(x, dim);
+
+    /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>
+    public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0) =>
+        s_conv2d.Call(x, weight, bias, new long[] { stride, stride }, new long[] { padding, padding });
+
+    /// <summary>Mean cross-entropy of logits [B, C] against class indices [B] or probabilities [B, C].</summary>
+    public static Tensor CrossEntropy(Tensor logits, Tensor target, double labelSmoothing = 0) =>
+        s_crossEntropy.Call(logits, target, Arg.None, 1 /* mean */, -100, labelSmoothing);
+
+    /// <summary>Mean squared difference over all elements.</summary>
+    public static Tensor MseLoss(Tensor a, Tensor b) => s_mse.Call(a, b);
+
+    /// <summary>KL(softmax(teacher) ‖ softmax(student)) of each row of logits [B, C]: shape [B], fp32.</summary>
+    public static Tensor KlPerSample(Tensor teacherLogits, Tensor studentLogits)
+    {
+        var teacher = teacherLogits.To(DType.Float32).LogSoftmax(-1);
+        var student = studentLogits.To(DType.Float32).LogSoftmax(-1);
+        return (teacher.Exp() * (teacher - student)).Sum([-1]);
+    }
+}

@@ -1,0 +1,88 @@
+namespace Espalier.Torch.Optim;
+
+/// <summary>
+/// Updates parameters in place from their gradients. Arithmetic follows PyTorch's foreach implementations step by step.
+/// The parameters stay the caller's; the optimizer owns only its state.
+/// </summary>
+public abstract class Optimizer : IDisposable
+{
+    private readonly List<Tensor[]> _state = [];
+
+    protected Optimizer(IReadOnlyList<Tensor> parameters, double learningRate)
+    {
+        if (parameters.Count == 0) throw new ArgumentException("An optimizer needs at least one parameter.");
+        Parameters = [.. parameters];
+        LearningRate = learningRate;
+    }
+
+    /// <summary>Step size; a schedule sets it before each step.</summary>
+    public double LearningRate { get; set; }
+
+    /// <summary>Steps taken.</summary>
+    public long Steps { get; private set; }
+
+    protected Tensor[] Parameters { get; }
+
+    /// <summary>Updates every parameter and clears the gradients.</summary>
+    /// <exception cref="InvalidOperationException">A parameter has no gradient: the loss does not depend on it.</exception>
+    public void Step()
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        var gradients = Gradients();
+        Steps++;
+        Update(gradients);
+        foreach (var parameter in Parameters) parameter.Grad = null;
+    }
+
+    /// <summary>Scales all gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>; returns the norm before.</summary>
+    public double ClipGradients(double maxNorm)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        var gradients = Gradients();
+        var total = Tensor.Stack(Foreach.Norms(gradients)).Norm().Item();
+        if (total > maxNorm) Foreach.Mul(gradients, maxNorm / (total + 1e-6));
+        return total;
+    }
+
+    /// <summary>State tensors in a fixed order, for checkpoints: one per parameter and moment.</summary>
+    public IReadOnlyList<Tensor> State => [.. _state.SelectMany(s => s)];
+
+    /// <summary>Puts a checkpoint's state back.</summary>
+    public void Restore(IReadOnlyList<Tensor> state, long steps)
+    {
+        using var noGrad = new NoGrad();
+        var own = State;
+        if (own.Count != state.Count) throw new ArgumentException($"The optimizer has {own.Count} state tensors, the checkpoint {state.Count}.");
+        for (var k = 0; k < own.Count; k++) own[k].CopyFrom(state[k]);
+        Steps = steps;
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in State) tensor.Dispose();
+        _state.Clear();
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Update(Tensor[] gradients);
+
+    /// <summary>Allocates one zero tensor per parameter.</summary>
+    protected Tensor[] NewState()
+    {
+        using var noGrad = new NoGrad();
+        var state = Parameters.Select(p => TensorScope.Release(Tensor.ZerosLike(p))).ToArray();
+        _state.Add(state);
+        return state;
+    }
+
+    private Tensor[] Gradients()
+    {
+        var gradients = new Tensor[Parameters.Length];
+        for (var k = 0; k < gradients.Length; k++)
+            gradients[k] = Parameters[k].Grad
+                ?? throw new InvalidOperationException($"Parameter {k} ({Parameters[k].Describe()}) has no gradient.");
+        return gradients;
+    }
+}

@@ -1,0 +1,94 @@
+namespace Espalier.Torch;
+
+/// <content>Arithmetic, reductions and comparisons.</content>
+public sealed partial class Tensor
+{
+    private static readonly Operator s_add = new("aten::add", "Tensor");
+    private static readonly Operator s_addScalar = new("aten::add", "Scalar");
+    private static readonly Operator s_sub = new("aten::sub", "Tensor");
+    private static readonly Operator s_mul = new("aten::mul", "Tensor");
+    private static readonly Operator s_mulScalar = new("aten::mul", "Scalar");
+    private static readonly Operator s_div = new("aten::div", "Tensor");
+    private static readonly Operator s_neg = new("aten::neg");
+    private static readonly Operator s_pow = new("aten::pow", "Tensor_Scalar");
+    private static readonly Operator s_exp = new("aten::exp");
+    private static readonly Operator s_log = new("aten::log");
+    private static readonly Operator s_sqrt = new("aten::sqrt");
+    private static readonly Operator s_abs = new("aten::abs");
+    private static readonly Operator s_clamp = new("aten::clamp");
+    private static readonly Operator s_clampTensor = new("aten::clamp", "Tensor");
+    private static readonly Operator s_matmul = new("aten::matmul");
+    private static readonly Operator s_sum = new("aten::sum");
+    private static readonly Operator s_sumDim = new("aten::sum", "dim_IntList");
+    private static readonly Operator s_mean = new("aten::mean");
+    private static readonly Operator s_meanDim = new("aten::mean", "dim");
+    private static readonly Operator s_max = new("aten::max");
+    private static readonly Operator s_argmax = new("aten::argmax");
+    private static readonly Operator s_topk = new("aten::topk");
+    private static readonly Operator s_norm = new("aten::norm", "ScalarOpt_dim");
+    private static readonly Operator s_normAll = new("aten::norm", "Scalar");
+    private static readonly Operator s_eq = new("aten::eq", "Tensor");
+    private static readonly Operator s_where = new("aten::where", "self");
+    private static readonly Operator s_isfinite = new("aten::isfinite");
+    private static readonly Operator s_all = new("aten::all");
+    private static readonly Operator s_equal = new("aten::equal");
+
+    public static Tensor operator +(Tensor a, Tensor b) => s_add.Call(a, b);
+    public static Tensor operator +(Tensor a, double b) => s_addScalar.Call(a, b);
+    public static Tensor operator -(Tensor a, Tensor b) => s_sub.Call(a, b);
+    public static Tensor operator -(Tensor a, double b) => s_addScalar.Call(a, -b);
+    public static Tensor operator -(Tensor a) => s_neg.Call(a);
+    public static Tensor operator *(Tensor a, Tensor b) => s_mul.Call(a, b);
+    public static Tensor operator *(Tensor a, double b) => s_mulScalar.Call(a, b);
+    public static Tensor operator *(double a, Tensor b) => s_mulScalar.Call(b, a);
+    public static Tensor operator /(Tensor a, Tensor b) => s_div.Call(a, b);
+    public static Tensor operator /(Tensor a, double b) => s_mulScalar.Call(a, 1 / b);
+
+    public Tensor Pow(double exponent) => s_pow.Call(this, exponent);
+    public Tensor Exp() => s_exp.Call(this);
+    public Tensor Log() => s_log.Call(this);
+    public Tensor Sqrt() => s_sqrt.Call(this);
+    public Tensor Abs() => s_abs.Call(this);
+    public Tensor Clamp(double min, double max) => s_clamp.Call(this, min, max);
+
+    /// <summary>Clamps elementwise between two tensors that broadcast to this one.</summary>
+    public Tensor Clamp(Tensor min, Tensor max) => s_clampTensor.Call(this, min, max);
+
+    /// <summary>Matrix product over the last two dimensions, batched over the others.</summary>
+    public Tensor MatMul(Tensor other) => s_matmul.Call(this, other);
+
+    public Tensor Sum() => s_sum.Call(this);
+    public Tensor Sum(long[] dims, bool keepDim = false) => s_sumDim.Call(this, dims, keepDim);
+    public Tensor Mean() => s_mean.Call(this);
+    public Tensor Mean(long[] dims, bool keepDim = false) => s_meanDim.Call(this, dims, keepDim);
+    public Tensor Max() => s_max.Call(this);
+    public Tensor ArgMax(long dim) => s_argmax.Call(this, dim);
+
+    /// <summary>The k largest values along the last dimension, descending, and their indices.</summary>
+    public (Tensor Values, Tensor Indices) TopK(long k)
+    {
+        var results = s_topk.CallMany(this, k);
+        return (results[0]!, results[1]!);
+    }
+
+    /// <summary>Euclidean norm over the given dimensions.</summary>
+    public Tensor Norm(long[] dims) => s_norm.Call(this, 2, dims);
+
+    /// <summary>Euclidean norm of all elements.</summary>
+    public Tensor Norm() => s_normAll.Call(this, 2);
+
+    public Tensor EqualTo(Tensor other) => s_eq.Call(this, other);
+
+    /// <summary>This where the condition holds, else <paramref name="other"/>.</summary>
+    public Tensor Where(Tensor condition, Tensor other) => s_where.Call(condition, this, other);
+
+    /// <summary>True when no element is NaN or infinite.</summary>
+    public bool AllFinite()
+    {
+        using var scope = new TensorScope();
+        return s_all.Call(s_isfinite.Call(this)).Item() != 0;
+    }
+
+    /// <summary>Same shape and same elements.</summary>
+    public bool BitEquals(Tensor other) => s_equal.CallNumber(this, other) != 0;
+}

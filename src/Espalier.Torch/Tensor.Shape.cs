@@ -1,0 +1,72 @@
+namespace Espalier.Torch;
+
+/// <content>Views, copies and rearrangements.</content>
+public sealed partial class Tensor
+{
+    private static readonly Operator s_reshape = new("aten::reshape");
+    private static readonly Operator s_permute = new("aten::permute");
+    private static readonly Operator s_transpose = new("aten::transpose", "int");
+    private static readonly Operator s_select = new("aten::select", "int");
+    private static readonly Operator s_narrow = new("aten::narrow");
+    private static readonly Operator s_indexSelect = new("aten::index_select");
+    private static readonly Operator s_expand = new("aten::expand");
+    private static readonly Operator s_unbind = new("aten::unbind", "int");
+    private static readonly Operator s_split = new("aten::split_with_sizes");
+    private static readonly Operator s_cat = new("aten::cat");
+    private static readonly Operator s_stack = new("aten::stack");
+    private static readonly Operator s_roll = new("aten::roll");
+    private static readonly Operator s_flip = new("aten::flip");
+    private static readonly Operator s_detach = new("aten::detach");
+    private static readonly Operator s_alias = new("aten::alias");
+    private static readonly Operator s_clone = new("aten::clone");
+    private static readonly Operator s_copyInto = new("aten::copy_");
+    private static readonly Operator s_zeroInto = new("aten::zero_");
+    private static readonly Operator s_addInto = new("aten::add_", "Tensor");
+    private static readonly Operator s_mulInto = new("aten::mul_", "Scalar");
+    private static readonly Operator s_uniformInto = new("aten::uniform_");
+
+    public Tensor Reshape(params long[] shape) => s_reshape.Call(this, shape);
+    public Tensor Permute(params long[] dims) => s_permute.Call(this, dims);
+    public Tensor Transpose(long a, long b) => s_transpose.Call(this, a, b);
+    public Tensor Select(long dim, long index) => s_select.Call(this, dim, index);
+    public Tensor Narrow(long dim, long start, long length) => s_narrow.Call(this, dim, start, length);
+
+    /// <summary>Rows (or columns, …) of one dimension, in the order of the indices.</summary>
+    public Tensor IndexSelect(long dim, Tensor indices) => s_indexSelect.Call(this, dim, indices);
+
+    /// <inheritdoc cref="IndexSelect(long, Tensor)"/>
+    public Tensor IndexSelect(long dim, ReadOnlySpan<int> indices)
+    {
+        using var scope = new TensorScope();
+        var wide = new long[indices.Length];
+        for (var k = 0; k < wide.Length; k++) wide[k] = indices[k];
+        return scope.Keep(IndexSelect(dim, From(wide).To(Device)));
+    }
+
+    public Tensor Expand(params long[] shape) => s_expand.Call(this, shape);
+    public Tensor[] Unbind(long dim) => s_unbind.CallMany(this, dim)!;
+    public Tensor[] Split(long[] sizes, long dim) => s_split.CallMany(this, sizes, dim)!;
+    public static Tensor Cat(Tensor[] tensors, long dim) => s_cat.Call(tensors, dim);
+    public static Tensor Stack(Tensor[] tensors, long dim = 0) => s_stack.Call(tensors, dim);
+
+    /// <summary>Circular shift.</summary>
+    public Tensor Roll(long[] shifts, long[] dims) => s_roll.Call(this, shifts, dims);
+
+    public Tensor Flip(params long[] dims) => s_flip.Call(this, dims);
+
+    /// <summary>The same values, outside the graph.</summary>
+    public Tensor Detach() => s_detach.Call(this);
+
+    /// <summary>Another handle on the same values and graph node, owned by the current scope.</summary>
+    public Tensor Alias() => s_alias.Call(this);
+
+    public Tensor Clone() => s_clone.Call(this);
+
+    /// <summary>Overwrites this tensor's values. Inside <see cref="NoGrad"/> when it is a parameter.</summary>
+    public void CopyFrom(Tensor source) => s_copyInto.Run(this, source);
+
+    public void Zero() => s_zeroInto.Run(this);
+    public void AddInPlace(Tensor other, double alpha = 1) => s_addInto.Run(this, other, alpha);
+    public void MulInPlace(double factor) => s_mulInto.Run(this, factor);
+    public void UniformInPlace(double from, double to) => s_uniformInto.Run(this, from, to);
+}

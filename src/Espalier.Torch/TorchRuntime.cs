@@ -1,0 +1,32 @@
+using Espalier.Torch.Native;
+
+namespace Espalier.Torch;
+
+/// <summary>Settings of the loaded libtorch. The first use of any member loads it (about half a second).</summary>
+public static class TorchRuntime
+{
+    /// <summary>Version of the libtorch in use, e.g. 1.13.1.</summary>
+    public static string Version => Door.TorchVersion;
+
+    /// <summary>
+    /// Threads of one operation. libtorch remembers the number per thread: set it before any other thread computes, and again at
+    /// the start of each thread that does.
+    /// </summary>
+    public static int Threads
+    {
+        get => Door.esp_threads();
+        set => Door.esp_set_threads(value);
+    }
+
+    /// <summary>Number of usable CUDA devices; 0 in a CPU build.</summary>
+    public static int CudaDevices => Door.esp_cuda_devices();
+
+    /// <summary>Seeds libtorch's own generators (<see cref="Tensor.RandN"/>, dropout) on all devices.</summary>
+    public static void Seed(ulong seed) => Door.Check(Door.esp_seed(seed));
+
+    /// <summary>Gives freed memory back to the system.</summary>
+    public static void Trim() => Door.esp_trim();
+
+    /// <summary>Waits until all work queued on a device is done.</summary>
+    public static void Synchronize(string device) => Door.Check(Door.esp_synchronize(device));
+}
