@@ -15,6 +15,21 @@ public enum BlockKind
     Dropped,
 }
 
+/// <summary>The spelling of <see cref="BlockKind"/> in files and output.</summary>
+public static class BlockKinds
+{
+    /// <summary>The kind as every JSON document spells it: <c>full, ffn_only, attn_only, linear, dropped</c>.</summary>
+    public static string JsonName(this BlockKind kind) => kind switch
+    {
+        BlockKind.Full => "full",
+        BlockKind.FfnOnly => "ffn_only",
+        BlockKind.AttnOnly => "attn_only",
+        BlockKind.Linear => "linear",
+        BlockKind.Dropped => "dropped",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
+    };
+}
+
 /// <summary>The widths of one pre-norm block. Editing a model means replacing these records and slicing its tensors alike.</summary>
 public sealed record VitBlock
 {

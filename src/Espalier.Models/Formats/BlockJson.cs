@@ -1,0 +1,43 @@
+using System.Text.Json;
+using Espalier.Models.Vit;
+
+namespace Espalier.Models.Formats;
+
+/// <summary>The entries of <c>espalier.blocks[]</c> in <c>config.json</c>.</summary>
+internal static class BlockJson
+{
+    public static void Write(Utf8JsonWriter json, VitBlock block)
+    {
+        json.WriteStartObject();
+        json.WriteString("kind", block.Kind.JsonName());
+        json.WriteNumber("heads", block.Heads);
+        json.WriteNumber("qk_dim", block.QkDim);
+        json.WriteNumber("v_dim", block.VDim);
+        json.WriteNumber("mlp_hidden", block.MlpHidden);
+        if (block.AttentionScale is { } scale) json.WriteNumber("attention_scale", scale);
+        if (block.NormEps is { } eps) json.WriteNumber("norm_eps", eps);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Reads one block.</summary>
+    /// <exception cref="InputException">A width is missing or negative, or the widths contradict the kind.</exception>
+    public static VitBlock Read(JsonElement json, int index, string path)
+    {
+        var kind = json.GetText("kind", path);
+        var block = new VitBlock
+        {
+            Heads = json.GetInt("heads", path) ?? 0,
+            QkDim = json.GetInt("qk_dim", path) ?? 0,
+            VDim = json.GetInt("v_dim", path) ?? 0,
+            MlpHidden = json.GetInt("mlp_hidden", path) ?? 0,
+            IsLinear = kind == "linear",
+            AttentionScale = json.GetNumber("attention_scale", path),
+            NormEps = json.GetNumber("norm_eps", path),
+        };
+        if (block.Kind.JsonName() != kind || (block.IsLinear && (block.HasAttention || block.HasMlp)))
+            throw new InputException($"{path}: block {index} has the kind {kind ?? "null"}, but its widths make it {block.Kind.JsonName()}.");
+        if (block.HasAttention != (block.QkDim > 0) || block.HasAttention != (block.VDim > 0))
+            throw new InputException($"{path}: block {index} must have heads, qk_dim and v_dim all above 0, or all 0.");
+        return block;
+    }
+}

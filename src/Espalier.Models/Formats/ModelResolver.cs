@@ -1,0 +1,54 @@
+using Espalier.Models.Vit;
+
+namespace Espalier.Models.Formats;
+
+/// <summary>Finds what a MODEL argument names: a weights file, or an architecture whose weights are to be drawn.</summary>
+internal static class ModelResolver
+{
+    private const string Bundled = "fashion-vit";
+
+    /// <summary>The weights file, or the registry's entry.</summary>
+    /// <exception cref="InputException">The argument names nothing that exists or that is read.</exception>
+    public static (string? Weights, VitEntry? Entry) Resolve(string model)
+    {
+        if (Directory.Exists(model)) return (InFolder(model), null);
+        if (File.Exists(model)) return (AsFile(model), null);
+        if (model == Bundled) return (FindBundled(), null);
+        if (VitRegistry.Find(model) is { } entry) return (null, entry);
+        throw new InputException(LooksLikePath(model)
+            ? $"There is no file or folder {model}."
+            : $"There is no file or folder {model}, and no architecture of that name; known are {string.Join(", ", VitRegistry.Names)}.");
+    }
+
+    private static string InFolder(string folder)
+    {
+        var weights = Path.Combine(folder, ModelFolder.WeightsFile);
+        if (File.Exists(weights)) return weights;
+        throw new InputException(
+            File.Exists(weights + ".index.json") ? $"{folder} holds sharded weights, which this version does not read; merge them into one {ModelFolder.WeightsFile}."
+            : $"{folder} has no {ModelFolder.WeightsFile}: it is no model folder, or its run has not finished.");
+    }
+
+    private static string AsFile(string path) => Path.GetExtension(path).ToLowerInvariant() switch
+    {
+        ".safetensors" => path,
+        ".pth" or ".pt" or ".bin" => throw new InputException(
+            $"{path}: this version reads safetensors; convert it in Python with safetensors.torch.save_file(torch.load(file, weights_only=True), 'model.safetensors')."),
+        _ => throw new InputException($"{path} is no model: give a model folder or a .safetensors file."),
+    };
+
+    /// <summary>The bundled model lies in <c>models/</c> beside the application or in a parent folder of it.</summary>
+    private static string FindBundled()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var weights = Path.Combine(folder.FullName, "models", Bundled, ModelFolder.WeightsFile);
+            if (File.Exists(weights)) return weights;
+        }
+        throw new InputException($"The bundled model {Bundled} is not there: no models/{Bundled}/{ModelFolder.WeightsFile} in {AppContext.BaseDirectory} or above; restore it, or give another model.");
+    }
+
+    private static bool LooksLikePath(string model) =>
+        model.Contains('/') || model.EndsWith(".safetensors", StringComparison.Ordinal) || model.EndsWith(".pth", StringComparison.Ordinal)
+        || model.EndsWith(".pt", StringComparison.Ordinal);
+}
