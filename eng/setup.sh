@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# setup.sh app|tests: installs what is missing, builds the native door, builds the .NET side. Says everything on stderr.
+# Safe to run twice at once: the second waits for the first. Failures are one line that says what to do.
+set -euo pipefail
+exec 1>&2
+
+what=${1:-app}
+root=$(readlink -f "${BASH_SOURCE[0]}")
+root=${root%/eng/*}
+logs=$root/artifacts/setup
+
+say() { echo "espalier: $*"; }
+die() { say "$*"; exit 1; }
+
+[[ $OSTYPE == linux-gnu && $HOSTTYPE == x86_64 ]] || die "this system ($OSTYPE, $HOSTTYPE) is not supported; use 64-bit x86 Linux with glibc, such as Debian 12"
+mkdir -p "$logs" 2>/dev/null || die "cannot write $logs; make the folder of Espalier writable for $(id -un)"
+
+source "$root/eng/fresh.sh"
+exec {lock}>"$logs/lock"
+flock -n "$lock" || { say "waiting for another set-up to finish"; flock "$lock"; }
+if is_fresh "$what"; then exit 0; fi
+
+# The stamp gets the time at which the build began, so that a file saved meanwhile is seen next time.
+begun=$logs/$what.begun
+echo "torch=${ESPALIER_TORCH:-}" >"$begun"
+
+source "$root/eng/packages.sh"
+source "$root/eng/build.sh"
+
+require_sdk
+install_missing "$what"
+build_native
+build_managed "$what"
+mv "$begun" "$logs/$what"

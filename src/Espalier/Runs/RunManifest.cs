@@ -1,0 +1,27 @@
+using System.Collections.Immutable;
+
+namespace Espalier.Runs;
+
+/// <summary>What was asked for: <c>run.json</c>, written once and never changed.</summary>
+public sealed record RunManifest
+{
+    /// <summary>Version of the run folder's layout.</summary>
+    public const int CurrentFormat = 1;
+
+    public int FormatVersion { get; init; } = CurrentFormat;
+
+    /// <summary>The command's name, e.g. <c>compress</c>.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>Everything typed after the program's name, the command included.</summary>
+    public required ImmutableArray<string> Arguments { get; init; }
+
+    /// <summary>Where it was typed: relative paths among the arguments start there.</summary>
+    public required string WorkingDirectory { get; init; }
+
+    /// <summary>Version of Espalier that began the run.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>True when the folder was new or empty: everything in it is the run's own and may be cleared by <c>--force</c>.</summary>
+    public bool OwnsFolder { get; init; }
+}

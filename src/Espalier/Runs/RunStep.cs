@@ -1,0 +1,28 @@
+namespace Espalier.Runs;
+
+/// <summary>One resumable step: it reads the files of earlier steps and leaves files of its own.</summary>
+/// <param name="Name">Its name in <c>state.json</c> and of its folder under <c>steps/</c>; letters, digits and dashes.</param>
+/// <param name="Action">The work. It may be called again after an interruption, and then finds in its folder what it had left there.</param>
+public sealed record RunStep(string Name, Action<StepContext> Action);
+
+/// <summary>What a step is given.</summary>
+public sealed class StepContext
+{
+    internal StepContext(RunFolder run, RunStep step, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        Run = run;
+        Folder = run.StepFolder(step.Name);
+        Progress = progress;
+        Cancellation = cancellation;
+    }
+
+    /// <summary>The run, for results and for the folders of earlier steps.</summary>
+    public RunFolder Run { get; }
+
+    /// <summary>This step's own folder; checkpoints of long steps go here too.</summary>
+    public string Folder { get; }
+
+    public IProgress<ProgressUpdate> Progress { get; }
+
+    public CancellationToken Cancellation { get; }
+}

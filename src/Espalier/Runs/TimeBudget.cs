@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+
+namespace Espalier.Runs;
+
+/// <summary>A named part of a time budget and its weight against the others.</summary>
+public sealed record TimePhase(string Name, double Weight);
+
+/// <summary>
+/// <c>--minutes</c>: one deadline for a whole command, shared out over phases by weight.
+/// A phase gets its share of what is left, so time one phase does not use flows on to those after it.
+/// </summary>
+public sealed class TimeBudget
+{
+    private readonly TimeProvider _time;
+    private readonly long _begun;
+    private readonly TimeSpan _spentBefore;
+
+    /// <param name="total">Time for the whole command.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="spentBefore">Time an interrupted run had used before it was resumed.</param>
+    /// <param name="phases">Phases in order; <see cref="FewShotPhases"/> when null.</param>
+    public TimeBudget(TimeSpan total, TimeProvider time, TimeSpan spentBefore = default, ImmutableArray<TimePhase>? phases = null)
+    {
+        if (total <= TimeSpan.Zero) throw new UsageException("The time budget must be longer than 0 minutes.");
+        Total = total;
+        _time = time;
+        _begun = time.GetTimestamp();
+        _spentBefore = spentBefore;
+        Phases = phases ?? FewShotPhases;
+    }
+
+    /// <summary>15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
+    public static ImmutableArray<TimePhase> FewShotPhases { get; } =
+        [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
+
+    public TimeSpan Total { get; }
+
+    public ImmutableArray<TimePhase> Phases { get; }
+
+    /// <summary>Time used so far, including earlier sittings of a resumed run.</summary>
+    public TimeSpan Spent => _spentBefore + _time.GetElapsedTime(_begun);
+
+    /// <summary>Time left; never negative.</summary>
+    public TimeSpan Left => Total > Spent ? Total - Spent : TimeSpan.Zero;
+
+    public bool IsOver => Left == TimeSpan.Zero;
+
+    /// <summary>What <paramref name="phase"/> may use if it starts now: its weight among itself and the phases after it.</summary>
+    public TimeSpan TimeFor(string phase)
+    {
+        var index = Phases.ToList().FindIndex(p => p.Name == phase);
+        if (index < 0) throw new ArgumentException($"Unknown phase '{phase}'.", nameof(phase));
+        var rest = Phases.Skip(index).Sum(p => p.Weight);
+        return Left * (Phases[index].Weight / rest);
+    }
+
+    /// <summary>An even share of <paramref name="phaseTime"/> for the next of <paramref name="partsLeft"/> equal parts.</summary>
+    public static TimeSpan Share(TimeSpan phaseTime, int partsLeft) => phaseTime / Math.Max(1, partsLeft);
+}
