@@ -56,7 +56,7 @@ public sealed class EvalTransform : IImageTransform
     }
 
     /// <summary>Width and height after the shortest side became <paramref name="shortest"/>; the other side is rounded down.</summary>
-    internal static (int Width, int Height) ResizedShape(int width, int height, int shortest)
+    public static (int Width, int Height) ResizedShape(int width, int height, int shortest)
     {
         var longest = (int)((double)((long)shortest * Math.Max(width, height)) / Math.Min(width, height));
         return width <= height ? (shortest, longest) : (longest, shortest);
