@@ -4,7 +4,6 @@
 // The same source compiles against libtorch 1.13 and 2.x, CPU or CUDA.
 
 #include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
