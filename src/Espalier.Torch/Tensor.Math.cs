@@ -14,6 +14,7 @@ public sealed partial class Tensor
     private static readonly Operator s_exp = new("aten::exp");
     private static readonly Operator s_log = new("aten::log");
     private static readonly Operator s_sqrt = new("aten::sqrt");
+    private static readonly Operator s_reciprocal = new("aten::reciprocal");
     private static readonly Operator s_abs = new("aten::abs");
     private static readonly Operator s_clamp = new("aten::clamp");
     private static readonly Operator s_clampTensor = new("aten::clamp", "Tensor");
@@ -48,6 +49,7 @@ public sealed partial class Tensor
     public Tensor Exp() => s_exp.Call(this);
     public Tensor Log() => s_log.Call(this);
     public Tensor Sqrt() => s_sqrt.Call(this);
+    public Tensor Reciprocal() => s_reciprocal.Call(this);
     public Tensor Abs() => s_abs.Call(this);
     public Tensor Clamp(double min, double max) => s_clamp.Call(this, min, max);
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Espalier.Torch.Native;
 
 namespace Espalier.Torch;
@@ -9,7 +8,7 @@ namespace Espalier.Torch;
 /// </summary>
 public sealed unsafe partial class Tensor : IDisposable
 {
-    private const int MaxDims = 12;
+    private const int MaxDims = 64;
     private readonly TensorHandle _handle;
 
     internal Tensor(nint tensor)
@@ -30,6 +29,7 @@ public sealed unsafe partial class Tensor : IDisposable
         {
             var sizes = stackalloc long[MaxDims];
             Info(sizes, out var dims, out _, out _);
+            if (dims > MaxDims) throw new NotSupportedException($"A tensor of {dims} dimensions; at most {MaxDims} are supported.");
             return new ReadOnlySpan<long>(sizes, dims).ToArray();
         }
     }

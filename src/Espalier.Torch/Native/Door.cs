@@ -7,11 +7,16 @@ internal static unsafe partial class Door
 {
     private const string Library = "espalier_torch";
 
+<<<<<<< HEAD
     // Set when the assembly loads; libtorch itself is loaded by the first call.
 #pragma warning disable CA2255 // a static constructor would wrap the loader's message in a TypeInitializationException
     [System.Runtime.CompilerServices.ModuleInitializer]
 #pragma warning restore CA2255
     internal static void Initialize() => NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
+=======
+    // The loader reports a missing or foreign library itself: an exception from here would arrive wrapped in another.
+    static Door() => NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
+>>>>>>> torch
 
     [LibraryImport(Library)] private static partial byte* esp_error();
     [LibraryImport(Library)] private static partial byte* esp_torch_version();
@@ -50,11 +55,11 @@ internal static unsafe partial class Door
         int retain, int create, nint* results);
 
     [LibraryImport(Library)] internal static partial int esp_set_grad_mode(int enabled);
-    [LibraryImport(Library)] internal static partial int esp_set_autocast(int cuda, int enabled, int dtype);
+    [LibraryImport(Library)] internal static partial int esp_set_autocast(int cuda, int enabled, int dtype, out int before);
     [LibraryImport(Library)] internal static partial void esp_clear_autocast_cache();
 
     [LibraryImport(Library)] internal static partial void esp_trim();
-    [LibraryImport(Library)] internal static partial void esp_set_threads(int threads);
+    [LibraryImport(Library)] internal static partial int esp_set_threads(int threads);
     [LibraryImport(Library)] internal static partial int esp_threads();
     [LibraryImport(Library)] internal static partial int esp_seed(ulong seed);
     [LibraryImport(Library)] internal static partial int esp_cuda_devices();
