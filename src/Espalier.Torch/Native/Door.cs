@@ -7,16 +7,8 @@ internal static unsafe partial class Door
 {
     private const string Library = "espalier_torch";
 
-<<<<<<< HEAD
-    // Set when the assembly loads; libtorch itself is loaded by the first call.
-#pragma warning disable CA2255 // a static constructor would wrap the loader's message in a TypeInitializationException
-    [System.Runtime.CompilerServices.ModuleInitializer]
-#pragma warning restore CA2255
-    internal static void Initialize() => NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
-=======
     // The loader reports a missing or foreign library itself: an exception from here would arrive wrapped in another.
     static Door() => NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
->>>>>>> torch
 
     [LibraryImport(Library)] private static partial byte* esp_error();
     [LibraryImport(Library)] private static partial byte* esp_torch_version();

@@ -6,11 +6,7 @@ namespace Espalier.Torch.Native;
 /// <summary>Finds <c>libespalier_torch.so</c>: beside the assemblies, in a package's runtime folder, or in a checkout's build output.</summary>
 internal static unsafe class DoorLoader
 {
-<<<<<<< HEAD
-    private const int InterfaceVersion = 1; // what esp_init returns
-=======
     private const int InterfaceVersion = 1;
->>>>>>> torch
     private const string FileName = "libespalier_torch.so";
     private static readonly Lazy<nint> s_handle = new(Load); // the resolver is asked once per imported function
 
@@ -32,7 +28,7 @@ internal static unsafe class DoorLoader
         {
             try
             {
-                return Checked(file, NativeLibrary.Load(file));
+                return NativeLibrary.Load(file);
             }
             catch (DllNotFoundException e)
             {
@@ -42,14 +38,6 @@ internal static unsafe class DoorLoader
         }
         throw new TorchException($"{FileName} was not found in {string.Join(", ", looked.Select(Path.GetDirectoryName))}; " +
             "build it with ./espalier --version in a checkout.");
-    }
-
-    // esp_init also tells libtorch's allocator how to behave, so it must be the first call.
-    private static unsafe nint Checked(string file, nint library)
-    {
-        var init = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "esp_init");
-        return init() == InterfaceVersion ? library
-            : throw new TorchException($"{file} does not belong to this version; rebuild it with ./espalier --version.");
     }
 
     private static IEnumerable<string> Candidates()
