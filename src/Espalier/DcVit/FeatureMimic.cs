@@ -38,7 +38,7 @@ public sealed class FeatureMimic : ITrainingTask
 
     public IReadOnlyList<Tensor> Parameters { get; }
 
-    public Tensor Loss(Batch batch, long step)
+    public Tensor Loss(TensorBatch batch, long step)
     {
         Tensor target;
         using (new NoGrad()) target = Feature(_teacher, batch.Pixels);

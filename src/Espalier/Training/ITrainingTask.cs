@@ -5,7 +5,7 @@ namespace Espalier.Training;
 /// <summary>One batch on the device of the model; owned by the scope of the step.</summary>
 /// <param name="Pixels">[B, C, S, S], normalised.</param>
 /// <param name="Labels">[B] class indices, or null.</param>
-public sealed record Batch(Tensor Pixels, Tensor? Labels);
+public sealed record TensorBatch(Tensor Pixels, Tensor? Labels);
 
 /// <summary>Where a loop gets its batches. The k-th batch depends only on k, so that a resumed run sees what an unbroken one sees.</summary>
 public interface IBatchSource : IDisposable
@@ -14,7 +14,7 @@ public interface IBatchSource : IDisposable
     int BatchesPerEpoch { get; }
 
     /// <summary>The next batch, in the current scope.</summary>
-    Batch Next();
+    TensorBatch Next();
 
     /// <summary>Continues before batch number <paramref name="batch"/> of the whole run.</summary>
     void Seek(long batch);
@@ -29,7 +29,7 @@ public interface ITrainingTask
     /// <summary>The loss of one batch, a scalar. Called with gradients on, inside the loop's scope and autocast.</summary>
     /// <param name="batch">The batch.</param>
     /// <param name="step">Steps taken before this one.</param>
-    Tensor Loss(Batch batch, long step);
+    Tensor Loss(TensorBatch batch, long step);
 
     /// <summary>Called after the parameters moved, in the step's scope, with gradients off.</summary>
     /// <param name="step">Steps taken, this one included.</param>

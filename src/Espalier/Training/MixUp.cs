@@ -21,7 +21,7 @@ public sealed record MixUp
     public double LabelSmoothing { get; init; }
 
     /// <summary>Mixes a batch: pixels [B, C, S, S] and class probabilities [B, classes].</summary>
-    public (Tensor Pixels, Tensor Targets) Apply(Batch batch, int classes, ulong seed, long step)
+    public (Tensor Pixels, Tensor Targets) Apply(TensorBatch batch, int classes, ulong seed, long step)
     {
         var random = new SeededRandom(seed, "mix", step);
         var targets = Smooth(batch.Labels!, classes);

@@ -10,7 +10,7 @@ public sealed class SupervisedTask(VitModel model, MixUp mix, double dropPath, u
 
     public IReadOnlyList<Tensor> Parameters { get; } = [.. model.Weights.Values];
 
-    public Tensor Loss(Batch batch, long step)
+    public Tensor Loss(TensorBatch batch, long step)
     {
         if (batch.Labels is null) throw new InputException("Supervised training needs labels; the data has none.");
         var (pixels, targets) = mix.Apply(batch, model.Architecture.Classes, seed, step);

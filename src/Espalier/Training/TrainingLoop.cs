@@ -94,7 +94,7 @@ public sealed class TrainingLoop : IDisposable
         _average?.Dispose();
     }
 
-    private double? StepOn(Batch batch)
+    private double? StepOn(TensorBatch batch)
     {
         Tensor loss;
         using (new Autocast(_options.Bf16, _options.Device)) loss = _task.Loss(batch, Step);

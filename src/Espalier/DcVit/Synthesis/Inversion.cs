@@ -65,7 +65,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         return [.. Enumerable.Range(0, options.Images).Select(i => (long)drawn[i % drawn.Length])];
     }
 
-    Tensor ITrainingTask.Loss(Batch batch, long step)
+    Tensor ITrainingTask.Loss(TensorBatch batch, long step)
     {
         var x = Augment(_images, step);
         var loss = Functional.CrossEntropy(_teacher.Logits(x).To(DType.Float32), _targets);
@@ -83,7 +83,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         _best.CopyFrom(_images);
     }
 
-    Batch IBatchSource.Next() => new(_images, _targets);
+    TensorBatch IBatchSource.Next() => new(_images, _targets);
 
     void IBatchSource.Seek(long batch)
     {
