@@ -10,7 +10,7 @@ public class PreprocessorConfigTests
     {
         foreach (var (_, preprocessing) in VitRegistry.Names.Select(n => VitRegistry.Find(n)!))
         {
-            var read = Read(PreprocessingJson.ToHuggingFace(preprocessing));
+            var read = Read(PreprocessorConfig.ToJson(preprocessing));
             (read.Size, read.Resize, read.Interpolation).ShouldBe((preprocessing.Size, preprocessing.Resize, preprocessing.Interpolation));
             read.Mean.ShouldBe(preprocessing.Mean);
             read.Std.ShouldBe(preprocessing.Std);
@@ -44,5 +44,5 @@ public class PreprocessorConfigTests
     public void What_is_not_supported_is_refused(string text, string fault) =>
         Should.Throw<InputException>(() => Read(text)).Message.ShouldContain(fault);
 
-    private static Data.Preprocessing Read(string text) => PreprocessingJson.ReadHuggingFace(text, "preprocessor_config.json");
+    private static Data.Preprocessing Read(string text) => PreprocessorConfig.Parse(text, "preprocessor_config.json");
 }

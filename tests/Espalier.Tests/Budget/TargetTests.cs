@@ -47,7 +47,7 @@ public class TargetTests
     public void Met_allows_for_nine_typed_digits_and_no_more()
     {
         var limit = new Limit(CostMeasure.MacsBudget, 1e9);
-        limit.Met(Dense with { MacsBudget = 1_000_000_010 }).ShouldBeTrue();
+        limit.Met(Dense with { MacsBudget = 1_000_000_009 }).ShouldBeTrue();
         limit.Met(Dense with { MacsBudget = 1_000_000_011 }).ShouldBeFalse();
     }
 

@@ -16,7 +16,7 @@ public class DropBlocksPlanTests
     {
         var plan = DropBlocksPlan.Create(Base, TargetParser.Parse(keepMacs: keep));
         plan.ChosenOption.Blocks.ShouldBe(blocks);
-        plan.ChosenOption.Cost.MacsBudget.ShouldBe(16_863_630_336 - blocks * 1_395_554_304);
+        plan.ChosenOption.Cost.MacsBudget.ShouldBe(16_863_630_336 - blocks * 1_395_554_304L);
         VitCost.Of(plan.Apply(Enumerable.Range(2, blocks))).ShouldBe(plan.ChosenOption.Cost);
         plan.Apply([4]).Blocks[4].Kind.ShouldBe(BlockKind.Dropped);
     }
