@@ -61,7 +61,7 @@ public sealed record ModelConfig
             Heads = json.Get("model_args")?.GetInt("num_heads", path) ?? json.GetInt("num_attention_heads", path),
             LayerNormEps = own?.GetNumber("layer_norm_eps", path) ?? json.GetNumber("layer_norm_eps", path),
             Architecture = own is { } espalier ? ReadArchitecture(json, espalier, path) : null,
-            Preprocessing = json.Get("pretrained_cfg") is { } cfg ? PreprocessingJson.ReadTimm(cfg, path) : null,
+            Preprocessing = json.Get("pretrained_cfg") is { } cfg ? PretrainedCfg.Read(cfg, path) : null,
             Provenance = own?.Get("provenance") is { ValueKind: JsonValueKind.Object } provenance ? JsonObject.Create(provenance) : null,
             ClassNames = ReadClassNames(json),
         };
@@ -87,7 +87,7 @@ public sealed record ModelConfig
             }
             json.WriteStartObject("pretrained_cfg");
             json.WriteNumber("num_classes", net.Classes);
-            PreprocessingJson.WriteTimm(json, preprocessing);
+            PretrainedCfg.Write(json, preprocessing);
             json.WriteString("first_conv", "patch_embed.proj");
             json.WriteString("classifier", "head");
             json.WriteEndObject();

@@ -12,7 +12,7 @@ public static class ModelFolder
     public static void WriteConfig(string folder, ModelConfig config)
     {
         var text = config.ToJson();
-        AtomicFile.WriteText(Path.Combine(folder, PreprocessorFile), PreprocessingJson.ToHuggingFace(config.Preprocessing!));
+        AtomicFile.WriteText(Path.Combine(folder, PreprocessorFile), PreprocessorConfig.ToJson(config.Preprocessing!));
         AtomicFile.WriteText(Path.Combine(folder, ConfigFile), text);
     }
 
@@ -25,7 +25,7 @@ public static class ModelFolder
         var (path, preprocessorPath) = (Path.Combine(folder, ConfigFile), Path.Combine(folder, PreprocessorFile));
         var config = File.Exists(path) ? ModelConfig.Parse(ReadText(path), path) : null;
         return config?.Preprocessing is not null || !File.Exists(preprocessorPath) ? config
-            : (config ?? new ModelConfig()) with { Preprocessing = PreprocessingJson.ReadHuggingFace(ReadText(preprocessorPath), preprocessorPath) };
+            : (config ?? new ModelConfig()) with { Preprocessing = PreprocessorConfig.Parse(ReadText(preprocessorPath), preprocessorPath) };
     }
 
     private static string ReadText(string path)

@@ -1,55 +1,17 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using Espalier.Models.Data;
 
 namespace Espalier.Models.Formats;
 
-/// <summary>Preprocessing as two ecosystems write it: timm's <c>pretrained_cfg</c> and Hugging Face's <c>preprocessor_config.json</c>.</summary>
-internal static class PreprocessingJson
+/// <summary>Preprocessing as Hugging Face writes it: <c>preprocessor_config.json</c>.</summary>
+public static class PreprocessorConfig
 {
-    /// <summary>Reads timm's <c>pretrained_cfg</c>; null when it has no <c>input_size</c>.</summary>
-    /// <exception cref="InputException">A value is out of range, or asks for what is not supported.</exception>
-    public static Preprocessing? ReadTimm(JsonElement cfg, string path)
-    {
-        if (cfg.GetNumbers("input_size", path) is not { } input) return null;
-        if (input.Length != 3 || input[1] != input[2])
-            throw new InputException($"{path}: input_size must be [channels, side, side]: square images only.");
-        if (cfg.GetText("crop_mode", path) is { } mode and not "center")
-            throw new InputException($"{path}: crop_mode {mode} is not supported; only center is.");
-        var channels = (int)input[0];
-        return Check(new Preprocessing
-        {
-            Size = (int)input[1],
-            CropFraction = cfg.GetNumber("crop_pct", path) ?? 0.9,
-            Interpolation = cfg.GetText("interpolation", path) switch
-            {
-                null or "bicubic" => Interpolation.Bicubic,
-                "bilinear" => Interpolation.Bilinear,
-                var other => throw new InputException($"{path}: interpolation {other} is not supported; use bicubic or bilinear."),
-            },
-            Mean = cfg.GetNumbers("mean", path) ?? Repeat(0.5, channels),
-            Std = cfg.GetNumbers("std", path) ?? Repeat(0.5, channels),
-        }, channels, path);
-    }
-
-    /// <summary>Writes timm's keys into the open object.</summary>
-    public static void WriteTimm(Utf8JsonWriter json, Preprocessing preprocessing)
-    {
-        json.WriteStartArray("input_size");
-        json.WriteNumberValue(preprocessing.Mean.Length);
-        json.WriteNumberValue(preprocessing.Size);
-        json.WriteNumberValue(preprocessing.Size);
-        json.WriteEndArray();
-        json.WriteString("interpolation", preprocessing.Interpolation == Interpolation.Bicubic ? "bicubic" : "bilinear");
-        json.WriteNumber("crop_pct", preprocessing.CropFraction);
-        json.WriteString("crop_mode", "center");
-        json.WriteNumbers("mean", preprocessing.Mean);
-        json.WriteNumbers("std", preprocessing.Std);
-    }
-
-    /// <summary>Reads a whole <c>preprocessor_config.json</c>.</summary>
+    /// <summary>
+    /// Reads a whole <c>preprocessor_config.json</c>. A square size that is cropped afterwards (DeiT: 256, then 224) is taken as the
+    /// shortest side, which is what those models were trained with; it differs from a squashed image only where images are not square.
+    /// </summary>
     /// <exception cref="InputException">It asks for what is not supported: no resize, a squashed image, another rescaling, another filter.</exception>
-    public static Preprocessing ReadHuggingFace(string text, string path)
+    public static Preprocessing Parse(string text, string path)
     {
         var json = Json.ParseObject(text, path);
         if (json.GetFlag("do_resize", path) == false || json.Get("size") is not { } size)
@@ -62,8 +24,8 @@ internal static class PreprocessingJson
             throw new InputException($"{path}: only rescale_factor 1/255 is supported.");
         var side = crops && json.Get("crop_size") is { } crop ? Side(crop, "crop_size", path).Pixels : resize;
         var normalizes = json.GetFlag("do_normalize", path) ?? true;
-        var mean = normalizes ? json.GetNumbers("image_mean", path) ?? Repeat(0.5, 3) : Repeat(0, 3);
-        return Check(new Preprocessing
+        var mean = normalizes ? json.GetNumbers("image_mean", path) ?? PretrainedCfg.Repeat(0.5, 3) : PretrainedCfg.Repeat(0, 3);
+        return PretrainedCfg.Check(new Preprocessing
         {
             Size = side,
             CropFraction = Fraction(side, resize),
@@ -74,12 +36,12 @@ internal static class PreprocessingJson
                 var other => throw new InputException($"{path}: resample {other} is not supported; use 3 (bicubic) or 2 (bilinear)."),
             },
             Mean = mean,
-            Std = normalizes ? json.GetNumbers("image_std", path) ?? Repeat(0.5, mean.Length) : Repeat(1, 3),
+            Std = normalizes ? json.GetNumbers("image_std", path) ?? PretrainedCfg.Repeat(0.5, mean.Length) : PretrainedCfg.Repeat(1, 3),
         }, mean.Length, path);
     }
 
     /// <summary>A <c>preprocessor_config.json</c> whose processor does the same steps: shortest edge, centre crop, rescale, normalise.</summary>
-    public static string ToHuggingFace(Preprocessing preprocessing) => Json.Write(json =>
+    public static string ToJson(Preprocessing preprocessing) => Json.Write(json =>
     {
         json.WriteBoolean("do_resize", true);
         json.WriteStartObject("size");
@@ -116,16 +78,4 @@ internal static class PreprocessingJson
         while (Math.Floor(size / fraction) < resize) fraction = Math.BitDecrement(fraction);
         return fraction;
     }
-
-    private static Preprocessing Check(Preprocessing preprocessing, int channels, string path)
-    {
-        var fault = preprocessing.Size is < 1 or > 1 << 14 ? $"the input size {preprocessing.Size}"
-            : preprocessing.CropFraction is not (> 0 and <= 1) ? $"the crop fraction {preprocessing.CropFraction} (must lie in (0, 1])"
-            : preprocessing.Mean.Length != channels || preprocessing.Std.Length != channels ? $"mean and std, which need {channels} entries each"
-            : preprocessing.Std.Any(s => s <= 0) ? "a std that is not above 0"
-            : null;
-        return fault is null ? preprocessing : throw new InputException($"{path}: cannot use {fault}.");
-    }
-
-    private static ImmutableArray<double> Repeat(double value, int count) => [.. Enumerable.Repeat(value, count)];
 }

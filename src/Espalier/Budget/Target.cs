@@ -1,0 +1,44 @@
+using System.Globalization;
+using Espalier.Models.Vit;
+
+namespace Espalier.Budget;
+
+/// <summary>How a target was stated.</summary>
+public enum TargetForm
+{
+    KeepMacs,
+    ReduceMacs,
+    Macs,
+    Params,
+}
+
+/// <summary>What the user asks for: a share of the given model's MACs, or an amount of MACs or parameters.</summary>
+/// <param name="Form">How it was stated.</param>
+/// <param name="Value">The fraction kept or removed, in (0, 1), or the amount, above 0.</param>
+/// <param name="Count">The MACs convention; without meaning for parameters.</param>
+public sealed record Target(TargetForm Form, double Value, CountConvention Count = CountConvention.Budget)
+{
+    public CostMeasure Measure => Form == TargetForm.Params ? CostMeasure.Parameters
+        : Count == CountConvention.Full ? CostMeasure.MacsFull : CostMeasure.MacsBudget;
+
+    /// <summary>The limit for a model that costs <paramref name="given"/> now; fractions are of that.</summary>
+    public Limit Resolve(Cost given) => new(Measure, Form switch
+    {
+        TargetForm.KeepMacs => Value * given.In(Measure),
+        TargetForm.ReduceMacs => (1 - Value) * given.In(Measure),
+        _ => Value,
+    });
+
+    /// <summary>The option that states this target, e.g. <c>--keep-macs 0.75</c>; always the same text for the same target.</summary>
+    public override string ToString()
+    {
+        var value = Value.ToString("R", CultureInfo.InvariantCulture);
+        return Form switch
+        {
+            TargetForm.KeepMacs => $"--keep-macs {value}",
+            TargetForm.ReduceMacs => $"--reduce-macs {value}",
+            TargetForm.Macs => $"--macs {value}",
+            _ => $"--params {value}",
+        } + (Form != TargetForm.Params && Count == CountConvention.Full ? " --count full" : "");
+    }
+}
