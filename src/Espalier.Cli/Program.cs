@@ -1,1 +1,4 @@
-return 0;
+using Espalier.Cli;
+
+using var signals = new StopSignals();
+return EspalierApp.Run(args, CliStreams.OfProcess(), signals.Token);

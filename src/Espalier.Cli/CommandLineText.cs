@@ -1,0 +1,12 @@
+namespace Espalier.Cli;
+
+/// <summary>A command line as one would paste it into a shell.</summary>
+internal static class CommandLineText
+{
+    private const string Safe = "-_./,:=@%+";
+
+    public static string Of(IEnumerable<string> arguments) => string.Join(' ', arguments.Select(Quote).Prepend("espalier"));
+
+    private static string Quote(string argument) =>
+        argument.Length > 0 && argument.All(c => char.IsAsciiLetterOrDigit(c) || Safe.Contains(c)) ? argument : $"'{argument.Replace("'", "'\\''")}'";
+}

@@ -1,0 +1,50 @@
+using System.Collections.Immutable;
+using Espalier.Cli.Options;
+using Espalier.Runs;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>What a command is given besides its own options.</summary>
+public sealed class CommandContext
+{
+    public required CommonSettings Common { get; init; }
+
+    public required CliStreams Streams { get; init; }
+
+    public required IProgress<ProgressUpdate> Progress { get; init; }
+
+    public required CancellationToken Cancellation { get; init; }
+
+    /// <summary>Everything typed after the program's name.</summary>
+    public required ImmutableArray<string> Arguments { get; init; }
+
+    /// <summary>The command's name.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>The run folder to go on with; null when the run is a new one.</summary>
+    public string? ResumedFolder { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The run folder in use, for the message of a cancelled command.</summary>
+    public string? RunPath { get; private set; }
+
+    /// <summary>The command as typed, for reports.</summary>
+    public string CommandLine => CommandLineText.Of(Arguments);
+
+    /// <summary>Starts the run folder, or opens the one being resumed.</summary>
+    public RunFolder OpenRun(string output)
+    {
+        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
+        RunPath = ResumedFolder ?? output;
+        return run;
+    }
+
+    private RunManifest Manifest() => new()
+    {
+        Command = Command,
+        Arguments = Arguments,
+        WorkingDirectory = Directory.GetCurrentDirectory(),
+        Version = CliVersion.Text,
+    };
+}

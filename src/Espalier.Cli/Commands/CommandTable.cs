@@ -1,0 +1,11 @@
+namespace Espalier.Cli.Commands;
+
+/// <summary>All commands, in the order of the help.</summary>
+internal static class CommandTable
+{
+    public static IReadOnlyList<CliCommand> All() =>
+    [
+        new DemoCommand(), new InspectCommand(), new PlanCommand(), new CompressCommand(), new EvaluateCommand(), new PredictCommand(), new BenchCommand(),
+        new SynthesizeCommand(), new RankCommand(), new TrainCommand(), new FinetuneCommand(), new ResumeCommand(), new ReportCommand(),
+    ];
+}

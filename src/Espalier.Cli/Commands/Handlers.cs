@@ -1,0 +1,42 @@
+using Espalier.Cli.Options;
+using Espalier.Cli.Output;
+using Espalier.Reports;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>From a command's options to the library and back to a result: the only place where the two meet.</summary>
+internal static class Handlers
+{
+    public static InspectResult Inspect(InspectOptions options, CommandContext context) => InspectHandler.Run(options);
+
+    public static PlanResult Plan(PlanOptions options, CommandContext context) => PlanHandler.Run(options);
+
+    public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => throw Missing(context);
+
+    public static RankResult Rank(RankOptions options, CommandContext context) => throw Missing(context);
+
+    public static CompressResult Compress(CompressOptions options, CommandContext context) => throw Missing(context);
+
+    public static EvaluateResult Evaluate(EvaluateOptions options, CommandContext context) => throw Missing(context);
+
+    public static PredictResult Predict(PredictOptions options, CommandContext context) => throw Missing(context);
+
+    public static TrainResult Train(TrainOptions options, CommandContext context) => throw Missing(context);
+
+    public static TrainResult Finetune(TrainOptions options, CommandContext context) => throw Missing(context);
+
+    public static BenchResult Bench(BenchOptions options, CommandContext context) => throw Missing(context);
+
+    public static CompressResult Demo(CommandContext context) => throw Missing(context);
+
+    public static ReportResult Report(ReportOptions options, CommandContext context)
+    {
+        var output = options.Output ?? (options.Runs.Count == 1 ? Path.Combine(options.Runs[0], "report.html") : "report.html");
+        // A run's own page is rebuilt in place; any other file is somebody's.
+        var own = options.Runs.Any(run => Path.GetFullPath(Path.Combine(run, "report.html")) == Path.GetFullPath(output));
+        if (File.Exists(output) && !own && !context.Common.Force) throw new UsageException($"'{output}' exists already; choose another -o or replace it with --force.");
+        return new(output, ReportFiles.Rebuild(options.Runs, output).Count);
+    }
+
+    private static FailureException Missing(CommandContext context) => new($"{context.Command} is not part of this build.");
+}

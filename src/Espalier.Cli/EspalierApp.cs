@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Espalier.Cli.Commands;
+using Espalier.Cli.Options;
+
+namespace Espalier.Cli;
+
+/// <summary>The whole program but for the process around it: arguments and streams in, exit code out.</summary>
+public static class EspalierApp
+{
+    // No response files and no bundled letters: an argument means what it says, whatever character it begins with.
+    private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+
+    /// <summary>Runs one command and gives the exit code.</summary>
+    public static int Run(IReadOnlyList<string> arguments, CliStreams streams, CancellationToken cancellation) =>
+        Run(arguments, streams, CommandTable.All(), cancellation);
+
+    /// <summary>Runs one command of the given ones; tests bring their own.</summary>
+    internal static int Run(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
+    {
+        var root = new Command("espalier", "Compresses Vision Transformers.");
+        var global = new GlobalOptions();
+        global.AddTo(root);
+        foreach (var command in commands) root.Add(command);
+
+        var parsed = root.Parse(arguments, Parsing);
+        var chosen = parsed.CommandResult.Command as CliCommand;
+        if (parsed.GetValue(global.Help)) return Print(streams, chosen is null ? HelpText.Of(commands) : HelpText.Of(chosen));
+        if (parsed.GetValue(global.Version)) return Print(streams, $"espalier {CliVersion.Text}");
+        if (arguments.Count == 0) return Fail(streams, ExitCodes.Usage, "Name a command. See: espalier --help");
+        if (chosen is null) return Fail(streams, ExitCodes.Usage, $"There is no command '{arguments[0]}'. See: espalier --help");
+        if (parsed.Errors.Count > 0)
+            return Fail(streams, ExitCodes.Usage, $"{string.Join(' ', parsed.Errors.Select(e => e.Message).Distinct())} See: espalier {chosen.Name} --help");
+        return Guard(streams, parsed.GetValue(chosen.Common.Verbose), () => chosen.Execute(parsed, arguments, streams, resumed: null, cancellation));
+    }
+
+    /// <summary>Runs the command recorded in a run folder once more, on the same folder.</summary>
+    internal static int Resume(IReadOnlyList<string> recorded, string folder, CliStreams streams, CancellationToken cancellation)
+    {
+        var root = new Command("espalier");
+        foreach (var command in CommandTable.All()) root.Add(command);
+        var parsed = root.Parse(recorded, Parsing);
+        return parsed.Errors.Count == 0 && parsed.CommandResult.Command is CliCommand chosen
+            ? chosen.Execute(parsed, recorded, streams, folder, cancellation)
+            : throw new InputException($"'{folder}' records a command this version does not know: {CommandLineText.Of(recorded)}");
+    }
+
+    private static int Guard(CliStreams streams, bool verbose, Func<int> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception error)
+        {
+            if (verbose) streams.Error.WriteLine(error);
+            var message = error is EspalierException or OperationCanceledException ? error.Message
+                : error is OutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
+                : $"Unexpected {error.GetType().Name}: {error.Message} (--verbose shows where)";
+            return Fail(streams, ExitCodes.Of(error), message);
+        }
+    }
+
+    private static int Fail(CliStreams streams, int code, string message)
+    {
+        streams.Error.WriteLine($"espalier: {OneLine(message)}");
+        return code;
+    }
+
+    private static int Print(CliStreams streams, string text)
+    {
+        streams.Out.WriteLine(text);
+        return ExitCodes.Ok;
+    }
+
+    private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+}

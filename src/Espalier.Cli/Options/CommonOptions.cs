@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+
+namespace Espalier.Cli.Options;
+
+/// <summary>What every command accepts, as read.</summary>
+public sealed record CommonSettings
+{
+    public long Seed { get; init; }
+
+    /// <summary>Null: as many as there are processors.</summary>
+    public int? Threads { get; init; }
+
+    public string Device { get; init; } = "cpu";
+
+    public string Precision { get; init; } = "auto";
+
+    public bool Json { get; init; }
+
+    public bool Quiet { get; init; }
+
+    public bool Verbose { get; init; }
+
+    public bool Force { get; init; }
+}
+
+/// <summary>The options every command accepts.</summary>
+public sealed partial class CommonOptions : OptionGroup
+{
+    private readonly Option<long?> _seed;
+    private readonly Option<int?> _threads;
+    private readonly Option<string> _device;
+    private readonly Option<string> _precision;
+    private readonly Option<bool> _json;
+    private readonly Option<bool> _quiet;
+    private readonly Option<bool> _force;
+
+    public CommonOptions() : base("Common options")
+    {
+        _seed = AddNumber<long>("--seed", "N", "Seed of everything random (default 0).", 0);
+        _threads = AddNumber<int>("--threads", "N", "Threads for computing (default: one per processor).", 1);
+        _device = Add<string>("--device", "cpu|cuda[:i]", "Where to compute (default cpu).");
+        _device.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !DeviceName().IsMatch(result.Tokens[^1].Value))
+                result.AddError($"--device {result.Tokens[^1].Value}: must be cpu, cuda or cuda:i.");
+        });
+        _precision = AddChoice("--precision", ["auto", "fp32", "bf16"], "Arithmetic of the heavy operators (default auto).");
+        _json = AddFlag("--json", "The result as one JSON document on stdout.");
+        _quiet = AddFlag("--quiet", "No progress.");
+        Verbose = AddFlag("--verbose", "More about what is done, and where an error came from.");
+        _force = AddFlag("--force", "Overwrite existing output.");
+    }
+
+    public Option<bool> Verbose { get; }
+
+    public CommonSettings Read(ParseResult parsed) => new()
+    {
+        Seed = parsed.GetValue(_seed) ?? 0,
+        Threads = parsed.GetValue(_threads),
+        Device = parsed.GetValue(_device) ?? "cpu",
+        Precision = parsed.GetValue(_precision) ?? "auto",
+        Json = parsed.GetValue(_json),
+        Quiet = parsed.GetValue(_quiet),
+        Verbose = parsed.GetValue(Verbose),
+        Force = parsed.GetValue(_force),
+    };
+
+    [GeneratedRegex("^(cpu|cuda(:[0-9]{1,2})?)$")]
+    private static partial Regex DeviceName();
+}

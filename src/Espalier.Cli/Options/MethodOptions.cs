@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Text.RegularExpressions;
+
+namespace Espalier.Cli.Options;
+
+/// <summary>A compression method and its switches, as read; null means the method's own default.</summary>
+public sealed record MethodSettings
+{
+    public string Method { get; init; } = "dc-vit";
+
+    public string Profile { get; init; } = "clean";
+
+    public int? K { get; init; }
+
+    public ImmutableArray<int>? Order { get; init; }
+
+    /// <summary>Candidate blocks.</summary>
+    public ImmutableArray<int>? Blocks { get; init; }
+
+    /// <summary>Parts that must stay, e.g. <c>attn:0</c>.</summary>
+    public ImmutableArray<string> Keep { get; init; } = [];
+
+    public string? UnitChoice { get; init; }
+
+    public string? Variant { get; init; }
+
+    public string? Update { get; init; }
+
+    public string? Feature { get; init; }
+
+    public string? MetricSet { get; init; }
+
+    public string? Metric { get; init; }
+
+    public int? MultipleOf { get; init; }
+
+    /// <summary>Single rows of the profile table, <c>topic=setting</c>.</summary>
+    public ImmutableSortedDictionary<string, string> Switches { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+}
+
+/// <summary>The choice of a method and its switches.</summary>
+public sealed partial class MethodOptions : OptionGroup
+{
+    private readonly Option<string> _method, _profile, _order, _blocks, _unitChoice, _variant, _update, _feature, _metricSet, _metric;
+    private readonly Option<string[]> _keep, _switch;
+    private readonly Option<int?> _k, _multipleOf;
+
+    public MethodOptions() : base("Method")
+    {
+        _method = AddChoice("--method", ["dc-vit", "drop-blocks"], "The compression method (default dc-vit).");
+        _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
+        _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);
+        _order = Add<string>("--order", "2,4,1", "Compress these blocks in this order, without ranking.");
+        _blocks = Add<string>("--blocks", "1..10", "Candidate blocks (default: all but the first and the last).");
+        _keep = Add<string[]>("--keep", "attn:0", "A part that must stay: attn:I, mlp:I or block:I; may be repeated.");
+        _unitChoice = AddChoice("--unit-choice", ["rand_sample", "gelu_sample", "rand_init"], "Which hidden units stay (default rand_sample).");
+        _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once"], "Shape of a compressed block (default dense); once compresses all blocks together.");
+        _update = AddChoice("--update", ["before", "all", "inter", "ln", "ffn_bias", "attn"], "What finetuning may change (default before: up to the block after the last compressed one).");
+        _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block", "logits"], "Where student and teacher are compared (default pre_gap).");
+        _metricSet = Add<string>("--metric-set", "SET", "Images blocks are ranked on: synthetic (default), images (the training images) or DATA.");
+        _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
+        _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
+        _switch = Add<string[]>("--switch", "TOPIC=SETTING", "One row of the profile, e.g. norm_eps=official; may be repeated.");
+    }
+
+    public MethodSettings Read(ParseResult parsed)
+    {
+        var (k, order) = (parsed.GetValue(_k), parsed.GetValue(_order));
+        var settings = new MethodSettings
+        {
+            Method = parsed.GetValue(_method) ?? "dc-vit",
+            Profile = parsed.GetValue(_profile) ?? "clean",
+            K = k,
+            Order = order is null ? null : BlockList.Parse("--order", order),
+            Blocks = parsed.GetValue(_blocks) is { } blocks ? BlockList.Parse("--blocks", blocks) : null,
+            Keep = [.. parsed.GetValue(_keep) ?? []],
+            UnitChoice = parsed.GetValue(_unitChoice),
+            Variant = parsed.GetValue(_variant),
+            Update = parsed.GetValue(_update),
+            Feature = parsed.GetValue(_feature),
+            MetricSet = parsed.GetValue(_metricSet),
+            Metric = parsed.GetValue(_metric),
+            MultipleOf = parsed.GetValue(_multipleOf),
+            Switches = Pairs(parsed.GetValue(_switch) ?? []),
+        };
+        if (settings.Keep.FirstOrDefault(part => !Part().IsMatch(part)) is { } odd)
+            throw new UsageException($"--keep {odd}: must be attn:I, mlp:I or block:I.");
+        if (settings is { Order: { } listed, K: { } count } && listed.Length != count)
+            throw new UsageException($"--order names {listed.Length} blocks but --k asks for {count}.");
+        return settings;
+    }
+
+    private static ImmutableSortedDictionary<string, string> Pairs(string[] texts)
+    {
+        var pairs = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        foreach (var text in texts)
+        {
+            if (text.Split('=', 2) is not [{ Length: > 0 } topic, { Length: > 0 } setting]) throw new UsageException($"--switch {text}: must be TOPIC=SETTING.");
+            if (!pairs.TryAdd(topic.Replace('-', '_'), setting)) throw new UsageException($"--switch {topic} is given twice.");
+        }
+        return pairs.ToImmutable();
+    }
+
+    [GeneratedRegex("^(attn|mlp|block):[0-9]{1,4}$")]
+    private static partial Regex Part();
+}

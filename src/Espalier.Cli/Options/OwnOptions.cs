@@ -1,0 +1,29 @@
+using System.CommandLine;
+
+namespace Espalier.Cli.Options;
+
+/// <summary>The options one command has to itself, added one by one by the command.</summary>
+public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
+{
+    /// <summary>An option that must be given.</summary>
+    public Option<string> Required(string name, string value, string description, params string[] aliases)
+    {
+        var option = Add<string>(name, value, description, aliases);
+        option.Required = true;
+        return option;
+    }
+
+    /// <summary>An option that may be left out.</summary>
+    public Option<string?> Text(string name, string value, string description, params string[] aliases) => Add<string?>(name, value, description, aliases);
+
+    /// <summary>A whole number of at least <paramref name="least"/>.</summary>
+    public Option<int?> Int(string name, string value, string description, int least = 1, params string[] aliases) =>
+        AddNumber(name, value, description, least, aliases);
+
+    /// <summary>A number of at least <paramref name="least"/>.</summary>
+    public Option<double?> Number(string name, string value, string description, double least = 0) =>
+        AddNumber(name, value, description, least);
+
+    /// <summary>The output folder.</summary>
+    public Option<string> Output(string description) => Required("--output", "DIR", description, "-o");
+}

@@ -1,0 +1,65 @@
+using System.CommandLine;
+
+namespace Espalier.Cli.Options;
+
+/// <summary>The recipe of supervised training, as read; null means the recipe's own default.</summary>
+public sealed record TrainingSettings
+{
+    public int? Batch { get; init; }
+
+    public double? LearningRate { get; init; }
+
+    public double? WeightDecay { get; init; }
+
+    public double? WarmupEpochs { get; init; }
+
+    public double? LabelSmoothing { get; init; }
+
+    public double? Mixup { get; init; }
+
+    public double? Cutmix { get; init; }
+
+    public double? RandomErasing { get; init; }
+
+    public double? DropPath { get; init; }
+
+    public double? Ema { get; init; }
+
+    /// <summary>Training images kept aside to choose a recipe on.</summary>
+    public int? HoldOut { get; init; }
+}
+
+/// <summary>What <c>train</c> and <c>finetune</c> are asked; the model is an architecture for <c>train</c>.</summary>
+public sealed record TrainOptions(string Model, string Data, string? Eval, TrainingSettings Training, EffortSettings Effort, string Output);
+
+/// <summary>The recipe of supervised training.</summary>
+public sealed class TrainingOptions : OptionGroup
+{
+    private readonly Option<int?> _batch, _holdOut;
+    private readonly Option<double?> _lr, _weightDecay, _warmup, _smoothing, _mixup, _cutmix, _erasing, _dropPath, _ema;
+
+    public TrainingOptions() : base("Recipe")
+    {
+        _batch = AddNumber<int>("--batch", "N", "Images per gradient step.", 1);
+        _lr = Share("--lr", "X", "Learning rate at its highest.");
+        _weightDecay = Share("--weight-decay", "X", "Weight decay.");
+        _warmup = Share("--warmup", "E", "Epochs of warm-up.");
+        _smoothing = Share("--smoothing", "X", "Label smoothing.");
+        _mixup = Share("--mixup", "A", "Mixup's alpha; 0 is off.");
+        _cutmix = Share("--cutmix", "A", "Cutmix' alpha; 0 is off.");
+        _erasing = Share("--erasing", "P", "Probability of random erasing.");
+        _dropPath = Share("--drop-path", "P", "Drop-path rate of the last block.");
+        _ema = Share("--ema", "D", "Decay of the weights' moving average; 0 is off.");
+        _holdOut = AddNumber<int>("--hold-out", "N", "Keep N training images aside and measure on them.", 1);
+    }
+
+    public TrainingSettings Read(ParseResult parsed) => new()
+    {
+        Batch = parsed.GetValue(_batch), LearningRate = parsed.GetValue(_lr), WeightDecay = parsed.GetValue(_weightDecay),
+        WarmupEpochs = parsed.GetValue(_warmup), LabelSmoothing = parsed.GetValue(_smoothing), Mixup = parsed.GetValue(_mixup),
+        Cutmix = parsed.GetValue(_cutmix), RandomErasing = parsed.GetValue(_erasing), DropPath = parsed.GetValue(_dropPath),
+        Ema = parsed.GetValue(_ema), HoldOut = parsed.GetValue(_holdOut),
+    };
+
+    private Option<double?> Share(string name, string value, string description) => AddNumber<double>(name, value, description, 0);
+}

@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Spectre.Console;
+
+namespace Espalier.Cli.Output;
+
+/// <summary>Result of <c>inspect</c>.</summary>
+public sealed record InspectResult : CommandResult
+{
+    public required string Architecture { get; init; }
+
+    public required long Params { get; init; }
+
+    public required long MacsBudget { get; init; }
+
+    public required long MacsFull { get; init; }
+
+    public required ImmutableArray<BlockResult> Blocks { get; init; }
+
+    public required PreprocessingResult Preprocessing { get; init; }
+
+    public required int Classes { get; init; }
+
+    public required int EmbedDim { get; init; }
+
+    public required int PatchSize { get; init; }
+
+    /// <summary>Where the weights come from: <c>file</c> or <c>random</c>.</summary>
+    public required string Weights { get; init; }
+
+    /// <summary>What the head count rests on, when it had to be inferred.</summary>
+    public string? HeadCount { get; init; }
+
+    public override void Write(IAnsiConsole console)
+    {
+        console.WriteText($"{Architecture}: width {EmbedDim}, {Blocks.Length} blocks, patch {PatchSize}, {Classes} classes{(Weights == "random" ? ", random weights" : "")}");
+        if (HeadCount is not null) console.WriteText($"Head count from {HeadCount}.");
+        console.WriteText(
+            $"Input {Preprocessing.Size}×{Preprocessing.Size}, shortest side resized to {Preprocessing.Resize} ({Preprocessing.Interpolation}), centre crop {Tables.Number(Preprocessing.Crop)}, "
+            + $"mean {List(Preprocessing.Mean)}, std {List(Preprocessing.Std)}");
+        IReadOnlyList<string> total = ["all", "", "", "", "", "", Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
+        console.WriteTable(
+            ["block", "kind", "heads", "q/k dim", "v dim", "MLP", "params", "MACs (budget)", "MACs (full)"],
+            Blocks.Select(b => (IReadOnlyList<string>)
+                [$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", Tables.Count(b.Params), Tables.Count(b.MacsBudget), Tables.Count(b.MacsFull)])
+            .Append(total));
+    }
+
+    private static string List(ImmutableArray<double> values) => string.Join('/', values.Select(Tables.Number));
+}
+
+/// <summary>One block of <c>inspect</c>.</summary>
+public sealed record BlockResult(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull);
+
+/// <summary>The preprocessing of <c>inspect</c>.</summary>
+public sealed record PreprocessingResult(int Size, int Resize, double Crop, string Interpolation, ImmutableArray<double> Mean, ImmutableArray<double> Std);

@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using Spectre.Console;
+
+namespace Espalier.Cli.Output;
+
+/// <summary>Result of <c>plan</c>.</summary>
+public sealed record PlanResult : CommandResult
+{
+    /// <summary>The target in MACs of the convention asked for; null for a target in parameters.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public required double? TargetMacs { get; init; }
+
+    public double? TargetParams { get; init; }
+
+    /// <summary>MACs convention of the target.</summary>
+    public required string Count { get; init; }
+
+    public required string Method { get; init; }
+
+    public required ImmutableArray<PlanOptionResult> Options { get; init; }
+
+    /// <summary>Index into <see cref="Options"/>.</summary>
+    public required int Chosen { get; init; }
+
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
+    public override void Write(IAnsiConsole console)
+    {
+        console.WriteText(TargetMacs is { } macs
+            ? $"Target: at most {macs:N0} MACs ({Count}). * marks the choice."
+            : $"Target: at most {TargetParams:N0} parameters. * marks the choice.");
+        console.WriteTable(
+            ["", "blocks", "MLP ratio", "hidden", "params", "MACs (budget)", "MACs (full)"],
+            Options.Select((o, i) => (IReadOnlyList<string>)
+                [i == Chosen ? "*" : "", $"{o.Blocks}", o.MlpRatio is { } ratio ? Tables.Number(ratio) : "–", o.Hidden is { } hidden ? $"{hidden}" : "–",
+                 Tables.Count(o.Params), Tables.Count(o.MacsBudget), Tables.Count(o.MacsFull)]));
+        foreach (var warning in Warnings) console.WriteText(warning);
+    }
+}
+
+/// <summary>One structure that meets the target.</summary>
+public sealed record PlanOptionResult
+{
+    public required long MacsBudget { get; init; }
+
+    public required long MacsFull { get; init; }
+
+    public required long Params { get; init; }
+
+    /// <summary>k: how many blocks are compressed.</summary>
+    public int? Blocks { get; init; }
+
+    public double? MlpRatio { get; init; }
+
+    public int? Hidden { get; init; }
+
+    /// <summary>Widths of every block; null until the blocks are chosen.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public ImmutableArray<StructureResult>? Structure { get; init; }
+}
+
+/// <summary>Widths of one block of a structure.</summary>
+public sealed record StructureResult(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden);

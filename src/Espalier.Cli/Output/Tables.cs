@@ -1,0 +1,33 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace Espalier.Cli.Output;
+
+/// <summary>The look all tables share, and numbers as people read them.</summary>
+internal static class Tables
+{
+    /// <summary>Writes a table: first column left, the others right.</summary>
+    public static void WriteTable(this IAnsiConsole console, IReadOnlyList<string> head, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        for (var i = 0; i < head.Count; i++)
+        {
+            var column = new TableColumn(new Text(head[i])).NoWrap();
+            table.AddColumn(i == 0 ? column : column.RightAligned());
+        }
+        foreach (var row in rows) table.AddRow(row.Select(cell => new Text(cell)));
+        console.Write(table);
+    }
+
+    /// <summary>Writes a line of plain text; brackets in it are not markup.</summary>
+    public static void WriteText(this IAnsiConsole console, string text) => console.Write(new Text(text + "\n"));
+
+    public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    public static string Percent(double fraction) => (100 * fraction).ToString("0.00", CultureInfo.InvariantCulture) + " %";
+
+    public static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
+
+    /// <summary>What is left, as a share of what was.</summary>
+    public static string Share(long before, long after) => before > 0 ? Percent((double)after / before) : "";
+}

@@ -1,0 +1,45 @@
+using Espalier.Cli.Output;
+using Espalier.Runs;
+using Spectre.Console;
+
+namespace Espalier.Cli.Progress;
+
+/// <summary>Bars for a person at a terminal: one for the stage at work; finished stages stay as a line above it.</summary>
+internal sealed class BarProgress(IAnsiConsole console, ProgressContext bars) : IProgress<ProgressUpdate>
+{
+    private readonly Lock _lock = new();
+    private string? _stage;
+    private ProgressTask? _task;
+
+    public static T During<T>(CliStreams streams, Func<IProgress<ProgressUpdate>, T> work)
+    {
+        var console = Consoles.For(streams.Error, isTerminal: true, streams.Width);
+        return console.Progress()
+            .AutoClear(true)
+            .HideCompleted(true)
+            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn())
+            .Start(bars => work(new BarProgress(console, bars)));
+    }
+
+    public void Report(ProgressUpdate update)
+    {
+        lock (_lock)
+        {
+            if (update.Note is { } note) console.MarkupLine(Markup.Escape($"{update.Stage}: {note}"));
+            if (update.Total == 0 && update.Note is not null) return;
+            if (update.Stage != _stage)
+            {
+                _task?.StopTask();
+                _task = bars.AddTask(Markup.Escape(update.Stage));
+                _stage = update.Stage;
+            }
+            var details = ProgressText.Details(update);
+            var text = details.Length > 0 ? $"{update.Stage}: {details}" : update.Stage;
+            _task!.IsIndeterminate = update.Total == 0;
+            _task.MaxValue = Math.Max(1, update.Total);
+            _task.Description = Markup.Escape(text);
+            if (update.IsComplete && !_task.IsFinished) console.MarkupLine($"[green]✓[/] {Markup.Escape(text)}");
+            _task.Value = update.Step;
+        }
+    }
+}
