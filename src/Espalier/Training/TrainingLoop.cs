@@ -38,6 +38,9 @@ public sealed class TrainingLoop : IDisposable
     /// <summary>Asked after each step; true ends the run early (a deadline).</summary>
     public Func<bool>? StopEarly { get; init; }
 
+    /// <summary>Saves the state now and then, and takes up a saved one; null keeps nothing.</summary>
+    public Checkpoint? Checkpoint { get; init; }
+
     /// <summary>Steps taken so far.</summary>
     public long Step => _optimizer.Steps;
 
@@ -46,10 +49,13 @@ public sealed class TrainingLoop : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
     public void Run(CancellationToken cancellation = default)
     {
+        Resume();
         double loss = 0;
         long images = 0, read = 0;
+        var saved = Checkpoint?.Time.GetTimestamp() ?? 0;
         while (Step < _options.Steps)
         {
+            if (cancellation.IsCancellationRequested) Save();
             cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
             var batch = _batches.Next();
@@ -62,6 +68,9 @@ public sealed class TrainingLoop : IDisposable
                 (loss, read, images) = (0, 0, 0);
             }
             if (StopEarly?.Invoke() == true) break;
+            if (Checkpoint is null || Checkpoint.Time.GetElapsedTime(saved) < Checkpoint.Every) continue;
+            Save();
+            saved = Checkpoint.Time.GetTimestamp();
         }
     }
 
@@ -72,11 +81,10 @@ public sealed class TrainingLoop : IDisposable
         foreach (var parameter in _task.Parameters) parameter.RequiresGrad = false;
     }
 
-    /// <summary>State tensors for a checkpoint, in a fixed order: parameters, optimizer moments, averages.</summary>
-    public IReadOnlyList<Tensor> State => [.. _task.Parameters, .. _optimizer.State, .. _average?.Average ?? []];
+    // Parameters, optimizer moments, averages, in this order.
+    private IReadOnlyList<Tensor> State => [.. _task.Parameters, .. _optimizer.State, .. _average?.Average ?? []];
 
-    /// <summary>Puts a checkpoint's state back and continues after <paramref name="step"/>.</summary>
-    public void Restore(IReadOnlyList<Tensor> state, long step)
+    private void Restore(IReadOnlyList<Tensor> state, long step)
     {
         var own = State;
         if (own.Count != state.Count)
@@ -92,6 +100,17 @@ public sealed class TrainingLoop : IDisposable
     {
         _optimizer.Dispose();
         _average?.Dispose();
+    }
+
+    private void Save()
+    {
+        if (Step > 0) Checkpoint?.Save(State, Step);
+    }
+
+    private void Resume()
+    {
+        using var scope = new TensorScope();
+        if (Checkpoint?.Load() is { } saved) Restore(saved.State, saved.Step);
     }
 
     private double? StepOn(TensorBatch batch)
