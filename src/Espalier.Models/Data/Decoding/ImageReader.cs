@@ -32,7 +32,7 @@ public static class ImageReader
         }
         catch (DllNotFoundException e)
         {
-            throw new FailureException($"{name}: the system library that decodes it is missing ({e.Message.Split('\n')[0]})", e);
+            throw new FailureException($"{name}: the system library that decodes it is missing; install it with: apt-get install libturbojpeg0 libwebp7", e);
         }
     }
 
