@@ -6,8 +6,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Affine warps, equal to Pillow's <c>Image.transform(AFFINE)</c>: bilinear or bicubic (a = −1) in double precision, cut to 8 bits.
-/// Pixels whose source lies outside the image take the fill colour.
+/// Affine warps, equal to Pillow's <c>Image.transform(AFFINE)</c>: bilinear or bicubic (a = −1) in double precision, cut to 8
+/// bits. Pixels whose source lies outside the image take the fill colour.
 /// </summary>
 public static class AffineOps
 {
@@ -31,7 +31,8 @@ public static class AffineOps
                     fill.CopyTo(pixel);
                     continue;
                 }
-                var v = filter == Interpolation.Bicubic ? sampler.Bicubic(sx - 0.5, sy - 0.5) : sampler.Bilinear(sx - 0.5, sy - 0.5);
+                var v = filter == Interpolation.Bicubic ? sampler.Bicubic(sx - 0.5, sy - 0.5)
+                    : sampler.Bilinear(sx - 0.5, sy - 0.5);
                 v = Vector256.Min(Vector256.Max(v, Vector256<double>.Zero), Vector256.Create(255.0));
                 pixel[0] = (byte)v[0];
                 if (channels == 1) continue;
@@ -62,7 +63,8 @@ public static class AffineOps
             Vector256<double> dx = Vector256.Create(sx - (x + 1)), dy = Vector256.Create(sy - (y + 1));
             int x0 = Column(x), x1 = Column(x + 1), x2 = Column(x + 2), x3 = Column(x + 3);
 
-            // Rows outside repeat their neighbour: the first row clamps, each later one below the image repeats the one before it.
+            // Rows outside repeat their neighbour: the first row clamps, each later one below the image repeats the
+            // one before it.
             var v1 = CubicLine(Math.Max(y, 0), x0, x1, x2, x3, dx);
             var v2 = y + 1 >= 0 && y + 1 < height ? CubicLine(y + 1, x0, x1, x2, x3, dx) : v1;
             var v3 = y + 2 < height ? CubicLine(y + 2, x0, x1, x2, x3, dx) : v2;

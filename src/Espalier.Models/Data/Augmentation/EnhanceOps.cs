@@ -1,8 +1,8 @@
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Blends between an image and a poorer version of itself, equal to Pillow's <c>ImageEnhance</c>: factor 0 gives the poorer one, 1 the
-/// image, more exaggerates the difference.
+/// Blends between an image and a poorer version of itself, equal to Pillow's <c>ImageEnhance</c>: factor 0 gives the poorer one,
+/// 1 the image, more exaggerates the difference.
 /// </summary>
 public static class EnhanceOps
 {
