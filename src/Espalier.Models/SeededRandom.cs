@@ -21,9 +21,9 @@ public readonly record struct RandomState(ulong S0, ulong S1, ulong S2, ulong S3
 
 /// <summary>
 /// A small deterministic generator: xoshiro256** (Blackman and Vigna), seeded by SplitMix64 from a seed and a list of keys.
-/// Streams with different keys are independent of each other and of the order in which they are created or used, so work that names
-/// its stream (seed, "augment", epoch, sample) gives the same result on any number of threads.
-/// One instance is not thread-safe; make one per stream.
+/// Streams with different keys are independent of each other and of the order in which they are created or used, so work that
+/// names its stream (seed, "augment", epoch, sample) gives the same result on any number of threads. One instance is not
+/// thread-safe; make one per stream.
 /// </summary>
 public sealed class SeededRandom
 {
@@ -90,7 +90,9 @@ public sealed class SeededRandom
     /// <summary>True with the given probability in [0, 1].</summary>
     public bool NextBool(double probability = 0.5) => NextDouble() < probability;
 
-    /// <summary>Standard normal by Box and Muller; two uniform numbers each, nothing kept back, so that the state stays four words.</summary>
+    /// <summary>
+    /// Standard normal by Box and Muller; two uniform numbers each, nothing kept back, so that the state stays four words.
+    /// </summary>
     public double NextGaussian() =>
         Math.Sqrt(-2 * Math.Log(1 - NextDouble())) * Math.Cos(2 * Math.PI * NextDouble());
 
@@ -113,7 +115,9 @@ public sealed class SeededRandom
         return items;
     }
 
-    /// <summary><paramref name="count"/> distinct numbers of 0 … <paramref name="total"/> − 1, in random order; count ≤ total.</summary>
+    /// <summary>
+    /// <paramref name="count"/> distinct numbers of 0 … <paramref name="total"/> − 1, in random order; count ≤ total.
+    /// </summary>
     public int[] Choose(int total, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, total);

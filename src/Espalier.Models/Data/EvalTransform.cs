@@ -15,7 +15,8 @@ public sealed class EvalTransform : IImageTransform
     public EvalTransform(Preprocessing preprocessing)
     {
         if (preprocessing.Size <= 0) throw new InputException($"Preprocessing has an input size of {preprocessing.Size}.");
-        if (!(preprocessing.CropFraction > 0)) throw new InputException($"Preprocessing has a crop fraction of {preprocessing.CropFraction}.");
+        if (!(preprocessing.CropFraction > 0))
+            throw new InputException($"Preprocessing has a crop fraction of {preprocessing.CropFraction}.");
         this.preprocessing = preprocessing;
         normalization = new(preprocessing.Mean, preprocessing.Std);
     }
@@ -52,10 +53,15 @@ public sealed class EvalTransform : IImageTransform
         Resampler.Resize(image, PixelBox.Whole(image), width, height, window, preprocessing.Interpolation, part);
         result.Clear();
         for (var y = 0; y < cropHeight; y++)
-            part.AsSpan(y * cropWidth * Channels, cropWidth * Channels).CopyTo(result[(((targetY + y) * Size + targetX) * Channels)..]);
+        {
+            var row = part.AsSpan(y * cropWidth * Channels, cropWidth * Channels);
+            row.CopyTo(result[(((targetY + y) * Size + targetX) * Channels)..]);
+        }
     }
 
-    /// <summary>Width and height after the shortest side became <paramref name="shortest"/>; the other side is rounded down.</summary>
+    /// <summary>
+    /// Width and height after the shortest side became <paramref name="shortest"/>; the other side is rounded down.
+    /// </summary>
     public static (int Width, int Height) ResizedShape(int width, int height, int shortest)
     {
         var longest = (int)((double)((long)shortest * Math.Max(width, height)) / Math.Min(width, height));

@@ -1,6 +1,8 @@
 namespace Espalier.Models.Data;
 
-/// <summary>From a decoded image to the network's input. Implementations are immutable and may be used from many threads.</summary>
+/// <summary>
+/// From a decoded image to the network's input. Implementations are immutable and may be used from many threads.
+/// </summary>
 public interface IImageTransform
 {
     /// <summary>Channels of the result, 1 or 3; images with another count are converted.</summary>

@@ -1,6 +1,8 @@
 namespace Espalier.Models.Data;
 
-/// <summary>Bytes to normalised floats, (v / 255 − mean) / std per channel in single precision, by a table of 256 entries a channel.</summary>
+/// <summary>
+/// Bytes to normalised floats, (v / 255 − mean) / std per channel in single precision, by a table of 256 entries a channel.
+/// </summary>
 public sealed class Normalization
 {
     private readonly float[][] tables;
@@ -9,7 +11,7 @@ public sealed class Normalization
     public Normalization(IReadOnlyList<double> mean, IReadOnlyList<double> std)
     {
         if (mean.Count != std.Count || mean.Count is not (1 or 3))
-            throw new InputException($"Preprocessing has {mean.Count} means and {std.Count} deviations; 1 or 3 of each are needed.");
+            throw new InputException($"Preprocessing has {mean.Count} means and {std.Count} deviations, not 1 or 3 of each.");
         tables = new float[mean.Count][];
         for (var c = 0; c < tables.Length; c++)
         {
@@ -28,7 +30,8 @@ public sealed class Normalization
     /// <summary>H×W×C bytes to C×H×W floats; both spans have the same length.</summary>
     public void Apply(ReadOnlySpan<byte> pixels, Span<float> destination)
     {
-        if (pixels.Length != destination.Length) throw new ArgumentException($"{pixels.Length} samples into {destination.Length} floats");
+        if (pixels.Length != destination.Length)
+            throw new ArgumentException($"{pixels.Length} samples into {destination.Length} floats");
         var plane = pixels.Length / Channels;
         if (Channels == 1)
         {

@@ -1,7 +1,8 @@
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Where each pixel of the result comes from: source x = A·x + B·y + C and source y = D·x + E·y + F, at pixel centres (x + ½, y + ½).
+/// Where each pixel of the result comes from: source x = A·x + B·y + C and source y = D·x + E·y + F, at pixel centres (x + ½, y +
+/// ½).
 /// </summary>
 public readonly record struct AffineMatrix(double A, double B, double C, double D, double E, double F)
 {
@@ -14,7 +15,9 @@ public readonly record struct AffineMatrix(double A, double B, double C, double 
     /// <summary>The result's pixel (x, y) is the source's (x + dx, y + dy).</summary>
     public static AffineMatrix Translate(double dx, double dy) => new(1, 0, dx, 0, 1, dy);
 
-    /// <summary>Counter-clockwise by <paramref name="degrees"/> about the centre, as Pillow's <c>Image.rotate</c> without expansion.</summary>
+    /// <summary>
+    /// Counter-clockwise by <paramref name="degrees"/> about the centre, as Pillow's <c>Image.rotate</c> without expansion.
+    /// </summary>
     public static AffineMatrix Rotate(double degrees, int width, int height)
     {
         var angle = -(degrees - Math.Floor(degrees / 360) * 360) * (Math.PI / 180);

@@ -8,14 +8,16 @@ namespace Espalier.Models.Data;
 /// </summary>
 public sealed class Canvas : IDisposable
 {
+    private const int Slack = 4;
+
     private byte[] front, back;
 
     /// <summary>A canvas with arbitrary content; <paramref name="channels"/> is 1 or 3.</summary>
     public Canvas(int width, int height, int channels)
     {
         (Width, Height, Channels) = (width, height, channels);
-        front = ArrayPool<byte>.Shared.Rent(Length);
-        back = ArrayPool<byte>.Shared.Rent(Length);
+        front = ArrayPool<byte>.Shared.Rent(Length + Slack);
+        back = ArrayPool<byte>.Shared.Rent(Length + Slack);
     }
 
     /// <summary>A canvas with a copy of <paramref name="image"/>.</summary>
@@ -32,6 +34,9 @@ public sealed class Canvas : IDisposable
 
     /// <summary>Room for the next image; <see cref="Swap"/> makes it the image.</summary>
     public Span<byte> Spare => back.AsSpan(0, Length);
+
+    /// <summary>The image and a few bytes behind it, so that the last pixel, too, can be read as one word.</summary>
+    internal ReadOnlySpan<byte> PaddedPixels => front.AsSpan(0, Length + Slack);
 
     private int Length => Width * Height * Channels;
 

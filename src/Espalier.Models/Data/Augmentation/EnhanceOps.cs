@@ -1,8 +1,8 @@
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Blends between an image and a poorer version of itself, equal to Pillow's <c>ImageEnhance</c>: factor 0 gives the poorer one, 1 the
-/// image, more exaggerates the difference.
+/// Blends between an image and a poorer version of itself, equal to Pillow's <c>ImageEnhance</c>: factor 0 gives the poorer one,
+/// 1 the image, more exaggerates the difference.
 /// </summary>
 public static class EnhanceOps
 {
@@ -44,17 +44,28 @@ public static class EnhanceOps
         var alpha = (float)factor;
         for (var y = 1; y < canvas.Height - 1; y++)
         {
-            ReadOnlySpan<byte> above = source.Slice((y - 1) * stride, stride), row = source.Slice(y * stride, stride), below = source.Slice((y + 1) * stride, stride);
+            var row = source.Slice(y * stride, stride);
+            ReadOnlySpan<byte> above = source.Slice((y - 1) * stride, stride), below = source.Slice((y + 1) * stride, stride);
             var result = target.Slice(y * stride, stride);
-            for (var x = step; x < stride - step; x++)
+
+            // Sums of three above each other, of which the loop keeps the last few: each is needed three times.
+            for (var c = 0; c < step; c++)
             {
-                var sum = above[x - step] + above[x] + above[x + step] + row[x - step] + 5 * row[x] + row[x + step]
-                    + below[x - step] + below[x] + below[x + step];
-                result[x] = Blend((byte)((2 * sum + 13) / 26), row[x], alpha); // rounds sum / 13; ties cannot happen
+                int left = Column(c, above, row, below), middle = stride > step ? Column(c + step, above, row, below) : 0;
+                for (var x = c + step; x < stride - step; x += step)
+                {
+                    var right = Column(x + step, above, row, below);
+                    var sum = left + middle + right + 4 * row[x];
+                    result[x] = Blend((byte)((2 * sum + 13) / 26), row[x], alpha); // rounds sum / 13; ties cannot happen
+                    (left, middle) = (middle, right);
+                }
             }
         }
         canvas.Swap();
     }
+
+    private static int Column(int x, ReadOnlySpan<byte> above, ReadOnlySpan<byte> row, ReadOnlySpan<byte> below) =>
+        above[x] + row[x] + below[x];
 
     private static void BlendWith(byte constant, Span<byte> pixels, double factor)
     {

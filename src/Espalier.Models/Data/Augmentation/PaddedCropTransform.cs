@@ -1,8 +1,9 @@
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Training augmentation for small images (28 × 28, 32 × 32): zero padding of <see cref="Padding"/> pixels on each side, a random crop of the
-/// model's size, a horizontal flip, normalise, random erasing. An image of another size is first cut to its central square and resized.
+/// Training augmentation for small images (28 × 28, 32 × 32): zero padding of <see cref="Padding"/> pixels on each side, a random
+/// crop of the model's size, a horizontal flip, normalise, random erasing. An image of another size is first cut to its central
+/// square and resized.
 /// </summary>
 public sealed class PaddedCropTransform : IImageTransform
 {
@@ -20,7 +21,8 @@ public sealed class PaddedCropTransform : IImageTransform
     {
         if (preprocessing.Size <= 0) throw new InputException($"Preprocessing has an input size of {preprocessing.Size}.");
         if (padding < 0) throw new InputException($"A padding of {padding} pixels; it must be at least 0.");
-        (Size, Padding, this.flip, this.erasing, filter) = (preprocessing.Size, padding, flip, erasing, preprocessing.Interpolation);
+        (Size, Padding, this.flip, this.erasing, filter)
+            = (preprocessing.Size, padding, flip, erasing, preprocessing.Interpolation);
         normalization = new(preprocessing.Mean, preprocessing.Std);
     }
 

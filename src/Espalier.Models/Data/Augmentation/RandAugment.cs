@@ -3,8 +3,9 @@ using System.Collections.Immutable;
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// RandAugment as timm's <c>rand-m9-mstd0.5-inc1</c>: <see cref="Layers"/> operations drawn uniformly with replacement, each applied
-/// with <see cref="Probability"/> at a magnitude drawn from N(<see cref="Magnitude"/>, <see cref="MagnitudeStd"/>) and clipped to [0, 10].
+/// RandAugment as timm's <c>rand-m9-mstd0.5-inc1</c>: <see cref="Layers"/> operations drawn uniformly with replacement, each
+/// applied with <see cref="Probability"/> at a magnitude drawn from N(<see cref="Magnitude"/>, <see cref="MagnitudeStd"/>) and
+/// clipped to [0, 10].
 /// </summary>
 public sealed record RandAugment
 {
@@ -45,8 +46,9 @@ public sealed record RandAugment
     }
 
     /// <summary>
-    /// An operation's argument at strength <paramref name="v"/> in [0, 1]; <paramref name="negate"/> turns it where it has a direction.
-    /// Rotate in degrees, shears and translations as fractions, enhancements as factors, posterize in bits kept, solarize as threshold.
+    /// An operation's argument at strength <paramref name="v"/> in [0, 1]; <paramref name="negate"/> turns it where it has a
+    /// direction. Rotate in degrees, shears and translations as fractions, enhancements as factors, posterize in bits kept,
+    /// solarize as threshold.
     /// </summary>
     public static double Argument(RandAugmentOp op, double v, bool negate)
     {

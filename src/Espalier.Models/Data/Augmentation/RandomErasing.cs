@@ -1,6 +1,8 @@
 namespace Espalier.Models.Data;
 
-/// <summary>Random erasing (Zhong et al. 2017) in timm's "pixel" mode: a rectangle of the normalised image becomes N(0, 1) noise.</summary>
+/// <summary>
+/// Random erasing (Zhong et al. 2017) in timm's "pixel" mode: a rectangle of the normalised image becomes N(0, 1) noise.
+/// </summary>
 public sealed record RandomErasing
 {
     private const int Tries = 10;

@@ -1,8 +1,8 @@
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// The crop of Inception training: an area fraction uniform in a range, an aspect ratio log-uniform in a range, ten tries, else the
-/// largest centre crop whose aspect is within the limits (torchvision and timm).
+/// The crop of Inception training: an area fraction uniform in a range, an aspect ratio log-uniform in a range, ten tries, else
+/// the largest centre crop whose aspect is within the limits (torchvision and timm).
 /// </summary>
 public sealed record RandomResizedCrop
 {

@@ -1,6 +1,8 @@
 namespace Espalier.Models.Data;
 
-/// <summary>What <see cref="TrainTransform"/> does to an image. The defaults are DC-ViT's training augmentation (timm's factory).</summary>
+/// <summary>
+/// What <see cref="TrainTransform"/> does to an image. The defaults are DC-ViT's training augmentation (timm's factory).
+/// </summary>
 public sealed record TrainTransformOptions
 {
     /// <summary>Without RandAugment: random crop and flip only.</summary>

@@ -41,9 +41,11 @@ internal static class BmpDecoder
         if (size > bytes.Length - FileHeaderSize) throw Truncated();
         var info = bytes.Slice(FileHeaderSize, (int)size);
         if (size == CoreHeaderSize)
-            return new Header(ReadUInt16LittleEndian(info[4..]), ReadUInt16LittleEndian(info[6..]), ReadUInt16LittleEndian(info[10..]),
+            return new Header(ReadUInt16LittleEndian(info[4..]), ReadUInt16LittleEndian(info[6..]),
+                ReadUInt16LittleEndian(info[10..]),
                 offset, FileHeaderSize + CoreHeaderSize, 0, 3, false, default).Checked(Raw);
-        if (size is not (40 or 52 or 56 or 64 or 108 or 124)) throw new ImageFormatException($"unknown BMP header of {size} bytes.");
+        if (size is not (40 or 52 or 56 or 64 or 108 or 124))
+            throw new ImageFormatException($"unknown BMP header of {size} bytes.");
 
         long height = ReadInt32LittleEndian(info[8..]);
         var compression = ReadUInt32LittleEndian(info[16..]);
@@ -65,7 +67,8 @@ internal static class BmpDecoder
         var count = header.Colors == 0 ? 1u << header.Bits : Math.Min(header.Colors, 256u);
         if (header.PaletteAt + count * header.PaletteEntry > bytes.Length) throw Truncated();
         var palette = new byte[256 * 3];
-        for (var i = 0; i < 256; i++) palette.AsSpan(i * 3, 3).Fill((byte)i); // entries the file leaves out are greys, as in Pillow
+        // Entries the file leaves out are greys, as in Pillow.
+        for (var i = 0; i < 256; i++) palette.AsSpan(i * 3, 3).Fill((byte)i);
         for (var i = 0; i < count; i++)
         {
             var entry = bytes[(header.PaletteAt + i * header.PaletteEntry)..];
@@ -111,13 +114,15 @@ internal static class BmpDecoder
     private readonly record struct Masks(uint Red, uint Green, uint Blue);
 
     private sealed record Header(
-        long Width, long Height, int Bits, long DataOffset, int PaletteAt, uint Colors, int PaletteEntry, bool TopDown, Masks Masks)
+        long Width, long Height, int Bits, long DataOffset, int PaletteAt, uint Colors, int PaletteEntry,
+            bool TopDown, Masks Masks)
     {
         public Header Checked(uint compression)
         {
             if (compression is not (Raw or Bitfields))
                 throw new ImageFormatException($"compressed BMP images (method {compression}) are not supported.");
-            if (Bits is not (1 or 4 or 8 or 16 or 24 or 32)) throw new ImageFormatException($"BMP with {Bits} bits a pixel is not supported.");
+            if (Bits is not (1 or 4 or 8 or 16 or 24 or 32))
+                throw new ImageFormatException($"BMP with {Bits} bits a pixel is not supported.");
             if (compression == Bitfields && (Bits < 16 || Masks.Red == 0 || Masks.Green == 0 || Masks.Blue == 0))
                 throw new ImageFormatException("the BMP file's channel masks are invalid.");
             if (compression == Bitfields) return this;

@@ -29,8 +29,8 @@ public sealed class ImageBuffer
     public byte[] Pixels { get; }
 
     /// <summary>
-    /// This image with 1 or 3 channels, itself when it has them already. Grey to RGB repeats the sample; RGB to grey is the ITU-R 601-2
-    /// luma in Pillow's 16-bit fixed point, equal to <c>convert('L')</c>.
+    /// This image with 1 or 3 channels, itself when it has them already. Grey to RGB repeats the sample; RGB to grey is the ITU-R
+    /// 601-2 luma in Pillow's 16-bit fixed point, equal to <c>convert('L')</c>.
     /// </summary>
     public ImageBuffer WithChannels(int channels)
     {

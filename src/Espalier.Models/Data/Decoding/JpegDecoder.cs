@@ -16,7 +16,8 @@ internal static unsafe class JpegDecoder
             var image = Decode(handle, bytes, out var warning);
             if (!warning.StartsWith(Premature, StringComparison.Ordinal)) return image;
 
-            // All rows may be there and only the end marker gone, which is harmless: with the marker put back, does the complaint stay?
+            // All rows may be there and only the end marker gone, which is harmless: with the marker put back, does
+            // the complaint stay?
             image = Decode(handle, [.. bytes, 0xFF, 0xD9], out warning);
             return warning.Length == 0 ? image : throw new ImageFormatException("the JPEG file is truncated.");
         }
@@ -30,7 +31,8 @@ internal static unsafe class JpegDecoder
     {
         fixed (byte* data = bytes)
         {
-            // The header call also fails on unusual chroma layouts that the decoder itself can read, after it has filled in the size.
+            // The header call also fails on unusual chroma layouts that the decoder itself can read, after it has
+            // filled in the size.
             int width = 0, height = 0, colorspace = -1;
             var status = TurboJpeg.DecompressHeader3(handle, data, (nuint)bytes.Length, &width, &height, out _, &colorspace);
             if (status != 0 && (width <= 0 || height <= 0 || colorspace < 0)) throw Corrupt(handle);
@@ -70,5 +72,6 @@ internal static unsafe class JpegDecoder
         return new(width, height, 3, rgb);
     }
 
-    private static ImageFormatException Corrupt(nint handle) => new($"the JPEG file cannot be decoded: {TurboJpeg.ErrorText(handle)}.");
+    private static ImageFormatException Corrupt(nint handle) =>
+        new($"the JPEG file cannot be decoded: {TurboJpeg.ErrorText(handle)}.");
 }

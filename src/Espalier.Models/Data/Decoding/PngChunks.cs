@@ -2,8 +2,11 @@ using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace Espalier.Models.Data;
 
-/// <summary>What the chunks of a PNG file say: the header's fields, the palette, and the compressed image data put together.</summary>
-internal sealed record PngChunks(long Width, long Height, int BitDepth, int ColorType, bool Interlaced, byte[] Palette, byte[] Data)
+/// <summary>
+/// What the chunks of a PNG file say: the header's fields, the palette, and the compressed image data put together.
+/// </summary>
+internal sealed record PngChunks(long Width, long Height, int BitDepth, int ColorType, bool Interlaced,
+    byte[] Palette, byte[] Data)
 {
     /// <summary>Colour types of the PNG specification, §11.2.2.</summary>
     public const int Grey = 0, Truecolour = 2, Indexed = 3, GreyAlpha = 4, TruecolourAlpha = 6;

@@ -4,7 +4,8 @@ namespace Espalier.Models.Data;
 
 /// <summary>
 /// PNG of every colour type, depth and interlacing. libpng's simple interface blends alpha and applies the file's gamma, which
-/// Pillow does not, and its full interface reports errors by <c>longjmp</c>, which managed code must not be under; hence this reader.
+/// Pillow does not, and its full interface reports errors by <c>longjmp</c>, which managed code must not be under; hence this
+/// reader.
 /// </summary>
 internal static class PngDecoder
 {
@@ -34,7 +35,8 @@ internal static class PngDecoder
         return new(width, height, channels, pixels);
     }
 
-    private static void ReadPass(PngChunks png, Stream data, byte[] pixels, int channels, (int X, int Y, int StepX, int StepY) pass)
+    private static void ReadPass(PngChunks png, Stream data, byte[] pixels, int channels,
+        (int X, int Y, int StepX, int StepY) pass)
     {
         int width = (int)png.Width, height = (int)png.Height;
         var columns = (width - pass.X + pass.StepX - 1) / pass.StepX;

@@ -3,7 +3,9 @@ namespace Espalier.Models.Data;
 /// <summary>The five row filters of PNG (specification §9.2), undone in place.</summary>
 internal static class PngFilter
 {
-    /// <summary>Restores <paramref name="row"/>; <paramref name="above"/> is the restored row before it (zeros for the first of a pass).</summary>
+    /// <summary>
+    /// Restores <paramref name="row"/>; <paramref name="above"/> is the restored row before it (zeros for the first of a pass).
+    /// </summary>
     /// <param name="type">0 none, 1 sub, 2 up, 3 average, 4 Paeth.</param>
     /// <param name="row">The row without its filter byte.</param>
     /// <param name="above">As long as <paramref name="row"/>.</param>

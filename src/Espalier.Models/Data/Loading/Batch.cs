@@ -1,12 +1,15 @@
 namespace Espalier.Models.Data;
 
-/// <summary>A prepared batch. Dispose it after use to let the loader fill its memory again; a batch that is kept stays valid.</summary>
+/// <summary>
+/// A prepared batch. Dispose it after use to let the loader fill its memory again; a batch that is kept stays valid.
+/// </summary>
 public sealed class Batch : IDisposable
 {
     private readonly Action<float[]> giveBack;
     private float[]? buffer;
 
-    internal Batch(LoaderPosition position, int[] indices, int[] labels, int channels, int size, float[] buffer, Action<float[]> giveBack)
+    internal Batch(LoaderPosition position, int[] indices, int[] labels, int channels, int size,
+        float[] buffer, Action<float[]> giveBack)
     {
         (Position, Indices, Labels, Channels, Size) = (position, indices, labels, channels, size);
         (this.buffer, this.giveBack) = (buffer, giveBack);

@@ -43,7 +43,8 @@ public sealed class BatchLoader : IDisposable
 
     /// <summary>The next batch, waiting for it if need be; null after the last epoch.</summary>
     /// <exception cref="InputException">An image of this batch cannot be read. Every later call says the same.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was requested; the batch is still to come.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was requested; the batch is still to
+    /// come.</exception>
     public Batch? Next(CancellationToken cancellation = default)
     {
         using var wake = cancellation.UnsafeRegister(_ => Pulse(), null);
@@ -104,7 +105,8 @@ public sealed class BatchLoader : IDisposable
     {
         lock (gate)
         {
-            while (!stop.IsCancellationRequested && nextToMake < end && nextToMake >= nextToGive + options.Prefetch) Monitor.Wait(gate);
+            while (!stop.IsCancellationRequested && nextToMake < end && nextToMake >= nextToGive + options.Prefetch)
+                Monitor.Wait(gate);
             return stop.IsCancellationRequested || nextToMake >= end ? null : nextToMake++;
         }
     }

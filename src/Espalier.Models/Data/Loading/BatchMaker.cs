@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace Espalier.Models.Data;
 
-/// <summary>Makes the batch at any position of the training, by itself and in any order: nothing depends on what was made before.</summary>
+/// <summary>
+/// Makes the batch at any position of the training, by itself and in any order: nothing depends on what was made before.
+/// </summary>
 internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform, LoaderOptions options)
 {
     private readonly ImageCache cache = new(dataset, transform.Channels, options.CacheBytes);

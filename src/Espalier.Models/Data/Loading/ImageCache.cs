@@ -1,6 +1,8 @@
 namespace Espalier.Models.Data;
 
-/// <summary>Decoded images of a data set, kept in memory while they fit; what no longer fits is decoded each time. Thread-safe.</summary>
+/// <summary>
+/// Decoded images of a data set, kept in memory while they fit; what no longer fits is decoded each time. Thread-safe.
+/// </summary>
 public sealed class ImageCache
 {
     private readonly ImageDataset dataset;

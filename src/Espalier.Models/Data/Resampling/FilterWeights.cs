@@ -9,7 +9,10 @@ internal sealed class FilterWeights
     /// <summary>32 bits less 8 for the result less 2 for filters with negative parts.</summary>
     public const int PrecisionBits = 32 - 8 - 2;
 
-    /// <summary>Weights of the outputs <paramref name="from"/> … from + count − 1 of a resize from <paramref name="input"/> to <paramref name="output"/>.</summary>
+    /// <summary>
+    /// Weights of the outputs <paramref name="from"/> … from + count − 1 of a resize from <paramref name="input"/> to
+    /// <paramref name="output"/>.
+    /// </summary>
     public FilterWeights(int input, int output, int from, int count, Interpolation filter)
     {
         var scale = (double)input / output;

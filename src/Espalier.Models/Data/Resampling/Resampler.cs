@@ -6,15 +6,16 @@ using System.Runtime.Intrinsics;
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Antialiased resize, bit for bit Pillow's <c>Image.resize</c> on 8-bit images: columns first, then rows, each rounded to 8 bits.
+/// Antialiased resize, bit for bit Pillow's <c>Image.resize</c> on 8-bit images: columns first, then rows, each rounded to 8
+/// bits.
 /// </summary>
 public static class Resampler
 {
     private const int Half = 1 << (FilterWeights.PrecisionBits - 1);
 
     /// <summary>
-    /// Crops <paramref name="crop"/> (the whole image when null) and resizes it to <paramref name="width"/> × <paramref name="height"/>.
-    /// As when cropping first, pixels outside the crop have no influence.
+    /// Crops <paramref name="crop"/> (the whole image when null) and resizes it to <paramref name="width"/> ×
+    /// <paramref name="height"/>. As when cropping first, pixels outside the crop have no influence.
     /// </summary>
     public static ImageBuffer Resize(ImageBuffer image, int width, int height, Interpolation filter, PixelBox? crop = null)
     {
@@ -24,8 +25,9 @@ public static class Resampler
     }
 
     /// <summary>
-    /// Crops, resizes to <paramref name="width"/> × <paramref name="height"/>, and writes only the part <paramref name="window"/> of the
-    /// result (window height × window width × channels bytes) to <paramref name="destination"/>; the rest is never computed.
+    /// Crops, resizes to <paramref name="width"/> × <paramref name="height"/>, and writes only the part <paramref name="window"/>
+    /// of the result (window height × window width × channels bytes) to <paramref name="destination"/>; the rest is never
+    /// computed.
     /// </summary>
     /// <exception cref="ArgumentException">The crop or the window lies outside, or the destination is too small.</exception>
     public static void Resize(
@@ -47,11 +49,13 @@ public static class Resampler
         ArrayPool<byte>.Shared.Return(scratch);
     }
 
-    private static void Horizontal(ImageBuffer image, PixelBox box, int width, PixelBox window, Interpolation filter, Span<byte> target)
+    private static void Horizontal(ImageBuffer image, PixelBox box, int width, PixelBox window,
+        Interpolation filter, Span<byte> target)
     {
         int channels = image.Channels, rowBytes = window.Width * channels;
         var columns = width == box.Width ? null : new FilterWeights(box.Width, width, window.X, window.Width, filter);
-        var padded = ArrayPool<byte>.Shared.Rent(box.Width * channels + 16); // so that reading 4 bytes at the last pixel stays inside
+        // So that reading 4 bytes at the last pixel stays inside.
+        var padded = ArrayPool<byte>.Shared.Rent(box.Width * channels + 16);
         for (var y = 0; y < box.Height; y++)
         {
             var source = image.Pixels.AsSpan(((box.Y + y) * image.Width + box.X) * channels, box.Width * channels);

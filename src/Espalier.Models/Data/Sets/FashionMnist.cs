@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Espalier.Models.Data;
 
 /// <summary>
-/// Fashion-MNIST (Xiao et al. 2017, MIT licence) as Debian's package <c>dataset-fashion-mnist</c> installs it: 60,000 training and 10,000
-/// test images of 28 × 28 grey pixels in ten classes.
+/// Fashion-MNIST (Xiao et al. 2017, MIT licence) as Debian's package <c>dataset-fashion-mnist</c> installs it: 60,000 training
+/// and 10,000 test images of 28 × 28 grey pixels in ten classes.
 /// </summary>
 public static class FashionMnist
 {

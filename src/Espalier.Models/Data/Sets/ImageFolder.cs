@@ -24,7 +24,8 @@ internal static class ImageFolder
             if (labels != LabelPolicy.Ignored && File.Exists(list)) return new(folder, LabelList.Read(folder, list));
             var ids = FindImages(folder);
             return labels != LabelPolicy.Ignored && ClassesOf(folder, ids) is { } classes
-                ? new(folder, [.. ids.Select(id => Item(folder, id, classes.BinarySearch(ClassOf(id), StringComparer.Ordinal)))], classes)
+                ? new(folder, [.. ids.Select(id => Item(folder, id,
+                    classes.BinarySearch(ClassOf(id), StringComparer.Ordinal)))], classes)
                 : new(folder, [.. ids.Select(id => Item(folder, id, null))]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Espalier.Models.Data;
 
-/// <summary>The file <c>labels.txt</c>: a line "path label" for each image, the label being the number after the last space.</summary>
+/// <summary>
+/// The file <c>labels.txt</c>: a line "path label" for each image, the label being the number after the last space.
+/// </summary>
 internal static class LabelList
 {
     public const string FileName = "labels.txt";
@@ -23,7 +25,8 @@ internal static class LabelList
             if (line.Length == 0) continue;
 
             var space = line.LastIndexOf(' ');
-            if (space <= 0 || !int.TryParse(line.AsSpan(space + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var label))
+            if (space <= 0
+                || !int.TryParse(line.AsSpan(space + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var label))
                 throw Fault("is not of the form \"path label\" with a whole number from 0 as label");
             if (label > MaxLabel) throw Fault($"has label {label}, over the limit of {MaxLabel}");
             var id = line[..space].TrimEnd().Replace('\\', '/');

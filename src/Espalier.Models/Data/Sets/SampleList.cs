@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Espalier.Models.Data;
 
-/// <summary>The file <c>samples.txt</c>: the id of each chosen image on a line of its own, in order, so that a run can be repeated exactly.</summary>
+/// <summary>
+/// The file <c>samples.txt</c>: the id of each chosen image on a line of its own, in order, so that a run can be repeated
+/// exactly.
+/// </summary>
 public static class SampleList
 {
     /// <summary>The file's text for the items at <paramref name="indices"/>.</summary>
@@ -30,8 +33,8 @@ public static class SampleList
     }
 
     /// <summary>
-    /// Reads a list back as indices into <paramref name="dataset"/>. Lines of the form "path label" are understood too: the label is left off.
-    /// Empty lines are skipped.
+    /// Reads a list back as indices into <paramref name="dataset"/>. Lines of the form "path label" are understood too: the label
+    /// is left off. Empty lines are skipped.
     /// </summary>
     /// <exception cref="InputException">Unreadable, empty, an id that the set does not have, or one that comes twice.</exception>
     public static int[] Read(string path, ImageDataset dataset)
@@ -54,7 +57,8 @@ public static class SampleList
         {
             var line = lines[number - 1].Trim();
             if (line.Length == 0) continue;
-            if (!index.TryGetValue(line, out var i) && !(line.LastIndexOf(' ') is > 0 and var space && index.TryGetValue(line[..space], out i)))
+            if (!index.TryGetValue(line, out var i)
+                && !(line.LastIndexOf(' ') is > 0 and var space && index.TryGetValue(line[..space], out i)))
                 throw new InputException($"{path}:{number}: {line} is not an image of {dataset.Name}.");
             if (!seen.Add(i)) throw new InputException($"{path}:{number}: {line} is listed a second time.");
             result.Add(i);
