@@ -31,7 +31,7 @@ public readonly ref struct Autocast : IDisposable
     private readonly int _cuda;
 
     /// <param name="enabled">False switches autocast off inside an enabled block.</param>
-    /// <param name="device">Kind of device whose operators are meant: <c>cpu</c>, or <c>cuda</c> with or without an index.</param>
+    /// <param name="device">Kind of device whose operators are meant, <c>cpu</c> or <c>cuda</c>; an index is ignored.</param>
     public Autocast(bool enabled, string device = "cpu")
     {
         _cuda = device.StartsWith("cuda", StringComparison.Ordinal) ? 1 : 0;

@@ -33,7 +33,8 @@ public sealed unsafe class Operator(string name, string overload = "")
         var results = stackalloc NativeValue[ResultCapacity];
         var rest = Invoke(args, results, out var count);
         for (var k = 1; k < count; k++) Free(rest is null ? results[k] : rest[k]);
-        if (count == 0 || results[0].Tag != ValueTag.Tensor || results[0].Pointer == 0) throw new TorchException($"{Name} returned no tensor");
+        if (count == 0 || results[0].Tag != ValueTag.Tensor || results[0].Pointer == 0)
+            throw new TorchException($"{Name} returned no tensor");
         return new Tensor(results[0].Pointer);
     }
 

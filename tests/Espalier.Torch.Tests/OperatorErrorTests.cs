@@ -12,7 +12,8 @@ public class OperatorErrorTests : TorchTest
 
     [Fact]
     public void A_bad_view_is_reported_although_libtorch_throws_a_foreign_type() =>
-        Refused(() => Range(2, 3).Reshape(4, 2)).ShouldBe("aten::reshape(Float32[2, 3], [4, 2]): shape '[4, 2]' is invalid for input of size 6");
+        Refused(() => Range(2, 3).Reshape(4, 2))
+            .ShouldBe("aten::reshape(Float32[2, 3], [4, 2]): shape '[4, 2]' is invalid for input of size 6");
 
     [Fact]
     public void A_bad_element_type_names_the_types() =>
@@ -42,7 +43,8 @@ public class OperatorErrorTests : TorchTest
     [Fact]
     public void Lists_are_shown_with_their_contents()
     {
-        var message = Refused(() => new Operator("aten::cat").Call(Enumerable.Repeat(Range(2), 6).Append(Range(1, 1)).ToArray(), 0));
+        var list = Enumerable.Repeat(Range(2), 6).Append(Range(1, 1)).ToArray();
+        var message = Refused(() => new Operator("aten::cat").Call(list, 0));
         message.ShouldStartWith("aten::cat([Float32[2], Float32[2], Float32[2], Float32[2], … 7 in all], 0): ");
         ((Arg)new[] { 0.5, 1 }).ToString().ShouldBe("[0.5, 1]");
         ((Arg)new[] { true, false }).ToString().ShouldBe("[true, false]");
@@ -89,17 +91,20 @@ public class OperatorErrorTests : TorchTest
 
     [Fact]
     public void A_span_of_another_type_is_refused() =>
-        Should.Throw<InvalidOperationException>(() => Range(2).Span<double>().ToArray()).Message.ShouldBe("Float32[2] is not a tensor of Double");
+        Should.Throw<InvalidOperationException>(() => Range(2).Span<double>().ToArray()).Message
+            .ShouldBe("Float32[2] is not a tensor of Double");
 
     [Fact]
-    public void A_span_needs_contiguous_memory() => Refused(() => Range(2, 3).Transpose(0, 1).Span<float>().ToArray()).ShouldContain("contiguous");
+    public void A_span_needs_contiguous_memory() =>
+        Refused(() => Range(2, 3).Transpose(0, 1).Span<float>().ToArray()).ShouldContain("contiguous");
 
     [Fact]
     public void A_gradient_of_another_shape_is_refused() =>
         Refused(() => Range(2).Grad = Range(3)).ShouldContain("a gradient of shape [3] does not fit a tensor of shape [2]");
 
     [Fact]
-    public void An_integer_tensor_cannot_require_a_gradient() => Refused(() => Tensor.Arange(2).RequiresGrad = true).ShouldContain("floating point");
+    public void An_integer_tensor_cannot_require_a_gradient() =>
+        Refused(() => Tensor.Arange(2).RequiresGrad = true).ShouldContain("floating point");
 
     [Fact]
     public void An_impossible_allocation_is_an_error_of_its_own_and_the_process_goes_on()

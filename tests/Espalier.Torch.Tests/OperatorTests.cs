@@ -6,23 +6,27 @@ public class OperatorTests : TorchTest
     private static Tensor Call(string name, string overload, params Arg[] args) => new Operator(name, overload).Call(args);
 
     [Fact]
-    public void An_int_list_is_passed_in_order() => Call("aten::permute", "", Range(2, 3, 4), new long[] { 2, 0, 1 }).Shape.ShouldBe([4, 2, 3]);
+    public void An_int_list_is_passed_in_order() =>
+        Call("aten::permute", "", Range(2, 3, 4), new long[] { 2, 0, 1 }).Shape.ShouldBe([4, 2, 3]);
 
     [Fact]
     public void An_empty_int_list_is_passed() => Call("aten::reshape", "", Range(1), Array.Empty<long>()).Shape.ShouldBe([]);
 
     [Fact]
-    public void One_int_fills_an_int_list_of_fixed_length() => Call("aten::max_pool2d", "", Range(1, 1, 4, 6), 2).Shape.ShouldBe([1, 1, 2, 3]);
+    public void One_int_fills_an_int_list_of_fixed_length() =>
+        Call("aten::max_pool2d", "", Range(1, 1, 4, 6), 2).Shape.ShouldBe([1, 1, 2, 3]);
 
     [Fact]
     public void Defaults_come_from_the_schema() =>
-        Call("aten::conv2d", "", Range(1, 1, 4, 4), Tensor.Ones([1, 1, 2, 2]), Arg.Default, 2).ToArray<float>().ShouldBe([10, 18, 42, 50]);
+        Call("aten::conv2d", "", Range(1, 1, 4, 4), Tensor.Ones([1, 1, 2, 2]), Arg.Default, 2).ToArray<float>()
+            .ShouldBe([10, 18, 42, 50]);
 
     [Fact]
     public void A_bool_list_masks_results_and_an_undefined_result_is_null()
     {
         var x = Range(2, 3);
-        var forward = new Operator("aten::native_layer_norm").CallMany(x, new long[] { 3 }, Tensor.Ones([3]), Tensor.Zeros([3]), 1e-5);
+        var forward = new Operator("aten::native_layer_norm").CallMany(x, new long[] { 3 }, Tensor.Ones([3]),
+            Tensor.Zeros([3]), 1e-5);
         var backward = new Operator("aten::native_layer_norm_backward").CallMany(Tensor.Ones([2, 3]), x, new long[] { 3 },
             forward[1], forward[2], Tensor.Ones([3]), Tensor.Zeros([3]), new[] { true, false, true });
         backward.Select(t => t is null).ShouldBe([false, true, false]);
@@ -56,7 +60,8 @@ public class OperatorTests : TorchTest
         var tanh = Call("aten::gelu", "", Vector(1), "tanh").Item();
         exact.ShouldBe(0.841345, 1e-5);
         tanh.ShouldBe(0.841192, 1e-5);
-        Call("aten::einsum", "", "ij,kj->ik", new Tensor?[] { Range(2, 3), Range(2, 3) }).ToArray<float>().ShouldBe([5, 14, 14, 50]);
+        Call("aten::einsum", "", "ij,kj->ik", new Tensor?[] { Range(2, 3), Range(2, 3) }).ToArray<float>()
+            .ShouldBe([5, 14, 14, 50]);
     }
 
     [Fact]
@@ -67,10 +72,12 @@ public class OperatorTests : TorchTest
     }
 
     [Fact]
-    public void A_device_is_a_string() => Call("aten::zeros", "", new long[] { 2 }, DType.Int32, Arg.None, "cpu").Device.ShouldBe("cpu");
+    public void A_device_is_a_string() =>
+        Call("aten::zeros", "", new long[] { 2 }, DType.Int32, Arg.None, "cpu").Device.ShouldBe("cpu");
 
     [Fact]
-    public void An_element_type_is_an_optional_argument() => Call("aten::sum", "", Range(3), DType.Float64).DType.ShouldBe(DType.Float64);
+    public void An_element_type_is_an_optional_argument() =>
+        Call("aten::sum", "", Range(3), DType.Float64).DType.ShouldBe(DType.Float64);
 
     [Fact]
     public void A_float_argument_accepts_a_whole_number() => Call("aten::dropout", "", Vector(3), 0, true).Item().ShouldBe(3);
@@ -128,7 +135,8 @@ public class OperatorTests : TorchTest
     }
 
     [Fact]
-    public void Call_keeps_the_first_of_several_results() => Call("aten::linalg_svd", "", Range(3, 2), false).Shape.ShouldBe([3, 2]);
+    public void Call_keeps_the_first_of_several_results() =>
+        Call("aten::linalg_svd", "", Range(3, 2), false).Shape.ShouldBe([3, 2]);
 
     [Fact]
     public void Random_operators_take_the_default_generator() => Call("aten::randperm", "", 5).Sum().Item().ShouldBe(10);

@@ -23,6 +23,16 @@ public class TensorMathTests : TorchTest
     }
 
     [Fact]
+    public void A_whole_number_keeps_an_integer_tensor_integral_and_a_division_does_not()
+    {
+        var x = Tensor.Arange(3);
+        (2 * x * 2 + 1 - 1).DType.ShouldBe(DType.Int64);
+        (x * 2.0).DType.ShouldBe(DType.Float32);
+        (x / 2).ToArray<float>().ShouldBe([0, 0.5f, 1]);
+        (Range(50) / 3).ToArray<float>().ShouldBe(Enumerable.Range(0, 50).Select(k => k / 3f)); // rounded once
+    }
+
+    [Fact]
     public void Reductions_and_comparisons()
     {
         var x = Range(2, 3);

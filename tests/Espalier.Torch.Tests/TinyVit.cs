@@ -2,7 +2,9 @@ using Espalier.Torch.Optim;
 
 namespace Espalier.Torch.Tests;
 
-/// <summary>Two transformer blocks and a head over fixed random inputs: small, but with every operator a ViT trains through.</summary>
+/// <summary>
+/// Two transformer blocks and a head over fixed random inputs: small, but with every operator a ViT trains through.
+/// </summary>
 internal sealed class TinyVit : IDisposable
 {
     private const int Width = 16, Heads = 2, Hidden = 32, Tokens = 5, Batch = 8, Classes = 4;
@@ -14,7 +16,9 @@ internal sealed class TinyVit : IDisposable
         [Width], [Width], [Hidden, Width], [Hidden], [Width, Hidden], [Width],
     ];
 
-    /// <summary>The same net, inputs and training loop in PyTorch; it prints one loss a step and the norms it clipped from.</summary>
+    /// <summary>
+    /// The same net, inputs and training loop in PyTorch; it prints one loss a step and the norms it clipped from.
+    /// </summary>
     internal const string Python = """
         import sys, torch, torch.nn.functional as F
         torch.set_num_threads(1)

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Torch.Native;
 
-/// <summary>The C functions of <c>native/door.cpp</c>. Everything above uses <see cref="Operator"/> and <see cref="Tensor"/>.</summary>
+/// <summary>
+/// The C functions of <c>native/door.cpp</c>. Everything above uses <see cref="Operator"/> and <see cref="Tensor"/>.
+/// </summary>
 internal static unsafe partial class Door
 {
     private const string Library = "espalier_torch";
@@ -20,7 +22,8 @@ internal static unsafe partial class Door
     internal static partial int esp_has_operator(string name, string overload, out int found);
 
     [LibraryImport(Library)]
-    internal static partial int esp_call(nint op, NativeValue* args, int count, NativeValue* results, int capacity, out int resultCount);
+    internal static partial int esp_call(nint op, NativeValue* args, int count, NativeValue* results, int capacity,
+        out int resultCount);
 
     [LibraryImport(Library)] internal static partial int esp_pending(NativeValue* results, int count);
 

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Torch.Native;
 
-/// <summary>Finds <c>libespalier_torch.so</c>: beside the assemblies, in a package's runtime folder, or in a checkout's build output.</summary>
+/// <summary>
+/// Finds <c>libespalier_torch.so</c>: beside the assemblies, in a package's runtime folder, or in a checkout's build output.
+/// </summary>
 internal static unsafe class DoorLoader
 {
     private const int InterfaceVersion = 1;
