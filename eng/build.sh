@@ -24,7 +24,7 @@ build_native() {
   say "building the native door against $prefix"
   { cmake -S "$root/native" -B "$root/artifacts/native" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix" &&
     cmake --build "$root/artifacts/native"; } >"$log" 2>&1 ||
-    { grep -m 5 -i error "$log" || true; die "the native door did not build (log: $log); check the compiler and that $prefix holds a complete libtorch"; }
+    die "the native door did not build (log: $log); check the compiler and that $prefix holds a complete libtorch"
   touch "$root/artifacts/native/libespalier_torch.so"
   echo "$mark" >"$logs/native.prefix"
 }
@@ -34,9 +34,9 @@ build_managed() {
   [[ $1 == app ]] || project=$root/Espalier.slnx
   say "building"
   dotnet build "$project" -c Release --nologo -v quiet -clp:NoSummary >"$log" 2>&1 </dev/null && return
-  grep -m 5 -E 'error' "$log" || true
   if grep -qE 'NU1301|NU1101|Unable to load the service index' "$log"; then
     die "could not restore NuGet packages (log: $log); check the network and the NuGet sources, and run again"
   fi
-  die "the .NET side did not build (log: $log)"
+  grep 'error' "$log" | sort -u | head -5 || true
+  die "the .NET side did not build (log: $log); undo the last edit, or fetch the sources anew"
 }

@@ -12,7 +12,8 @@ logs=$root/artifacts/setup
 say() { echo "espalier: $*"; }
 die() { say "$*"; exit 1; }
 
-[[ $OSTYPE == linux-gnu && $HOSTTYPE == x86_64 ]] || die "this system ($OSTYPE, $HOSTTYPE) is not supported; use 64-bit x86 Linux with glibc, such as Debian 12"
+[[ $(uname -sm) == "Linux x86_64" && -e /lib64/ld-linux-x86-64.so.2 ]] ||
+  die "this system ($(uname -sm)) is not supported; use 64-bit x86 Linux with glibc, such as Debian 12"
 mkdir -p "$logs" 2>/dev/null || die "cannot write $logs; make the folder of Espalier writable for $(id -un)"
 
 source "$root/eng/fresh.sh"
@@ -31,4 +32,6 @@ require_sdk
 install_missing "$what"
 build_native
 build_managed "$what"
+# The set-up for the tests includes the program's.
+if [[ $what == tests ]]; then cp -p "$begun" "$logs/app"; fi
 mv "$begun" "$logs/$what"

@@ -1,0 +1,130 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using Espalier.Reports;
+using Espalier.Testing;
+
+namespace Espalier.Tests.Reports;
+
+public sealed class ReportTests : IDisposable
+{
+    private const string Nasty = "<script>alert('x')</script>&\"";
+
+    private readonly TemporaryFolder _temporary = new();
+
+    internal static RunReport Full => new()
+    {
+        Command = "compress", CommandLine = "espalier compress m --keep-macs 0.75 -o runs/x", RepeatCommandLine = "espalier compress m --steps 40",
+        Version = "1.2.3", Model = "m", Architecture = "vit_tiny_patch16_224", Method = "dc-vit", Profile = "clean", Target = "--keep-macs 0.75",
+        Seed = 7, Threads = 2, Images = 500, ImageListHash = "abc", EvaluatedOn = "val", EvaluatedCount = 650, Output = "runs/x", Seconds = 1201.5,
+        MacsBudgetBefore = 1_078_633_728, MacsBudgetAfter = 816_286_464, MacsFullBefore = 1_253_683_200, MacsFullAfter = 932_330_496,
+        ParamsBefore = 5_717_416, ParamsAfter = 4_382_244, Top1Before = 0.825, Top1After = 0.2, Top5Before = 0.9, Top5After = 0.4,
+        Order = [4, 2], Hidden = 287,
+        Stages =
+        [
+            new() { Stage = "cut", Block = 4, Metric = 5.1, Top1 = 0.01, HeldOutMse = 0.9 },
+            new() { Stage = "finetuned", Block = 4, Metric = 1.1, Top1 = 0.2, HeldOutMse = 0.2, Steps = 40 },
+        ],
+        Ranking = [new(4, 0.5), new(2, 0.75), new(9, double.NaN), new(3, 1e-7)],
+        Losses = [.. Enumerable.Range(0, 2000).Select(i => new ReportLoss(i, Math.Exp(-i / 300.0)))],
+        Phases = [new("synthesis", 180, 200), new("ranking", 420, 40, 10)],
+        Pictures = ["synthetic/0.png", "../outside.png", "gone.png"],
+        Versions = System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty.Add("libtorch", "1.13.1"),
+    };
+
+    public void Dispose() => _temporary.Dispose();
+
+    [Fact]
+    public void Whatever_a_user_typed_is_text_on_the_page()
+    {
+        var page = ReportHtml.Build([(Full with
+        {
+            Command = Nasty, CommandLine = Nasty, RepeatCommandLine = Nasty, Version = Nasty, Model = Nasty, Architecture = Nasty, Method = Nasty,
+            Profile = Nasty, Target = Nasty, Device = Nasty, Precision = Nasty, ImageListHash = Nasty, EvaluatedOn = Nasty, Output = Nasty,
+            Notes = [Nasty], Stages = [new() { Stage = Nasty, Metric = 1 }], Phases = [new(Nasty, 1)], Pictures = [Nasty],
+        }, _temporary.Path), (Full with { Method = Nasty }, _temporary.Path)]);
+
+        page.ShouldNotContain("<script", Case.Insensitive);
+        page.ShouldContain("&lt;script&gt;");
+    }
+
+    [Fact]
+    public void The_page_is_well_formed_and_loads_nothing()
+    {
+        var page = ReportHtml.Build([(Full, _temporary.Path)]);
+
+        // Void elements and the doctype apart, the page is XML.
+        var xml = page.Replace("<!doctype html>", "").Replace("<meta charset=\"utf-8\">", "").Replace("initial-scale=1\">", "initial-scale=1\"/>");
+        XDocument.Parse(xml).Root!.Name.LocalName.ShouldBe("html");
+        page.ShouldNotContain("http://");
+        page.ShouldNotContain("https://");
+        page.ShouldNotContain("NaN,");
+    }
+
+    [Fact]
+    public void Numbers_and_their_conventions_are_there()
+    {
+        var page = ReportHtml.Build([(Full, _temporary.Path)]);
+
+        foreach (var text in new[] { "MACs (budget)", "MACs (full)", "816,286,464", "932,330,496", "4,382,244", "82.5 %", "20.0 %", "block 4", "650 images", "Seed 7", "libtorch 1.13.1" })
+            page.ShouldContain(text);
+    }
+
+    [Fact]
+    public void Pictures_are_inside_the_page_and_only_from_inside_the_run()
+    {
+        _temporary.Write("run/synthetic/0.png", "png0");
+        _temporary.Write("outside.png", "secret");
+
+        var page = ReportHtml.Build([(Full, _temporary["run"])]);
+
+        page.ShouldContain("data:image/png;base64," + Convert.ToBase64String("png0"u8));
+        page.ShouldNotContain(Convert.ToBase64String("secret"u8));
+    }
+
+    [Fact]
+    public void A_bare_report_has_no_empty_sections()
+    {
+        var page = ReportHtml.Build([(new RunReport { Command = "train", CommandLine = "c", Version = "1", Model = "m", Output = "o" }, _temporary.Path)]);
+
+        page.ShouldNotContain("<section>");
+        page.ShouldNotContain("<table>");
+    }
+
+    [Fact]
+    public void The_json_has_the_keys_scripts_rely_on()
+    {
+        using var json = JsonDocument.Parse(Full.ToJson());
+
+        foreach (var key in new[]
+        {
+            "macs_budget_before", "macs_budget_after", "macs_full_before", "macs_full_after", "params_before", "params_after", "order", "seconds", "output",
+            "stages", "top1_before", "top1_after", "top5_before", "top5_after",
+        })
+            json.RootElement.TryGetProperty(key, out _).ShouldBeTrue(key);
+        json.RootElement.GetProperty("stages")[0].GetProperty("stage").GetString().ShouldBe("cut");
+        json.RootElement.GetProperty("stages")[0].GetProperty("top1").GetDouble().ShouldBe(0.01);
+    }
+
+    [Fact]
+    public void Several_runs_make_one_page_with_a_comparison()
+    {
+        ReportFiles.Write(Full, Directory.CreateDirectory(_temporary["a"]).FullName);
+        ReportFiles.Write(Full with { Method = "drop-blocks", Output = "runs/y" }, Directory.CreateDirectory(_temporary["b"]).FullName);
+
+        var reports = ReportFiles.Rebuild([_temporary["a"], _temporary["b"]], _temporary["both.html"]);
+
+        reports.Count.ShouldBe(2);
+        File.ReadAllText(_temporary["both.html"]).ShouldContain("2 runs compared");
+    }
+
+    [Fact]
+    public void A_report_survives_its_file()
+    {
+        ReportFiles.Write(Full, _temporary.Path);
+
+        RunReport.Load(_temporary.Path).ToJson().ShouldBe(Full.ToJson());
+    }
+
+    [Fact]
+    public void A_folder_without_a_report_is_an_invalid_input() => Should.Throw<InputException>(() => RunReport.Load(_temporary["nothing"]));
+}

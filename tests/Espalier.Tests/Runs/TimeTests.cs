@@ -1,0 +1,86 @@
+using Espalier.Runs;
+using Espalier.Testing;
+
+namespace Espalier.Tests.Runs;
+
+public sealed class TimeTests
+{
+    private readonly ManualTime _time = new();
+
+    [Fact]
+    public void Time_is_split_15_35_50_when_every_phase_uses_its_share()
+    {
+        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time);
+
+        foreach (var (phase, minutes) in new[] { ("synthesis", 15.0), ("ranking", 35.0), ("finetuning", 50.0) })
+        {
+            budget.TimeFor(phase).TotalMinutes.ShouldBe(minutes, 1e-6);
+            _time.Advance(TimeSpan.FromMinutes(minutes));
+        }
+        budget.IsOver.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Unused_time_flows_on()
+    {
+        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time);
+
+        budget.TimeFor("ranking").TotalMinutes.ShouldBe(100 * 0.35 / 0.85, 1e-6);
+        budget.TimeFor("finetuning").TotalMinutes.ShouldBe(100, 1e-6);
+    }
+
+    [Fact]
+    public void A_resumed_run_counts_the_time_spent_before()
+    {
+        var budget = new TimeBudget(TimeSpan.FromMinutes(10), _time, spentBefore: TimeSpan.FromMinutes(9));
+        _time.Advance(TimeSpan.FromMinutes(5));
+
+        budget.Left.ShouldBe(TimeSpan.Zero);
+        budget.IsOver.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void No_time_at_all_is_wrong_usage() => Should.Throw<UsageException>(() => new TimeBudget(TimeSpan.Zero, _time));
+
+    [Fact]
+    public void A_meter_gives_rate_and_time_left()
+    {
+        var updates = new List<ProgressUpdate>();
+        var meter = new ProgressMeter(new Sink(updates), _time, "training", total: 100, "images", unitsPerStep: 8);
+        _time.Advance(TimeSpan.FromSeconds(10));
+
+        meter.Report(20, loss: 0.5);
+
+        updates.ShouldBe([new ProgressUpdate("training", 20, 100, 0.5, 16, "images", TimeSpan.FromSeconds(40))]);
+    }
+
+    [Fact]
+    public void A_meter_of_a_resumed_stage_counts_only_its_own_steps()
+    {
+        var updates = new List<ProgressUpdate>();
+        var meter = new ProgressMeter(new Sink(updates), _time, "training", total: 100, firstStep: 90);
+        _time.Advance(TimeSpan.FromSeconds(5));
+
+        meter.Report(95);
+
+        updates[0].Rate.ShouldBe(1);
+        updates[0].Left.ShouldBe(TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public void A_deadline_bounds_the_estimate()
+    {
+        var updates = new List<ProgressUpdate>();
+        var meter = new ProgressMeter(new Sink(updates), _time, "training", total: 100);
+        _time.Advance(TimeSpan.FromSeconds(10));
+
+        meter.Report(1, limit: TimeSpan.FromSeconds(30));
+
+        updates[0].Left.ShouldBe(TimeSpan.FromSeconds(30));
+    }
+
+    private sealed class Sink(List<ProgressUpdate> updates) : IProgress<ProgressUpdate>
+    {
+        public void Report(ProgressUpdate value) => updates.Add(value);
+    }
+}
