@@ -1,18 +1,27 @@
-using System.Runtime.CompilerServices;
+using Espalier.Torch;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+namespace Espalier.Testing;
 
-namespace Espalier.Torch.Tests;
+/// <summary>Tests that compute run one after another: they count live tensors and seed one generator.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public static class TorchCollection
+{
+    public const string Name = "torch";
+}
 
-/// <summary>Gives each test a scope of its own, and fails any test that leaves a tensor behind.</summary>
+/// <summary>Gives each test a scope of its own and one thread, and fails any test that leaves a tensor behind.</summary>
+[Collection(TorchCollection.Name)]
 public abstract class TorchTest : IDisposable
 {
-    private readonly long _before = Tensor.LiveCount;
-    private readonly TensorScope _scope = new();
+    private readonly long _before;
+    private readonly TensorScope _scope;
 
-    // Before any test thread computes: libtorch remembers the number per thread from then on.
-    [ModuleInitializer]
-    internal static void UseOneThread() => TorchRuntime.Threads = 1;
+    protected TorchTest()
+    {
+        TorchRuntime.Threads = 1;
+        _before = Tensor.LiveCount;
+        _scope = new TensorScope();
+    }
 
     public void Dispose()
     {
@@ -28,5 +37,12 @@ public abstract class TorchTest : IDisposable
     {
         var count = shape.Aggregate(1L, (a, b) => a * b);
         return Tensor.Arange(count).To(DType.Float32).Reshape(shape);
+    }
+
+    /// <summary>Largest difference between two tensors of one shape.</summary>
+    protected static double Distance(Tensor a, Tensor b)
+    {
+        a.Shape.ShouldBe(b.Shape);
+        return (a - b).Abs().Max().Item();
     }
 }
