@@ -104,6 +104,17 @@ public class VitEditTests : TorchTest
         }
     }
 
+    [Fact]
+    public void An_edit_leaves_no_tensor_but_those_of_its_model()
+    {
+        using var model = TestNets.Tiny(1);
+        var before = Tensor.LiveCount;
+        using (var clone = model.Clone()) Tensor.LiveCount.ShouldBe(before + clone.Weights.Count);
+        using (var cut = model.KeepHidden(1, [0, 5])) Tensor.LiveCount.ShouldBe(before + cut.Weights.Count);
+        using (var cut = model.ReplaceByLinear(1)) Tensor.LiveCount.ShouldBe(before + cut.Weights.Count);
+        Tensor.LiveCount.ShouldBe(before);
+    }
+
     [Theory]
     [InlineData(new int[0], "At least one hidden unit must be kept; use RemoveMlp to drop them all.")]
     [InlineData(new[] { 1, 1 }, "Hidden units must be distinct, ascending and in [0, 256); got 1 at position 1.")]
