@@ -57,15 +57,20 @@ public class InversionTests : TorchTest
     public void The_images_after_the_best_step_are_returned_and_not_the_last_ones()
     {
         using var teacher = TestNets.Tiny(1);
-        var losses = new List<double>();
-        // At so low a rate the shifts alone decide which step is best.
-        var still = s_options with { LearningRate = 1e-4, Steps = 12 };
-        var (images, _) = Inversion.Run(teacher, still, report => losses.Add(report.Loss));
-        var best = losses.IndexOf(losses.Min());
-        best.ShouldBeInRange(1, 10);
-        var count = 0;
-        var (stopped, _) = Inversion.Run(teacher, still, _ => count++, stopEarly: () => count == best + 1);
-        images.BitEquals(stopped).ShouldBeTrue();
+        for (var seed = 0UL; seed < 20; seed++)
+        {
+            // At so low a rate the shifts alone decide which step is best.
+            var still = s_options with { LearningRate = 1e-4, Steps = 8, Seed = seed };
+            var losses = new List<double>();
+            var (images, _) = Inversion.Run(teacher, still, report => losses.Add(report.Loss));
+            var best = losses.IndexOf(losses.Min());
+            if (best is 0 or 7) continue;
+            var count = 0;
+            var (stopped, _) = Inversion.Run(teacher, still, _ => count++, stopEarly: () => count == best + 1);
+            images.BitEquals(stopped).ShouldBeTrue();
+            return;
+        }
+        Assert.Fail("the best step was always the first or the last");
     }
 
     [Fact]
