@@ -4,7 +4,6 @@
 // The same source compiles against libtorch 1.13 and 2.x, CPU or CUDA.
 
 #include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
@@ -157,11 +156,12 @@ c10::IValue list(const c10::Argument& arg, const c10::ListType& type, const Valu
     }
     case c10::TypeKind::OptionalType: {
       if (v.tag != kTensorList) mismatch(arg, v);
-      c10::List<c10::optional<at::Tensor>> out;
+      using Maybe = decltype(c10::IValue().toOptional<at::Tensor>());  // c10::optional or, in later 2.x, std::optional
+      c10::List<Maybe> out;
       out.reserve(v.len);
       for (int32_t k = 0; k < v.len; ++k) {
         auto tensor = borrow(static_cast<void* const*>(v.p)[k]);
-        out.push_back(tensor.defined() ? c10::optional<at::Tensor>(std::move(tensor)) : c10::nullopt);
+        out.push_back(tensor.defined() ? Maybe(std::move(tensor)) : Maybe());
       }
       return out;
     }
@@ -169,17 +169,17 @@ c10::IValue list(const c10::Argument& arg, const c10::ListType& type, const Valu
   }
 }
 
+const c10::Type& unwrapped(const c10::Type& optional) { return *optional.expectRef<c10::OptionalType>().getElementType(); }
+
 c10::IValue to_ivalue(const c10::Argument& arg, const Value& v) {
   if (v.tag == kDefault) {
     TORCH_CHECK(arg.default_value().has_value(), "argument '", arg.name(), "' is missing and has no default");
     return *arg.default_value();
   }
-  c10::TypePtr type = arg.type();
-  if (type->kind() == c10::TypeKind::OptionalType) {
-    if (v.tag == kNone) return {};
-    type = type->expectRef<c10::OptionalType>().getElementType();
-  }
-  switch (type->kind()) {
+  const bool optional = arg.type()->kind() == c10::TypeKind::OptionalType;
+  if (optional && v.tag == kNone) return {};
+  const c10::Type& type = optional ? unwrapped(*arg.type()) : *arg.type();
+  switch (type.kind()) {
     case c10::TypeKind::TensorType:
       if (v.tag == kNone) return at::Tensor();
       if (v.tag != kTensor) mismatch(arg, v);
@@ -201,7 +201,7 @@ c10::IValue to_ivalue(const c10::Argument& arg, const Value& v) {
     case c10::TypeKind::DeviceObjType:
       if (v.tag != kString) mismatch(arg, v);
       return c10::Device(std::string(static_cast<const char*>(v.p), v.len));
-    case c10::TypeKind::ListType: return list(arg, type->expectRef<c10::ListType>(), v);
+    case c10::TypeKind::ListType: return list(arg, type.expectRef<c10::ListType>(), v);
     default: mismatch(arg, v);
   }
 }
@@ -236,12 +236,15 @@ void free_value(const Value& v) {
       static_cast<c10::TensorImpl*>(const_cast<void*>(v.p)));
 }
 
-void set_autocast(bool cuda, bool enabled, at::ScalarType dtype) {
+// Returns whether it was enabled before.
+bool set_autocast(bool cuda, bool enabled, at::ScalarType dtype) {
 #if ESP_TORCH_AT_LEAST(2, 4)
   const auto device = cuda ? at::kCUDA : at::kCPU;
+  const bool before = at::autocast::is_autocast_enabled(device);
   at::autocast::set_autocast_enabled(device, enabled);
   at::autocast::set_autocast_dtype(device, dtype);
 #else
+  const bool before = cuda ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
   if (cuda) {
     at::autocast::set_enabled(enabled);
     at::autocast::set_autocast_gpu_dtype(dtype);
@@ -250,6 +253,7 @@ void set_autocast(bool cuda, bool enabled, at::ScalarType dtype) {
     at::autocast::set_autocast_cpu_dtype(dtype);
   }
 #endif
+  return before;
 }
 
 }  // namespace
@@ -346,7 +350,12 @@ ESP_API int32_t esp_tensor_grad(const void* handle, void** out) {
 }
 
 ESP_API int32_t esp_tensor_set_grad(const void* handle, const void* grad) {
-  return guarded([&] { borrow(handle).mutable_grad() = borrow(grad); });
+  return guarded([&] {
+    const auto tensor = borrow(handle), value = borrow(grad);
+    TORCH_CHECK(!value.defined() || value.sizes() == tensor.sizes(), "a gradient of shape ", value.sizes(),
+                " does not fit a tensor of shape ", tensor.sizes());
+    tensor.mutable_grad() = value;
+  });
 }
 
 ESP_API int64_t esp_live_tensors() { return live_handles.load(std::memory_order_relaxed); }
@@ -376,8 +385,8 @@ ESP_API int32_t esp_set_grad_mode(int32_t enabled) {
   return before;
 }
 
-ESP_API int32_t esp_set_autocast(int32_t cuda, int32_t enabled, int32_t dtype) {
-  return guarded([&] { set_autocast(cuda != 0, enabled != 0, static_cast<at::ScalarType>(dtype)); });
+ESP_API int32_t esp_set_autocast(int32_t cuda, int32_t enabled, int32_t dtype, int32_t* before) {
+  return guarded([&] { *before = set_autocast(cuda != 0, enabled != 0, static_cast<at::ScalarType>(dtype)); });
 }
 
 // The cache of cast weights is emptied by Python's context manager, not by C++: left alone, training reads stale weights.
@@ -394,12 +403,18 @@ ESP_API int32_t esp_init() {
 
 ESP_API const char* esp_torch_version() { return TORCH_VERSION; }
 ESP_API void esp_trim() { malloc_trim(0); }
-ESP_API void esp_set_threads(int32_t threads) { at::set_num_threads(threads); }
+ESP_API int32_t esp_set_threads(int32_t threads) {
+  return guarded([&] { at::set_num_threads(threads); });
+}
 ESP_API int32_t esp_threads() { return at::get_num_threads(); }
 ESP_API int32_t esp_seed(uint64_t seed) {
   return guarded([&] { at::manual_seed(seed); });
 }
-ESP_API int32_t esp_cuda_devices() { return at::hasCUDA() ? static_cast<int32_t>(at::getNumGPUs()) : 0; }
+ESP_API int32_t esp_cuda_devices() {
+  int32_t count = 0;  // stays 0 when a driver is missing or too old
+  guarded([&] { count = at::hasCUDA() ? static_cast<int32_t>(at::getNumGPUs()) : 0; });
+  return count;
+}
 
 ESP_API int32_t esp_synchronize(const char* device) {
   return guarded([&] {

@@ -37,6 +37,7 @@ public readonly struct Arg
     public static implicit operator Arg(bool[] values) => new(ValueTag.BoolList, 0, values);
     public static implicit operator Arg(Tensor?[] tensors) => new(ValueTag.TensorList, 0, tensors);
 
+    /// <summary>The argument as error messages show it: a tensor by element type and shape.</summary>
     public override string ToString() => Tag switch
     {
         ValueTag.None => "None",
@@ -45,8 +46,17 @@ public readonly struct Arg
         ValueTag.Bool => Bits != 0 ? "true" : "false",
         ValueTag.Double => BitConverter.Int64BitsToDouble(Bits).ToString("R"),
         ValueTag.IntList => $"[{string.Join(", ", (long[])Object!)}]",
-        ValueTag.TensorList => $"[{string.Join(", ", ((Tensor?[])Object!).Take(4).Select(t => t?.Describe() ?? "None"))}…]",
+        ValueTag.DoubleList => $"[{string.Join(", ", (double[])Object!)}]",
+        ValueTag.BoolList => $"[{string.Join(", ", ((bool[])Object!).Select(b => b ? "true" : "false"))}]",
+        ValueTag.TensorList => ListText((Tensor?[])Object!),
         ValueTag.Tensor => ((Tensor)Object!).Describe(),
-        _ => Object?.ToString() ?? "",
+        _ => $"\"{Object}\"",
     };
+
+    private static string ListText(Tensor?[] tensors)
+    {
+        const int Shown = 4;
+        var text = string.Join(", ", tensors.Take(Shown).Select(t => t?.Describe() ?? "None"));
+        return tensors.Length <= Shown ? $"[{text}]" : $"[{text}, … {tensors.Length} in all]";
+    }
 }

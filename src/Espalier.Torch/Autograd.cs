@@ -5,7 +5,9 @@ namespace Espalier.Torch;
 /// <summary>Reverse-mode differentiation.</summary>
 public static unsafe class Autograd
 {
-    /// <summary>Adds the gradient of a scalar loss into <see cref="Tensor.Grad"/> of every leaf that requires it, and frees the graph.</summary>
+    /// <summary>
+    /// Adds the gradient of a scalar loss into <see cref="Tensor.Grad"/> of every leaf that requires it, and frees the graph.
+    /// </summary>
     public static void Backward(this Tensor loss, bool retainGraph = false)
     {
         var output = loss.Handle.DangerousGetHandle();
@@ -20,7 +22,8 @@ public static unsafe class Autograd
         var handles = inputs.Select(t => t.Handle.DangerousGetHandle()).ToArray();
         var results = new nint[handles.Length];
         fixed (nint* h = handles, r = results)
-            Door.Check(Door.esp_grad(&output, 1, null, h, handles.Length, retainGraph ? 1 : 0, 0, r), $"gradient of {loss.Describe()}");
+            Door.Check(Door.esp_grad(&output, 1, null, h, handles.Length, retainGraph ? 1 : 0, 0, r),
+                $"gradient of {loss.Describe()}");
         GC.KeepAlive(loss);
         GC.KeepAlive(inputs);
         return [.. results.Select(g => g == 0 ? null : new Tensor(g))];

@@ -22,8 +22,10 @@ public static class Functional
     /// <summary>Exact (erf) GELU.</summary>
     public static Tensor Gelu(this Tensor x) => s_gelu.Call(x);
 
+    /// <summary>exp(x) / Σ exp(x) along one dimension.</summary>
     public static Tensor Softmax(this Tensor x, long dim) => s_softmax.Call(x, dim);
 
+    /// <summary>Logarithm of the softmax along one dimension.</summary>
     public static Tensor LogSoftmax(this Tensor x, long dim) => s_logSoftmax.Call(x, dim);
 
     /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>

@@ -27,20 +27,20 @@ public readonly ref struct NoGrad : IDisposable
 /// </summary>
 public readonly ref struct Autocast : IDisposable
 {
-    private readonly bool _enabled;
-    private readonly bool _cuda;
+    private readonly int _before;
+    private readonly int _cuda;
 
+    /// <param name="enabled">False switches autocast off inside an enabled block.</param>
+    /// <param name="device">Kind of device whose operators are meant, <c>cpu</c> or <c>cuda</c>; an index is ignored.</param>
     public Autocast(bool enabled, string device = "cpu")
     {
-        _enabled = enabled;
-        _cuda = device.StartsWith("cuda", StringComparison.Ordinal);
-        if (enabled) Door.Check(Door.esp_set_autocast(_cuda ? 1 : 0, 1, (int)DType.BFloat16));
+        _cuda = device.StartsWith("cuda", StringComparison.Ordinal) ? 1 : 0;
+        Door.Check(Door.esp_set_autocast(_cuda, enabled ? 1 : 0, (int)DType.BFloat16, out _before));
     }
 
     public void Dispose()
     {
-        if (!_enabled) return;
         Door.esp_clear_autocast_cache();
-        Door.Check(Door.esp_set_autocast(_cuda ? 1 : 0, 0, (int)DType.BFloat16));
+        Door.Check(Door.esp_set_autocast(_cuda, _before, (int)DType.BFloat16, out _));
     }
 }

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Espalier.Torch.Native;
 
@@ -32,9 +32,10 @@ public sealed unsafe class Operator(string name, string overload = "")
     {
         var results = stackalloc NativeValue[ResultCapacity];
         var rest = Invoke(args, results, out var count);
-        if (count == 0 || results[0].Tag != ValueTag.Tensor) throw new TorchException($"{Name} returned no tensor");
         for (var k = 1; k < count; k++) Free(rest is null ? results[k] : rest[k]);
-        return new Tensor((rest is null ? results[0] : rest[0]).Pointer);
+        if (count == 0 || results[0].Tag != ValueTag.Tensor || results[0].Pointer == 0)
+            throw new TorchException($"{Name} returned no tensor");
+        return new Tensor(results[0].Pointer);
     }
 
     /// <summary>Calls and returns all results that are tensors, lists flattened, undefined ones as null.</summary>
@@ -59,14 +60,16 @@ public sealed unsafe class Operator(string name, string overload = "")
         for (var k = 0; k < count; k++) Free(rest is null ? results[k] : rest[k]);
     }
 
-    /// <summary>Calls an operator that returns one number.</summary>
+    /// <summary>Calls an operator that returns one number; a boolean is 0 or 1.</summary>
+    /// <exception cref="TorchException">libtorch refused the call, or the operator returned something else.</exception>
     public double CallNumber(params ReadOnlySpan<Arg> args)
     {
         var results = stackalloc NativeValue[ResultCapacity];
-        Invoke(args, results, out var count);
-        return count == 1 && results[0].Tag == ValueTag.Double ? results[0].Double
-            : count == 1 && results[0].Tag is ValueTag.Int or ValueTag.Bool ? results[0].Int
-            : throw new TorchException($"{Name} returned no number");
+        var rest = Invoke(args, results, out var count);
+        if (count == 1 && results[0].Tag == ValueTag.Double) return results[0].Double;
+        if (count == 1 && results[0].Tag is ValueTag.Int or ValueTag.Bool) return results[0].Int;
+        for (var k = 0; k < count; k++) Free(rest is null ? results[k] : rest[k]);
+        throw new TorchException($"{Name} returned no number");
     }
 
     private string Name => overload.Length == 0 ? name : $"{name}.{overload}";
@@ -77,13 +80,15 @@ public sealed unsafe class Operator(string name, string overload = "")
         return _operator;
     }
 
-    // Returns null when the results fit the caller's buffer, else all of them.
+    // Returns null when the results fit the caller's buffer, else all of them. The first is in the buffer either way.
+    [SkipLocalsInit]
     private NativeValue[]? Invoke(ReadOnlySpan<Arg> args, NativeValue* results, out int count)
     {
         if (args.Length > MaxArgs) throw new ArgumentException($"{Name}: more than {MaxArgs} arguments");
         var handle = Handle();
         var values = stackalloc NativeValue[MaxArgs];
-        var call = new ArgMarshaller(args.Length);
+        var scratch = stackalloc long[ArgMarshaller.ScratchBytes / sizeof(long)]; // of long for its alignment
+        var call = new ArgMarshaller((byte*)scratch);
         try
         {
             for (var k = 0; k < args.Length; k++) values[k] = call.Add(args[k]);

@@ -68,7 +68,9 @@ public sealed unsafe partial class Tensor
     {
         if (DTypes.Of<T>() != DType) throw new InvalidOperationException($"{Describe()} is not a tensor of {typeof(T).Name}");
         Door.Check(Door.esp_tensor_data(Handle.DangerousGetHandle(), out var data));
-        return new Span<T>((void*)data, checked((int)Count));
+        var span = new Span<T>((void*)data, checked((int)Count));
+        GC.KeepAlive(this);
+        return span;
     }
 
     /// <summary>The only element, as a double. On an accelerator this waits for it.</summary>

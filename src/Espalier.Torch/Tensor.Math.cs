@@ -9,11 +9,13 @@ public sealed partial class Tensor
     private static readonly Operator s_mul = new("aten::mul", "Tensor");
     private static readonly Operator s_mulScalar = new("aten::mul", "Scalar");
     private static readonly Operator s_div = new("aten::div", "Tensor");
+    private static readonly Operator s_divScalar = new("aten::div", "Scalar");
     private static readonly Operator s_neg = new("aten::neg");
     private static readonly Operator s_pow = new("aten::pow", "Tensor_Scalar");
     private static readonly Operator s_exp = new("aten::exp");
     private static readonly Operator s_log = new("aten::log");
     private static readonly Operator s_sqrt = new("aten::sqrt");
+    private static readonly Operator s_reciprocal = new("aten::reciprocal");
     private static readonly Operator s_abs = new("aten::abs");
     private static readonly Operator s_clamp = new("aten::clamp");
     private static readonly Operator s_clampTensor = new("aten::clamp", "Tensor");
@@ -33,22 +35,30 @@ public sealed partial class Tensor
     private static readonly Operator s_all = new("aten::all");
     private static readonly Operator s_equal = new("aten::equal");
 
+    // As in PyTorch, a whole number leaves an integer tensor integral and any other number makes it fp32.
     public static Tensor operator +(Tensor a, Tensor b) => s_add.Call(a, b);
     public static Tensor operator +(Tensor a, double b) => s_addScalar.Call(a, b);
+    public static Tensor operator +(Tensor a, long b) => s_addScalar.Call(a, b);
     public static Tensor operator -(Tensor a, Tensor b) => s_sub.Call(a, b);
     public static Tensor operator -(Tensor a, double b) => s_addScalar.Call(a, -b);
+    public static Tensor operator -(Tensor a, long b) => s_addScalar.Call(a, -b);
     public static Tensor operator -(Tensor a) => s_neg.Call(a);
     public static Tensor operator *(Tensor a, Tensor b) => s_mul.Call(a, b);
     public static Tensor operator *(Tensor a, double b) => s_mulScalar.Call(a, b);
+    public static Tensor operator *(Tensor a, long b) => s_mulScalar.Call(a, b);
     public static Tensor operator *(double a, Tensor b) => s_mulScalar.Call(b, a);
+    public static Tensor operator *(long a, Tensor b) => s_mulScalar.Call(b, a);
     public static Tensor operator /(Tensor a, Tensor b) => s_div.Call(a, b);
-    public static Tensor operator /(Tensor a, double b) => s_mulScalar.Call(a, 1 / b);
+    public static Tensor operator /(Tensor a, double b) => s_divScalar.Call(a, b);
 
     public Tensor Pow(double exponent) => s_pow.Call(this, exponent);
     public Tensor Exp() => s_exp.Call(this);
     public Tensor Log() => s_log.Call(this);
     public Tensor Sqrt() => s_sqrt.Call(this);
+    /// <summary>1 / x, elementwise.</summary>
+    public Tensor Reciprocal() => s_reciprocal.Call(this);
     public Tensor Abs() => s_abs.Call(this);
+    /// <summary>Clamps every element to [min, max].</summary>
     public Tensor Clamp(double min, double max) => s_clamp.Call(this, min, max);
 
     /// <summary>Clamps elementwise between two tensors that broadcast to this one.</summary>
@@ -57,11 +67,17 @@ public sealed partial class Tensor
     /// <summary>Matrix product over the last two dimensions, batched over the others.</summary>
     public Tensor MatMul(Tensor other) => s_matmul.Call(this, other);
 
+    /// <summary>Sum of all elements, a scalar tensor.</summary>
     public Tensor Sum() => s_sum.Call(this);
+    /// <summary>Sum over the given dimensions, which go away unless <paramref name="keepDim"/>.</summary>
     public Tensor Sum(long[] dims, bool keepDim = false) => s_sumDim.Call(this, dims, keepDim);
+    /// <summary>Mean of all elements, a scalar tensor.</summary>
     public Tensor Mean() => s_mean.Call(this);
+    /// <summary>Mean over the given dimensions, which go away unless <paramref name="keepDim"/>.</summary>
     public Tensor Mean(long[] dims, bool keepDim = false) => s_meanDim.Call(this, dims, keepDim);
+    /// <summary>Largest element, a scalar tensor.</summary>
     public Tensor Max() => s_max.Call(this);
+    /// <summary>Position of the largest element along one dimension, int64.</summary>
     public Tensor ArgMax(long dim) => s_argmax.Call(this, dim);
 
     /// <summary>The k largest values along the last dimension, descending, and their indices.</summary>
@@ -77,6 +93,7 @@ public sealed partial class Tensor
     /// <summary>Euclidean norm of all elements.</summary>
     public Tensor Norm() => s_normAll.Call(this, 2);
 
+    /// <summary>Elementwise equality, a boolean tensor.</summary>
     public Tensor EqualTo(Tensor other) => s_eq.Call(this, other);
 
     /// <summary>This where the condition holds, else <paramref name="other"/>.</summary>
@@ -89,6 +106,6 @@ public sealed partial class Tensor
         return s_all.Call(s_isfinite.Call(this)).Item() != 0;
     }
 
-    /// <summary>Same shape and same elements.</summary>
+    /// <summary>Same shape and equal elements; false where either holds a NaN.</summary>
     public bool BitEquals(Tensor other) => s_equal.CallNumber(this, other) != 0;
 }

@@ -25,10 +25,15 @@ public sealed partial class Tensor
     private static readonly Operator s_mulInto = new("aten::mul_", "Scalar");
     private static readonly Operator s_uniformInto = new("aten::uniform_");
 
+    /// <summary>The same elements in another shape; one size may be -1. A view where memory allows.</summary>
     public Tensor Reshape(params long[] shape) => s_reshape.Call(this, shape);
+    /// <summary>A view whose dimension k is this one's dimension <c>dims[k]</c>.</summary>
     public Tensor Permute(params long[] dims) => s_permute.Call(this, dims);
+    /// <summary>A view with two dimensions exchanged.</summary>
     public Tensor Transpose(long a, long b) => s_transpose.Call(this, a, b);
+    /// <summary>A view of one slice; the dimension goes away.</summary>
     public Tensor Select(long dim, long index) => s_select.Call(this, dim, index);
+    /// <summary>A view of <paramref name="length"/> slices from <paramref name="start"/> on.</summary>
     public Tensor Narrow(long dim, long start, long length) => s_narrow.Call(this, dim, start, length);
 
     /// <summary>Rows (or columns, …) of one dimension, in the order of the indices.</summary>
@@ -43,15 +48,21 @@ public sealed partial class Tensor
         return scope.Keep(IndexSelect(dim, From(wide).To(Device)));
     }
 
+    /// <summary>A view that repeats dimensions of size 1 without copying.</summary>
     public Tensor Expand(params long[] shape) => s_expand.Call(this, shape);
+    /// <summary>One view per slice of a dimension, which goes away.</summary>
     public Tensor[] Unbind(long dim) => s_unbind.CallMany(this, dim)!;
+    /// <summary>Views of consecutive parts with the given sizes, which add up to the dimension's.</summary>
     public Tensor[] Split(long[] sizes, long dim) => s_split.CallMany(this, sizes, dim)!;
+    /// <summary>Joins along a dimension that exists.</summary>
     public static Tensor Cat(Tensor[] tensors, long dim) => s_cat.Call(tensors, dim);
+    /// <summary>Joins tensors of one shape along a new dimension.</summary>
     public static Tensor Stack(Tensor[] tensors, long dim = 0) => s_stack.Call(tensors, dim);
 
     /// <summary>Circular shift.</summary>
     public Tensor Roll(long[] shifts, long[] dims) => s_roll.Call(this, shifts, dims);
 
+    /// <summary>A copy with the order of the given dimensions reversed.</summary>
     public Tensor Flip(params long[] dims) => s_flip.Call(this, dims);
 
     /// <summary>The same values, outside the graph.</summary>
@@ -60,13 +71,18 @@ public sealed partial class Tensor
     /// <summary>Another handle on the same values and graph node, owned by the current scope.</summary>
     public Tensor Alias() => s_alias.Call(this);
 
+    /// <summary>A copy in memory of its own, inside the graph.</summary>
     public Tensor Clone() => s_clone.Call(this);
 
     /// <summary>Overwrites this tensor's values. Inside <see cref="NoGrad"/> when it is a parameter.</summary>
     public void CopyFrom(Tensor source) => s_copyInto.Run(this, source);
 
+    /// <summary>Sets every element to 0.</summary>
     public void Zero() => s_zeroInto.Run(this);
+    /// <summary>this += alpha · other.</summary>
     public void AddInPlace(Tensor other, double alpha = 1) => s_addInto.Run(this, other, alpha);
+    /// <summary>this *= factor.</summary>
     public void MulInPlace(double factor) => s_mulInto.Run(this, factor);
+    /// <summary>Draws every element from [from, to) with libtorch's seeded generator.</summary>
     public void UniformInPlace(double from, double to) => s_uniformInto.Run(this, from, to);
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Espalier.Torch.Native;
 
 namespace Espalier.Torch;
@@ -9,7 +8,7 @@ namespace Espalier.Torch;
 /// </summary>
 public sealed unsafe partial class Tensor : IDisposable
 {
-    private const int MaxDims = 12;
+    private const int MaxDims = 64;
     private readonly TensorHandle _handle;
 
     internal Tensor(nint tensor)
@@ -30,10 +29,13 @@ public sealed unsafe partial class Tensor : IDisposable
         {
             var sizes = stackalloc long[MaxDims];
             Info(sizes, out var dims, out _, out _);
+            if (dims > MaxDims)
+                throw new NotSupportedException($"A tensor of {dims} dimensions; at most {MaxDims} are supported.");
             return new ReadOnlySpan<long>(sizes, dims).ToArray();
         }
     }
 
+    /// <summary>Element type.</summary>
     public DType DType
     {
         get
@@ -43,6 +45,7 @@ public sealed unsafe partial class Tensor : IDisposable
         }
     }
 
+    /// <summary>Whether operations on this tensor are recorded for backward. Set on leaves of floating-point type only.</summary>
     public bool RequiresGrad
     {
         get
@@ -62,7 +65,8 @@ public sealed unsafe partial class Tensor : IDisposable
     {
         get
         {
-            Door.Check(Door.esp_tensor_info(Handle.DangerousGetHandle(), null, 0, out _, out _, out var type, out var index, out _));
+            Door.Check(Door.esp_tensor_info(Handle.DangerousGetHandle(), null, 0, out _, out _, out var type, out var index,
+                out _));
             GC.KeepAlive(this);
             return type == 0 ? "cpu" : $"cuda:{Math.Max(index, 0)}";
         }
@@ -106,6 +110,9 @@ public sealed unsafe partial class Tensor : IDisposable
     /// <summary>Number of tensor handles this process holds: for leak tests.</summary>
     public static long LiveCount => Door.esp_live_tensors();
 
+    /// <summary>
+    /// Frees this handle now, instead of at the end of its scope. Later uses throw <see cref="ObjectDisposedException"/>.
+    /// </summary>
     public void Dispose()
     {
         Scope = null;

@@ -44,7 +44,8 @@ public sealed class TensorScope : IDisposable
     public void Dispose()
     {
         if (_disposed) return;
-        if (s_current != this) throw new InvalidOperationException("A tensor scope was disposed out of order or on another thread.");
+        if (s_current != this)
+            throw new InvalidOperationException("A tensor scope was disposed out of order or on another thread.");
         _disposed = true;
         s_current = _outer;
         foreach (var tensor in _tensors)

@@ -15,7 +15,7 @@ public static class TorchRuntime
     public static int Threads
     {
         get => Door.esp_threads();
-        set => Door.esp_set_threads(value);
+        set => Door.Check(Door.esp_set_threads(value), $"threads = {value}");
     }
 
     /// <summary>Number of usable CUDA devices; 0 in a CPU build.</summary>

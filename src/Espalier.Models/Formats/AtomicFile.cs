@@ -45,7 +45,8 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FailureException($"Cannot write {path}: {e.Message} Check that the folder exists, is writable and has space.", e);
+            throw new FailureException($"Cannot write {path}: {e.Message} Check that the folder exists, is writable and "
+                + "has space.", e);
         }
     }
 }

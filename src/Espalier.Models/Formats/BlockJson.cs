@@ -35,7 +35,8 @@ internal static class BlockJson
             NormEps = json.GetNumber("norm_eps", path),
         };
         if (block.Kind.JsonName() != kind || (block.IsLinear && (block.HasAttention || block.HasMlp)))
-            throw new InputException($"{path}: block {index} has the kind {kind ?? "null"}, but its widths make it {block.Kind.JsonName()}.");
+            throw new InputException($"{path}: block {index} has the kind {kind ?? "null"}, but its widths make it "
+                + $"{block.Kind.JsonName()}.");
         if (block.HasAttention != (block.QkDim > 0) || block.HasAttention != (block.VDim > 0))
             throw new InputException($"{path}: block {index} must have heads, qk_dim and v_dim all above 0, or all 0.");
         return block;

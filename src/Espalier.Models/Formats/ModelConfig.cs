@@ -130,7 +130,8 @@ public sealed record ModelConfig
             Channels = Positive(own, "channels"),
             EmbedDim = Positive(own, "embed_dim"),
             Classes = Positive(json, "num_classes"),
-            LayerNormEps = own.GetNumber("layer_norm_eps", path) ?? throw new InputException($"{path}: layer_norm_eps is missing."),
+            LayerNormEps = own.GetNumber("layer_norm_eps", path)
+                ?? throw new InputException($"{path}: layer_norm_eps is missing."),
             Blocks = [.. blocks.EnumerateArray().Select((block, i) => BlockJson.Read(block, i, path))],
         };
         return net.ImageSize % net.PatchSize != 0 || net.Depth != Positive(own, "depth")

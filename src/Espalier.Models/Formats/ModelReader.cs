@@ -54,7 +54,9 @@ internal static class ModelReader
 
     private static Preprocessing CheckPreprocessing(Preprocessing preprocessing, VitArchitecture net, string weights) =>
         preprocessing.Size == net.ImageSize && preprocessing.Mean.Length == net.Channels ? preprocessing
-            : throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of {preprocessing.Size}×{preprocessing.Size} pixels, but the network takes {net.Channels} of {net.ImageSize}×{net.ImageSize}.");
+            : throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of "
+                + $"{preprocessing.Size}×{preprocessing.Size} pixels, but the network takes {net.Channels} of "
+                + $"{net.ImageSize}×{net.ImageSize}.");
 
     private static void CheckTensors(SafetensorsFile file, VitArchitecture architecture)
     {
@@ -64,9 +66,11 @@ internal static class ModelReader
         foreach (var tensor in file.Infos)
         {
             if (!tensor.Shape.SequenceEqual(expected[tensor.Name]))
-                throw new InputException($"{file.Path}: tensor {tensor.Name} has shape {tensor.ShapeText}, where {architecture.Name} needs {TensorInfo.Describe(expected[tensor.Name])}.");
+                throw new InputException($"{file.Path}: tensor {tensor.Name} has shape {tensor.ShapeText}, where "
+                    + $"{architecture.Name} needs {TensorInfo.Describe(expected[tensor.Name])}.");
             if (!tensor.ElementType.IsFloat())
-                throw new InputException($"{file.Path}: tensor {tensor.Name} is {tensor.ElementType.HeaderName()}, where a floating type was expected.");
+                throw new InputException($"{file.Path}: tensor {tensor.Name} is {tensor.ElementType.HeaderName()}, where "
+                    + "a floating type was expected.");
         }
     }
 
@@ -75,6 +79,7 @@ internal static class ModelReader
         const int Shown = 3;
         if (names.IsEmpty) return;
         var more = names.Length > Shown ? $" and {names.Length - Shown} more" : "";
-        throw new InputException($"{file.Path} {what} tensors: {string.Join(", ", names.Take(Shown))}{more}. It is not a plain ViT classifier with timm names, or belongs to another config.json.");
+        throw new InputException($"{file.Path} {what} tensors: {string.Join(", ", names.Take(Shown))}{more}. It is not a "
+            + "plain ViT classifier with timm names, or belongs to another config.json.");
     }
 }

@@ -17,7 +17,8 @@ internal static class ModelResolver
         if (VitRegistry.Find(model) is { } entry) return (null, entry);
         throw new InputException(LooksLikePath(model)
             ? $"There is no file or folder {model}."
-            : $"There is no file or folder {model}, and no architecture of that name; known are {string.Join(", ", VitRegistry.Names)}.");
+            : $"There is no file or folder {model}, and no architecture of that name; known are "
+                + $"{string.Join(", ", VitRegistry.Names)}.");
     }
 
     private static string InFolder(string folder)
@@ -25,7 +26,8 @@ internal static class ModelResolver
         var weights = Path.Combine(folder, ModelFolder.WeightsFile);
         if (File.Exists(weights)) return weights;
         throw new InputException(
-            File.Exists(weights + ".index.json") ? $"{folder} holds sharded weights, which this version does not read; merge them into one {ModelFolder.WeightsFile}."
+            File.Exists(weights + ".index.json") ? $"{folder} holds sharded weights, which this version does not read; "
+                + $"merge them into one {ModelFolder.WeightsFile}."
             : $"{folder} has no {ModelFolder.WeightsFile}: it is no model folder, or its run has not finished.");
     }
 
@@ -33,7 +35,8 @@ internal static class ModelResolver
     {
         ".safetensors" => path,
         ".pth" or ".pt" or ".bin" => throw new InputException(
-            $"{path}: this version reads safetensors; convert it in Python with safetensors.torch.save_file(torch.load(file, weights_only=True), 'model.safetensors')."),
+            $"{path}: this version reads safetensors; convert it in Python with "
+                + "safetensors.torch.save_file(torch.load(file, weights_only=True), 'model.safetensors')."),
         _ => throw new InputException($"{path} is no model: give a model folder or a .safetensors file."),
     };
 
@@ -45,7 +48,9 @@ internal static class ModelResolver
             var weights = Path.Combine(folder.FullName, "models", Bundled, ModelFolder.WeightsFile);
             if (File.Exists(weights)) return weights;
         }
-        throw new InputException($"The bundled model {Bundled} is not there: no models/{Bundled}/{ModelFolder.WeightsFile} in {AppContext.BaseDirectory} or above; restore it, or give another model.");
+        throw new InputException($"The bundled model {Bundled} is not there: no "
+            + $"models/{Bundled}/{ModelFolder.WeightsFile} in {AppContext.BaseDirectory} or above; restore it, or give "
+            + "another model.");
     }
 
     private static bool LooksLikePath(string model) =>

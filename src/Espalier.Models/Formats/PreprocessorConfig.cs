@@ -19,7 +19,8 @@ public static class PreprocessorConfig
         var crops = json.GetFlag("do_center_crop", path) ?? json.Get("crop_size") is not null;
         var (resize, isShortestSide) = Side(size, "size", path);
         if (!crops && !isShortestSide)
-            throw new InputException($"{path} squashes images to {resize}×{resize}, which is not supported; resize the shortest_edge and crop the centre.");
+            throw new InputException($"{path} squashes images to {resize}×{resize}, which is not supported; resize the "
+                + "shortest_edge and crop the centre.");
         if (json.GetFlag("do_rescale", path) == false || Math.Abs((json.GetNumber("rescale_factor", path) ?? 1 / 255.0) * 255 - 1) > 1e-4)
             throw new InputException($"{path}: only rescale_factor 1/255 is supported.");
         var side = crops && json.Get("crop_size") is { } crop ? Side(crop, "crop_size", path).Pixels : resize;
@@ -33,7 +34,8 @@ public static class PreprocessorConfig
             {
                 null or 3 => Interpolation.Bicubic,
                 2 => Interpolation.Bilinear,
-                var other => throw new InputException($"{path}: resample {other} is not supported; use 3 (bicubic) or 2 (bilinear)."),
+                var other => throw new InputException($"{path}: resample {other} is not supported; use 3 (bicubic) or 2 "
+                    + "(bilinear)."),
             },
             Mean = mean,
             Std = normalizes ? json.GetNumbers("image_std", path) ?? PretrainedCfg.Repeat(0.5, mean.Length) : PretrainedCfg.Repeat(1, 3),

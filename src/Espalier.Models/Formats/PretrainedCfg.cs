@@ -25,7 +25,8 @@ internal static class PretrainedCfg
             {
                 null or "bicubic" => Interpolation.Bicubic,
                 "bilinear" => Interpolation.Bilinear,
-                var other => throw new InputException($"{path}: interpolation {other} is not supported; use bicubic or bilinear."),
+                var other => throw new InputException($"{path}: interpolation {other} is not supported; use bicubic or "
+                    + "bilinear."),
             },
             Mean = cfg.GetNumbers("mean", path) ?? Repeat(0.5, channels),
             Std = cfg.GetNumbers("std", path) ?? Repeat(0.5, channels),
@@ -52,8 +53,10 @@ internal static class PretrainedCfg
     public static Preprocessing Check(Preprocessing preprocessing, int channels, string path)
     {
         var fault = preprocessing.Size is < 1 or > 1 << 14 ? $"the input size {preprocessing.Size}"
-            : preprocessing.CropFraction is not (> 0 and <= 1) ? $"the crop fraction {preprocessing.CropFraction} (must lie in (0, 1])"
-            : preprocessing.Mean.Length != channels || preprocessing.Std.Length != channels ? $"mean and std, which need {channels} entries each"
+            : preprocessing.CropFraction is not (> 0 and <= 1) ? $"the crop fraction {preprocessing.CropFraction} (must "
+                + "lie in (0, 1])"
+            : preprocessing.Mean.Length != channels || preprocessing.Std.Length != channels ? $"mean and std, which need "
+                + $"{channels} entries each"
             : preprocessing.Std.Any(s => s <= 0) ? "a std that is not above 0"
             : null;
         return fault is null ? preprocessing : throw new InputException($"{path}: cannot use {fault}.");

@@ -32,7 +32,8 @@ public static partial class VitInference
         var (width, tokens) = (patch[0], positions[1]);
         var grid = (long)Math.Round(Math.Sqrt(tokens - 1));
         if (grid < 1 || grid * grid != tokens - 1)
-            throw new InputException($"{where}: pos_embed has {tokens} positions, which is not a square grid plus a class token; give a config.json.");
+            throw new InputException($"{where}: pos_embed has {tokens} positions, which is not a square grid plus a class "
+                + "token; give a config.json.");
 
         var (heads, source) = HeadCount(width, hints, where);
         var depth = shapes.Keys.Select(BlockIndex).DefaultIfEmpty(-1).Max() + 1;
@@ -57,7 +58,8 @@ public static partial class VitInference
         {
             var rows = Shape(shapes, prefix + "attn.qkv.weight", 2, where)[0];
             if (rows != 3 * width)
-                throw new InputException($"{where}: {prefix}attn.qkv.weight has {rows} rows where {3 * width} were expected; a narrowed attention needs the config.json that was written with it.");
+                throw new InputException($"{where}: {prefix}attn.qkv.weight has {rows} rows where {3 * width} were "
+                    + "expected; a narrowed attention needs the config.json that was written with it.");
             block = block with { Heads = heads, QkDim = (int)(width / heads), VDim = (int)(width / heads) };
         }
         if (shapes.ContainsKey(prefix + "mlp.fc1.weight"))
@@ -70,11 +72,13 @@ public static partial class VitInference
     {
         if (hints.Heads is { } stated)
             return stated > 0 && width % stated == 0 ? (stated, "config.json")
-                : throw new InputException($"{where}: config.json states {stated} attention heads, which do not divide the width {width}.");
+                : throw new InputException($"{where}: config.json states {stated} attention heads, which do not divide "
+                    + $"the width {width}.");
         if (hints.Name is { } name && VitRegistry.Find(name) is { Architecture: var known } && known.EmbedDim == width)
             return (known.Blocks[0].Heads, $"the timm name {known.Name}");
         return width % UsualHeadDim == 0 ? ((int)(width / UsualHeadDim), $"an assumed head width of {UsualHeadDim}")
-            : throw new InputException($"{where}: cannot tell the number of attention heads of width {width}; give a config.json that states num_heads.");
+            : throw new InputException($"{where}: cannot tell the number of attention heads of width {width}; give a "
+                + "config.json that states num_heads.");
     }
 
     private static int Narrow(long extent, string where) => extent is > 0 and <= int.MaxValue ? (int)extent
@@ -84,10 +88,12 @@ public static partial class VitInference
     {
         if (!shapes.TryGetValue(name, out var shape))
             throw new InputException(shapes.Keys.Any(k => k.Contains("embeddings.patch_embeddings", StringComparison.Ordinal))
-                ? $"{where} uses Hugging Face tensor names; this version reads timm names (patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...)."
+                ? $"{where} uses Hugging Face tensor names; this version reads timm names (patch_embed.proj.weight, "
+                    + "blocks.0.attn.qkv.weight, ...)."
                 : $"{where} has no tensor {name}; this version reads plain ViT classifiers with timm tensor names.");
         return shape.Length == rank ? shape
-            : throw new InputException($"{where}: tensor {name} has shape [{string.Join(", ", shape)}], where {rank} dimensions were expected.");
+            : throw new InputException($"{where}: tensor {name} has shape [{string.Join(", ", shape)}], where {rank} "
+                + "dimensions were expected.");
     }
 
     private static int BlockIndex(string tensor) =>

@@ -2,18 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Torch.Native;
 
-/// <summary>The C functions of <c>native/door.cpp</c>. Everything above uses <see cref="Operator"/> and <see cref="Tensor"/>.</summary>
+/// <summary>
+/// The C functions of <c>native/door.cpp</c>. Everything above uses <see cref="Operator"/> and <see cref="Tensor"/>.
+/// </summary>
 internal static unsafe partial class Door
 {
     private const string Library = "espalier_torch";
 
-    static Door()
-    {
-        NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
-        if (esp_init() != 1) throw new TorchException("The native library does not belong to this version; rebuild it (./espalier does).");
-    }
+    // The loader reports a missing or foreign library itself: an exception from here would arrive wrapped in another.
+    static Door() => NativeLibrary.SetDllImportResolver(typeof(Door).Assembly, DoorLoader.Resolve);
 
-    [LibraryImport(Library)] private static partial int esp_init();
     [LibraryImport(Library)] private static partial byte* esp_error();
     [LibraryImport(Library)] private static partial byte* esp_torch_version();
 
@@ -24,7 +22,8 @@ internal static unsafe partial class Door
     internal static partial int esp_has_operator(string name, string overload, out int found);
 
     [LibraryImport(Library)]
-    internal static partial int esp_call(nint op, NativeValue* args, int count, NativeValue* results, int capacity, out int resultCount);
+    internal static partial int esp_call(nint op, NativeValue* args, int count, NativeValue* results, int capacity,
+        out int resultCount);
 
     [LibraryImport(Library)] internal static partial int esp_pending(NativeValue* results, int count);
 
@@ -51,11 +50,11 @@ internal static unsafe partial class Door
         int retain, int create, nint* results);
 
     [LibraryImport(Library)] internal static partial int esp_set_grad_mode(int enabled);
-    [LibraryImport(Library)] internal static partial int esp_set_autocast(int cuda, int enabled, int dtype);
+    [LibraryImport(Library)] internal static partial int esp_set_autocast(int cuda, int enabled, int dtype, out int before);
     [LibraryImport(Library)] internal static partial void esp_clear_autocast_cache();
 
     [LibraryImport(Library)] internal static partial void esp_trim();
-    [LibraryImport(Library)] internal static partial void esp_set_threads(int threads);
+    [LibraryImport(Library)] internal static partial int esp_set_threads(int threads);
     [LibraryImport(Library)] internal static partial int esp_threads();
     [LibraryImport(Library)] internal static partial int esp_seed(ulong seed);
     [LibraryImport(Library)] internal static partial int esp_cuda_devices();

@@ -3,9 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Torch.Native;
 
-/// <summary>Finds <c>libespalier_torch.so</c>: beside the assemblies, in a package's runtime folder, or in a checkout's build output.</summary>
-internal static class DoorLoader
+/// <summary>
+/// Finds <c>libespalier_torch.so</c>: beside the assemblies, in a package's runtime folder, or in a checkout's build output.
+/// </summary>
+internal static unsafe class DoorLoader
 {
+    private const int InterfaceVersion = 1;
     private const string FileName = "libespalier_torch.so";
     private static readonly Lazy<nint> s_handle = new(Load); // the resolver is asked once per imported function
 
@@ -13,6 +16,14 @@ internal static class DoorLoader
         library == "espalier_torch" ? s_handle.Value : 0;
 
     private static nint Load()
+    {
+        var library = Find();
+        if (!NativeLibrary.TryGetExport(library, "esp_init", out var init) || ((delegate* unmanaged<int>)init)() != InterfaceVersion)
+            throw new TorchException($"{FileName} does not belong to this version; rebuild it with ./espalier --version in a checkout.");
+        return library;
+    }
+
+    private static nint Find()
     {
         var looked = Candidates().ToList();
         foreach (var file in looked.Where(File.Exists))

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Torch.Native;
 
-/// <summary>Owns one reference to a libtorch tensor. Its finalizer is only the safety net: scopes and Dispose free in time.</summary>
+/// <summary>
+/// Owns one reference to a libtorch tensor. Its finalizer is only the safety net: scopes and Dispose free in time.
+/// </summary>
 internal sealed class TensorHandle : SafeHandle
 {
     internal TensorHandle(nint tensor) : base(0, ownsHandle: true) => SetHandle(tensor);

@@ -35,26 +35,37 @@ public abstract class Optimizer : IDisposable
         foreach (var parameter in Parameters) parameter.Grad = null;
     }
 
-    /// <summary>Scales all gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>; returns the norm before.</summary>
+    /// <summary>
+    /// Scales all gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>; returns the norm
+    /// before.
+    /// </summary>
     public double ClipGradients(double maxNorm)
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         var gradients = Gradients();
-        var total = Tensor.Stack(Foreach.Norms(gradients)).Norm().Item();
-        if (total > maxNorm) Foreach.Mul(gradients, maxNorm / (total + 1e-6));
-        return total;
+        var total = Tensor.Stack(Foreach.Norms(gradients)).Norm();
+        var factor = ((total + 1e-6).Reciprocal() * maxNorm).Item(); // on tensors: rounds as PyTorch's does
+        if (factor < 1) Foreach.Mul(gradients, factor);
+        return total.Item();
     }
 
     /// <summary>State tensors in a fixed order, for checkpoints: one per parameter and moment.</summary>
     public IReadOnlyList<Tensor> State => [.. _state.SelectMany(s => s)];
 
-    /// <summary>Puts a checkpoint's state back.</summary>
+    /// <summary>
+    /// Puts a checkpoint's <see cref="State"/> and step count back; the next step continues as if never interrupted.
+    /// </summary>
+    /// <exception cref="ArgumentException">Number or shapes of the tensors differ from this optimizer's.</exception>
     public void Restore(IReadOnlyList<Tensor> state, long steps)
     {
         using var noGrad = new NoGrad();
         var own = State;
-        if (own.Count != state.Count) throw new ArgumentException($"The optimizer has {own.Count} state tensors, the checkpoint {state.Count}.");
+        if (own.Count != state.Count)
+            throw new ArgumentException($"The optimizer has {own.Count} state tensors, the checkpoint {state.Count}.");
+        for (var k = 0; k < own.Count; k++)
+            if (!own[k].Shape.AsSpan().SequenceEqual(state[k].Shape)) // a copy would broadcast
+                throw new ArgumentException($"State tensor {k} is {own[k].Describe()}, the checkpoint's is {state[k].Describe()}.");
         for (var k = 0; k < own.Count; k++) own[k].CopyFrom(state[k]);
         Steps = steps;
     }

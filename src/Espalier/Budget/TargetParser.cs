@@ -30,7 +30,8 @@ public static class TargetParser
             : reduceMacs is not null ? new(TargetForm.ReduceMacs, Fraction("--reduce-macs", reduceMacs), convention)
             : macs is not null ? new(TargetForm.Macs, Amount("--macs", macs), convention)
             : parameters is not null ? new(TargetForm.Params, Amount("--params", parameters), convention)
-            : throw new UsageException($"--latency {latency} is not supported by this version; give --keep-macs, --reduce-macs, --macs or --params.");
+            : throw new UsageException($"--latency {latency} is not supported by this version; give --keep-macs, "
+                + "--reduce-macs, --macs or --params.");
     }
 
     private static double Fraction(string option, string text)

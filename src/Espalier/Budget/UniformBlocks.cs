@@ -22,12 +22,14 @@ public sealed record UniformBlocks(ImmutableArray<int> Indices, Cost Attention, 
         ImmutableArray<int> indices =
             [.. Enumerable.Range(0, net.Depth).Where(i => i >= first && i <= last && net.Blocks[i].Kind == BlockKind.Full)];
         if (indices.IsEmpty)
-            throw new UsageException($"{net.Name} has no block from {first} to {last} with both attention and MLP; nothing is left to compress.");
+            throw new UsageException($"{net.Name} has no block from {first} to {last} with both attention and MLP; "
+                + "nothing is left to compress.");
         var block = net.Blocks[indices[0]];
         var (attention, mlp) = Branches(block);
         foreach (var i in indices)
             if (Branches(net.Blocks[i]) != (attention, mlp))
-                throw new UsageException($"{net.Name}: blocks {indices[0]} and {i} differ in width; this method needs blocks that are all alike, so give the model before it was pruned.");
+                throw new UsageException($"{net.Name}: blocks {indices[0]} and {i} differ in width; this method needs "
+                    + "blocks that are all alike, so give the model before it was pruned.");
         return new(indices, attention, mlp, Branches(block with { MlpHidden = block.MlpHidden + 1 }).Mlp - mlp, block.MlpHidden);
 
         (Cost Attention, Cost Mlp) Branches(VitBlock b) =>

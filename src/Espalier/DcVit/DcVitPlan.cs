@@ -50,7 +50,8 @@ public sealed record DcVitPlan
 
     /// <summary>What the user should know about the choice.</summary>
     public IEnumerable<string> Warnings => ChosenOption.MlpRatio >= CrippledMlpRatio ? [] :
-        [string.Create(CultureInfo.InvariantCulture, $"{ChosenOption.Blocks} blocks keep only {ChosenOption.Hidden} of {Candidates.Hidden} hidden units each (MLP ratio {ChosenOption.MlpRatio:0.###}); a larger --k keeps more.")];
+        [string.Create(CultureInfo.InvariantCulture, $"{ChosenOption.Blocks} blocks keep only {ChosenOption.Hidden} of "
+            + $"{Candidates.Hidden} hidden units each (MLP ratio {ChosenOption.MlpRatio:0.###}); a larger --k keeps more.")];
 
     /// <summary>Lists every feasible k and chooses one.</summary>
     /// <param name="net">The network to compress; blocks that were compressed before stay as they are.</param>
@@ -107,7 +108,8 @@ public sealed record DcVitPlan
         }
         var index = Options.IndexOf(Options.FirstOrDefault(o => o.Blocks == k)!);
         return index >= 0 ? index : throw new BudgetException(
-            $"--k {k} cannot meet {Limit.Describe()} on {Architecture.Name}: {Options[0].Blocks} to {Options[^1].Blocks} blocks can.");
+            $"--k {k} cannot meet {Limit.Describe()} on {Architecture.Name}: {Options[0].Blocks} to {Options[^1].Blocks} "
+                + "blocks can.");
     }
 
     private BudgetException Unreachable()
@@ -115,9 +117,12 @@ public sealed record DcVitPlan
         var (most, least) = (Reach(1, Candidates.Hidden), Reach(Candidates.Indices.Length, 1));
         var total = Before.In(Limit.Measure);
         return new BudgetException(string.Create(CultureInfo.InvariantCulture,
-            $"dc-vit cannot bring {Architecture.Name} from {Limit.Measure.Describe(total)} to {Limit.Describe()}: it reaches {Limit.Measure.Describe(least)} to {Limit.Measure.Describe(most)} ({100.0 * least / total:0.##}% to {100.0 * most / total:0.##}%)")
+            $"dc-vit cannot bring {Architecture.Name} from {Limit.Measure.Describe(total)} to {Limit.Describe()}: it "
+                + $"reaches {Limit.Measure.Describe(least)} to {Limit.Measure.Describe(most)} "
+                + $"({100.0 * least / total:0.##}% to {100.0 * most / total:0.##}%)")
             + (MinBlocks > MaxBlocks && Removal >= AttentionCost && MinBlocks <= Candidates.Indices.Length
-                ? $", but not this value in between; {Limit.Measure.Describe(Reach(MinBlocks, Candidates.Hidden))} is the next lower one." : "."));
+                ? $", but not this value in between; {Limit.Measure.Describe(Reach(MinBlocks, Candidates.Hidden))} is the "
+                    + "next lower one." : "."));
     }
 
     private long Reach(int k, int hidden) => CostWith(k, hidden).In(Limit.Measure);

@@ -43,7 +43,8 @@ public sealed record DropBlocksPlan
         {
             var (least, most) = (all[^1].Cost.In(limit.Measure), all[0].Cost.In(limit.Measure));
             throw new BudgetException(string.Create(CultureInfo.InvariantCulture,
-                $"Dropping whole blocks cannot bring {net.Name} from {limit.Measure.Describe(before.In(limit.Measure))} to {limit.Describe()}: it reaches {limit.Measure.Describe(least)} to {limit.Measure.Describe(most)}."));
+                $"Dropping whole blocks cannot bring {net.Name} from {limit.Measure.Describe(before.In(limit.Measure))} "
+                    + $"to {limit.Describe()}: it reaches {limit.Measure.Describe(least)} to {limit.Measure.Describe(most)}."));
         }
         return new() { Architecture = net, Limit = limit, Before = before, Candidates = candidates, Options = options };
     }

@@ -86,6 +86,16 @@ public class ModelSourceTests
         unnamed.Preprocessing.Resize.ShouldBe(248);
     }
 
+    [SkippableFact]
+    public void Written_again_a_file_of_the_reference_implementation_keeps_every_byte()
+    {
+        var source = ModelSource.Open(SharedData.Require(Tiny));
+        using var folder = new TemporaryFolder();
+        using var file = source.OpenWeights();
+        SafetensorsWriter.Write(folder["a"], file.Infos.Select(t => new TensorData(t.Name, t.ElementType, t.Shape, file.Bytes(t.Name).ToArray())));
+        File.ReadAllBytes(folder["a"]).AsSpan().SequenceEqual(File.ReadAllBytes(source.WeightsPath!)).ShouldBeTrue();
+    }
+
     private static string Error(string model) => Should.Throw<InputException>(() => ModelSource.Open(model)).Message;
 
     private static void WriteWeights(string path, VitArchitecture net, Func<string, bool>? keep = null, TensorData? extra = null) =>

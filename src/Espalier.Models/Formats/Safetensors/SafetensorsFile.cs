@@ -72,7 +72,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         ObjectDisposedException.ThrowIf(file == null, this);
         var info = Info(name);
         if (info.ByteLength > int.MaxValue)
-            throw new InputException($"{Path}: tensor {name} {info.ShapeText} is longer than 2 GiB, the most that is read at once.");
+            throw new InputException($"{Path}: tensor {name} {info.ShapeText} is longer than 2 GiB, the most that is read "
+                + "at once.");
         return new ReadOnlySpan<byte>(file + dataStart + info.Begin, (int)info.ByteLength);
     }
 
@@ -121,9 +122,11 @@ public sealed unsafe class SafetensorsFile : IDisposable
         stream.ReadExactly(prefix);
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerLength > SafetensorsHeader.MaxLength)
-            throw SafetensorsHeader.Invalid(path, $"its header claims {headerLength} bytes, over the limit of {SafetensorsHeader.MaxLength}");
+            throw SafetensorsHeader.Invalid(path, $"its header claims {headerLength} bytes, over the limit of "
+                + $"{SafetensorsHeader.MaxLength}");
         var dataStart = 8 + (long)headerLength;
-        if (dataStart > length) throw SafetensorsHeader.Invalid(path, $"its header claims {headerLength} bytes but the file has {length}");
+        if (dataStart > length) throw SafetensorsHeader.Invalid(path, $"its header claims {headerLength} bytes but the "
+            + $"file has {length}");
         var json = new byte[headerLength];
         stream.ReadExactly(json);
         return (SafetensorsHeader.Parse(json, length - dataStart, path), dataStart);

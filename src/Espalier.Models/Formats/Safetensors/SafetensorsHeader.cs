@@ -46,15 +46,18 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
         foreach (var tensor in tensors.OrderBy(t => t.Begin).ThenBy(t => t.End))
         {
             if (tensor.Begin != position)
-                throw Invalid(path, $"tensor {tensor.Name} starts at byte {tensor.Begin} of the data where byte {position} was expected (a hole or an overlap)");
+                throw Invalid(path, $"tensor {tensor.Name} starts at byte {tensor.Begin} of the data where byte "
+                    + $"{position} was expected (a hole or an overlap)");
             if (ExpectedLength(tensor) is not { } length)
                 throw Invalid(path, $"the size of tensor {tensor.Name}, shape {tensor.ShapeText}, overflows");
             if (tensor.ByteLength != length)
-                throw Invalid(path, $"tensor {tensor.Name}, {tensor.ElementType.HeaderName()} {tensor.ShapeText}, needs {length} bytes but has {tensor.ByteLength}");
+                throw Invalid(path, $"tensor {tensor.Name}, {tensor.ElementType.HeaderName()} {tensor.ShapeText}, needs "
+                    + $"{length} bytes but has {tensor.ByteLength}");
             position = tensor.End;
         }
         if (position != dataLength)
-            throw Invalid(path, $"its tensors take {position} bytes but {dataLength} follow the header (a truncated or damaged file)");
+            throw Invalid(path, $"its tensors take {position} bytes but {dataLength} follow the header (a truncated or "
+                + "damaged file)");
     }
 
     private static long? ExpectedLength(TensorInfo tensor)
@@ -75,10 +78,12 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
         if (!value.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String)
             throw Invalid(path, $"tensor {name} has no dtype");
         if (!ElementTypes.TryParse(dtype.GetString(), out var type))
-            throw new InputException($"{path}: tensor {name} has the unsupported element type {dtype.GetString()}; convert it to F32, F16 or BF16.");
+            throw new InputException($"{path}: tensor {name} has the unsupported element type {dtype.GetString()}; "
+                + "convert it to F32, F16 or BF16.");
         var shape = ReadLongs(value, "shape", name, path);
         var offsets = ReadLongs(value, "data_offsets", name, path);
-        if (offsets.Length != 2 || offsets[1] < offsets[0]) throw Invalid(path, $"tensor {name} has data_offsets {TensorInfo.Describe(offsets)}");
+        if (offsets.Length != 2 || offsets[1] < offsets[0]) throw Invalid(path, $"tensor {name} has data_offsets "
+            + $"{TensorInfo.Describe(offsets)}");
         return new TensorInfo(name, type, shape, offsets[0], offsets[1]);
     }
 
@@ -101,7 +106,8 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
         if (value.ValueKind != JsonValueKind.Object) throw Invalid(path, "its __metadata__ is not an object");
         foreach (var item in value.EnumerateObject())
         {
-            if (item.Value.ValueKind != JsonValueKind.String) throw Invalid(path, $"its __metadata__ entry {item.Name} is not a string");
+            if (item.Value.ValueKind != JsonValueKind.String) throw Invalid(path, $"its __metadata__ entry {item.Name} is "
+                + "not a string");
             yield return new(item.Name, item.Value.GetString()!);
         }
     }

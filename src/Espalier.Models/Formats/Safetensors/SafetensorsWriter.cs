@@ -31,7 +31,8 @@ public static class SafetensorsWriter
                 var begin = stream.Position;
                 tensor.Write(stream);
                 if (stream.Position - begin != tensor.ByteLength)
-                    throw new ArgumentException($"Tensor {tensor.Name} {TensorInfo.Describe(tensor.Shape)} wrote {stream.Position - begin} bytes instead of {tensor.ByteLength}.");
+                    throw new ArgumentException($"Tensor {tensor.Name} {TensorInfo.Describe(tensor.Shape)} wrote "
+                        + $"{stream.Position - begin} bytes instead of {tensor.ByteLength}.");
             }
         });
     }

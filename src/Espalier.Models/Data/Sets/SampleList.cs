@@ -1,0 +1,68 @@
+using System.Text;
+
+namespace Espalier.Models.Data;
+
+/// <summary>
+/// The file <c>samples.txt</c>: the id of each chosen image on a line of its own, in order, so that a run can be repeated
+/// exactly.
+/// </summary>
+public static class SampleList
+{
+    /// <summary>The file's text for the items at <paramref name="indices"/>.</summary>
+    public static string Format(ImageDataset dataset, IEnumerable<int> indices)
+    {
+        var text = new StringBuilder();
+        foreach (var i in indices) text.Append(dataset.Items[i].Id).Append('\n');
+        return text.ToString();
+    }
+
+    /// <summary>Writes the list; the file appears whole or not at all.</summary>
+    /// <exception cref="FailureException">The file cannot be written.</exception>
+    public static void Write(string path, ImageDataset dataset, IEnumerable<int> indices)
+    {
+        var temporary = path + ".tmp";
+        try
+        {
+            File.WriteAllText(temporary, Format(dataset, indices));
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"{path}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// Reads a list back as indices into <paramref name="dataset"/>. Lines of the form "path label" are understood too: the label
+    /// is left off. Empty lines are skipped.
+    /// </summary>
+    /// <exception cref="InputException">Unreadable, empty, an id that the set does not have, or one that comes twice.</exception>
+    public static int[] Read(string path, ImageDataset dataset)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: cannot be read: {e.Message}", e);
+        }
+
+        var index = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < dataset.Count; i++) index[dataset.Items[i].Id] = i;
+        var result = new List<int>();
+        var seen = new HashSet<int>();
+        for (var number = 1; number <= lines.Length; number++)
+        {
+            var line = lines[number - 1].Trim();
+            if (line.Length == 0) continue;
+            if (!index.TryGetValue(line, out var i)
+                && !(line.LastIndexOf(' ') is > 0 and var space && index.TryGetValue(line[..space], out i)))
+                throw new InputException($"{path}:{number}: {line} is not an image of {dataset.Name}.");
+            if (!seen.Add(i)) throw new InputException($"{path}:{number}: {line} is listed a second time.");
+            result.Add(i);
+        }
+        return result.Count > 0 ? [.. result] : throw new InputException($"{path}: lists no images.");
+    }
+}

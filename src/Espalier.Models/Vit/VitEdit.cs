@@ -1,0 +1,93 @@
+using Espalier.Torch;
+
+namespace Espalier.Models.Vit;
+
+/// <summary>
+/// Structural edits: each returns a new model whose architecture and tensors were changed together. The input model stays as it is.
+/// Kept tensors are copied bit for bit; nothing is rescaled or compensated.
+/// </summary>
+public static class VitEdit
+{
+    /// <summary>Removes LN1, the attention and its residual add: x ← x + MLP(LN2(x)) is left.</summary>
+    public static VitModel RemoveAttention(this VitModel model, int block) => model.Edit(block,
+        b => b with { Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null },
+        (w, p) => RemoveAll(w, p + "norm1.", p + "attn."));
+
+    /// <summary>Removes LN2, the MLP and its residual add: x ← x + Attn(LN1(x)) is left.</summary>
+    public static VitModel RemoveMlp(this VitModel model, int block) => model.Edit(block,
+        b => b with { MlpHidden = 0 },
+        (w, p) => RemoveAll(w, p + "norm2.", p + "mlp."));
+
+    /// <summary>Removes the whole block; it keeps its place in the architecture and passes its input on.</summary>
+    public static VitModel DropBlock(this VitModel model, int block) => model.Edit(block,
+        _ => new VitBlock(),
+        (w, p) => RemoveAll(w, p));
+
+    /// <summary>Replaces the block by a D×D linear layer without residual, initialised to the identity with zero bias.</summary>
+    public static VitModel ReplaceByLinear(this VitModel model, int block) => model.Edit(block,
+        _ => new VitBlock { IsLinear = true },
+        (w, p) =>
+        {
+            RemoveAll(w, p);
+            w.Set(p + "linear.weight", Tensor.Eye(model.Architecture.EmbedDim, device: model.Device));
+            w.Set(p + "linear.bias", Tensor.Zeros([model.Architecture.EmbedDim], device: model.Device));
+        });
+
+    /// <summary>
+    /// Keeps the given hidden units of a block's MLP: rows of fc1 and its bias, columns of fc2; fc2's bias whole.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="units">Distinct, ascending, each in [0, mlp_hidden).</param>
+    public static VitModel KeepHidden(this VitModel model, int block, ReadOnlySpan<int> units)
+    {
+        CheckUnits(units, model.Architecture.Blocks[block].MlpHidden);
+        var kept = units.ToArray();
+        return model.Edit(block, b => b with { MlpHidden = kept.Length }, (w, p) =>
+        {
+            w.Set(p + "mlp.fc1.weight", w[p + "mlp.fc1.weight"].IndexSelect(0, kept));
+            w.Set(p + "mlp.fc1.bias", w[p + "mlp.fc1.bias"].IndexSelect(0, kept));
+            w.Set(p + "mlp.fc2.weight", w[p + "mlp.fc2.weight"].IndexSelect(1, kept));
+        });
+    }
+
+    /// <summary>Changes one block's LayerNorm epsilon.</summary>
+    public static VitModel SetNormEps(this VitModel model, int block, double? eps) =>
+        model.Edit(block, b => b with { NormEps = eps }, (_, _) => { });
+
+    /// <summary>Replaces the head by a fresh one (zero bias, N(0, 0.02²) weights) for another class count.</summary>
+    public static VitModel ReplaceHead(this VitModel model, int classes)
+    {
+        using var noGrad = new NoGrad();
+        var weights = model.Weights.Clone();
+        using (new TensorScope())
+        {
+            weights.Set("head.weight", Tensor.RandN([classes, model.Architecture.EmbedDim], model.Device) * 0.02);
+            weights.Set("head.bias", Tensor.Zeros([classes], device: model.Device));
+        }
+        return new VitModel(model.Architecture with { Classes = classes }, model.Preprocessing, weights);
+    }
+
+    private static VitModel Edit(this VitModel model, int block, Func<VitBlock, VitBlock> shape, Action<Weights, string> tensors)
+    {
+        using var noGrad = new NoGrad();
+        var architecture = model.Architecture;
+        architecture = architecture with { Blocks = architecture.Blocks.SetItem(block, shape(architecture.Blocks[block])) };
+        var weights = model.Weights.Clone();
+        using (new TensorScope()) tensors(weights, $"blocks.{block}.");
+        return new VitModel(architecture, model.Preprocessing, weights);
+    }
+
+    private static void RemoveAll(Weights weights, params string[] prefixes)
+    {
+        foreach (var prefix in prefixes) weights.RemovePrefix(prefix);
+    }
+
+    private static void CheckUnits(ReadOnlySpan<int> units, int hidden)
+    {
+        if (units.IsEmpty) throw new ArgumentException("At least one hidden unit must be kept; use RemoveMlp to drop them all.");
+        for (var k = 0; k < units.Length; k++)
+            if (units[k] >= hidden || (k == 0 ? units[0] < 0 : units[k] <= units[k - 1]))
+                throw new ArgumentException($"Hidden units must be distinct, ascending and in [0, {hidden}); got {units[k]} at position {k}.");
+    }
+}

@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using Espalier.Models.Formats;
+using Espalier.Models.Formats.Safetensors;
+using Espalier.Torch;
+
+namespace Espalier.Models.Vit;
+
+/// <summary>Moves a model's tensors between memory and safetensors files.</summary>
+public static class VitFile
+{
+    /// <summary>Loads a model as fp32 onto a device; one named by architecture only gets fresh weights from the seed.</summary>
+    /// <exception cref="InputException">The weights cannot be read or do not fit the architecture.</exception>
+    public static VitModel Load(this ModelSource source, string device = "cpu", ulong seed = 0)
+    {
+        if (source.IsRandom)
+        {
+            var random = VitInit.Random(source.Architecture, source.Preprocessing, seed);
+            if (device == "cpu") return random;
+            using (random) return random.To(device);
+        }
+        using var file = source.OpenWeights();
+        return new VitModel(source.Architecture, source.Preprocessing,
+            Read(file, VitTensors.Expected(source.Architecture).Select(t => t.Name), device));
+    }
+
+    /// <summary>A copy of the model on another device.</summary>
+    public static VitModel To(this VitModel model, string device)
+    {
+        using var noGrad = new NoGrad();
+        var weights = new Weights();
+        foreach (var (name, tensor) in model.Weights)
+        {
+            using var scope = new TensorScope();
+            weights.Set(name, tensor.Detach().Clone().To(device));
+        }
+        return new VitModel(model.Architecture, model.Preprocessing, weights);
+    }
+
+    /// <summary>The named tensors of a file, as fp32.</summary>
+    public static Weights Read(SafetensorsFile file, IEnumerable<string> names, string device = "cpu")
+    {
+        using var noGrad = new NoGrad();
+        var weights = new Weights();
+        foreach (var name in names)
+            weights.Set(name, Tensor.From<float>(file.ReadFloats(name), file.Info(name).Shape.AsSpan(), device));
+        return weights;
+    }
+
+    /// <summary>What a safetensors writer needs to write these tensors as fp32.</summary>
+    public static IEnumerable<TensorData> ToTensorData(this IEnumerable<KeyValuePair<string, Tensor>> tensors) =>
+        tensors.Select(t => new TensorData(t.Key, ElementType.F32, [.. t.Value.Shape], stream =>
+        {
+            using var scope = new TensorScope();
+            stream.Write(t.Value.Detach().To(DType.Float32).ToBytes());
+        }));
+}

@@ -1,0 +1,91 @@
+using Espalier.Torch;
+
+namespace Espalier.Models.Vit;
+
+/// <summary>
+/// The forward pass of a Vision Transformer, driven by its architecture alone: there is no class per compressed variant.
+/// Shapes: pixels [B, C, S, S]; tokens [B, N, D] with the class token first; logits [B, classes].
+/// </summary>
+public static class VitForward
+{
+    /// <summary>Changes the output of one residual branch before it is added: stochastic depth, masks, probes.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="branch">Output of its attention or MLP, [B, N, D].</param>
+    public delegate Tensor BranchHook(int block, Tensor branch);
+
+    /// <summary>Pixels to logits.</summary>
+    public static Tensor Logits(this VitModel model, Tensor pixels, BranchHook? hook = null) =>
+        model.Head(model.Features(pixels, hook));
+
+    /// <summary>Pixels to tokens after the final LayerNorm (timm's <c>forward_features</c>).</summary>
+    public static Tensor Features(this VitModel model, Tensor pixels, BranchHook? hook = null) =>
+        model.Norm(model.Blocks(model.Embed(pixels), 0, model.Architecture.Depth, hook));
+
+    /// <summary>Pixels to the tokens that enter block 0.</summary>
+    public static Tensor Embed(this VitModel model, Tensor pixels)
+    {
+        var (a, w) = (model.Architecture, model.Weights);
+        var patches = pixels.Conv2d(w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride: a.PatchSize);
+        var tokens = patches.Reshape(pixels.Size(0), a.EmbedDim, a.Patches).Transpose(1, 2);
+        var cls = w["cls_token"].Expand(pixels.Size(0), 1, a.EmbedDim);
+        return Tensor.Cat([cls.To(tokens.DType), tokens], 1) + w["pos_embed"];
+    }
+
+    /// <summary>Tokens through blocks <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive).</summary>
+    public static Tensor Blocks(this VitModel model, Tensor tokens, int from, int to, BranchHook? hook = null)
+    {
+        for (var i = from; i < to; i++) tokens = model.Block(i, tokens, hook);
+        return tokens;
+    }
+
+    /// <summary>Tokens through block <paramref name="i"/>: x + Attn(LN1(x)), then x + MLP(LN2(x)), as far as they are still there.</summary>
+    public static Tensor Block(this VitModel model, int i, Tensor x, BranchHook? hook = null)
+    {
+        var block = model.Architecture.Blocks[i];
+        var w = model.Weights;
+        if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]);
+        if (block.HasAttention)
+        {
+            var branch = model.Attention(i, model.BlockNorm(i, 1, x));
+            x += hook is null ? branch : hook(i, branch);
+        }
+        if (block.HasMlp)
+        {
+            var branch = model.MlpHidden(i, x).Linear(w[$"blocks.{i}.mlp.fc2.weight"], w[$"blocks.{i}.mlp.fc2.bias"]);
+            x += hook is null ? branch : hook(i, branch);
+        }
+        return x;
+    }
+
+    /// <summary>Hidden activations GELU(fc1(LN2(x))) of block <paramref name="i"/>: [B, N, mlp_hidden].</summary>
+    public static Tensor MlpHidden(this VitModel model, int i, Tensor x) => model.BlockNorm(i, 2, x)
+        .Linear(model.Weights[$"blocks.{i}.mlp.fc1.weight"], model.Weights[$"blocks.{i}.mlp.fc1.bias"]).Gelu();
+
+    /// <summary>Final LayerNorm.</summary>
+    public static Tensor Norm(this VitModel model, Tensor tokens) =>
+        tokens.LayerNorm(model.Weights["norm.weight"], model.Weights["norm.bias"], model.Architecture.LayerNormEps);
+
+    /// <summary>Normalised tokens to logits: a linear map of the class token.</summary>
+    public static Tensor Head(this VitModel model, Tensor features) =>
+        features.Select(1, 0).Linear(model.Weights["head.weight"], model.Weights["head.bias"]);
+
+    // qkv rows are q|k|v, each head-major; widths per head may differ between q/k and v once a block was cut.
+    private static Tensor Attention(this VitModel model, int i, Tensor x)
+    {
+        var (block, w) = (model.Architecture.Blocks[i], model.Weights);
+        var (b, n) = (x.Size(0), x.Size(1));
+        long heads = block.Heads, qk = block.QkDim, v = block.VDim;
+        var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], w[$"blocks.{i}.attn.qkv.bias"])
+            .Split([heads * qk, heads * qk, heads * v], -1);
+        var q = parts[0].Reshape(b, n, heads, qk).Transpose(1, 2);
+        var k = parts[1].Reshape(b, n, heads, qk).Permute(0, 2, 3, 1);
+        var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
+        var attention = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k).Softmax(-1);
+        return attention.MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v)
+            .Linear(w[$"blocks.{i}.attn.proj.weight"], w[$"blocks.{i}.attn.proj.bias"]);
+    }
+
+    private static Tensor BlockNorm(this VitModel model, int i, int which, Tensor x) => x.LayerNorm(
+        model.Weights[$"blocks.{i}.norm{which}.weight"], model.Weights[$"blocks.{i}.norm{which}.bias"],
+        model.Architecture.Blocks[i].NormEps ?? model.Architecture.LayerNormEps);
+}

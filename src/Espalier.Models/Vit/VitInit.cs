@@ -1,0 +1,45 @@
+using Espalier.Models.Data;
+using Espalier.Torch;
+
+namespace Espalier.Models.Vit;
+
+/// <summary>Fresh weights, distributed as timm initialises its Vision Transformers.</summary>
+public static class VitInit
+{
+    /// <summary>
+    /// Linear weights and position embedding N(0, 0.02²), class token N(0, 10⁻¹²), patch projection U(±1/√fan_in), LayerNorm 1 and 0,
+    /// other biases 0.
+    /// </summary>
+    /// <param name="architecture">Any architecture, also a compressed one.</param>
+    /// <param name="preprocessing">Kept with the model.</param>
+    /// <param name="seed">Same seed, same weights.</param>
+    public static VitModel Random(VitArchitecture architecture, Preprocessing preprocessing, ulong seed)
+    {
+        using var noGrad = new NoGrad();
+        TorchRuntime.Seed(seed);
+        var weights = new Weights();
+        foreach (var (name, shape) in VitTensors.Expected(architecture))
+        {
+            using var scope = new TensorScope();
+            weights.Set(name, Fresh(name, [.. shape]));
+        }
+        return new VitModel(architecture, preprocessing, weights);
+    }
+
+    private static Tensor Fresh(string name, long[] shape)
+    {
+        if (name.StartsWith("patch_embed.", StringComparison.Ordinal)) return PatchProjection(shape);
+        if (name == "cls_token") return Tensor.RandN(shape) * 1e-6;
+        if (name == "pos_embed") return Tensor.RandN(shape) * 0.02;
+        if (name.EndsWith(".bias", StringComparison.Ordinal)) return Tensor.Zeros(shape);
+        return shape.Length == 1 ? Tensor.Ones(shape) : Tensor.RandN(shape) * 0.02;
+    }
+
+    // PyTorch's default for a convolution. The bias shares the weight's fan-in, which its own shape does not show; zero is as good.
+    private static Tensor PatchProjection(long[] shape)
+    {
+        if (shape.Length == 1) return Tensor.Zeros(shape);
+        var bound = 1 / Math.Sqrt(shape[1] * shape[2] * shape[3]);
+        return Tensor.Rand(shape) * (2 * bound) - bound;
+    }
+}

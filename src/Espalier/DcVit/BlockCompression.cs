@@ -1,0 +1,63 @@
+using Espalier.Models;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+
+namespace Espalier.DcVit;
+
+/// <summary>Turns one block of a model into its compressed form (§1).</summary>
+/// <param name="Variant">What happens to the block.</param>
+/// <param name="Units">Which hidden units stay.</param>
+/// <param name="Hidden">h, hidden units that stay; only for <see cref="BlockVariant.Compress"/>.</param>
+/// <param name="NormEps">LayerNorm epsilon of a compressed block; null keeps the teacher's.</param>
+/// <param name="Seed">Random subsets come from (seed, block, step) alone, so they do not depend on what ran before (§11-11).</param>
+public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, int Hidden, double? NormEps, ulong Seed)
+{
+    /// <summary>The model with block <paramref name="block"/> compressed; every other tensor is a bit-exact copy.</summary>
+    /// <param name="model">The student so far; it stays as it is.</param>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="step">Progressive step, from 0: each draws anew.</param>
+    /// <param name="meanActivation">Mean post-GELU activation of each hidden unit, for <see cref="UnitChoice.GeluSample"/>.</param>
+    public VitModel Apply(VitModel model, int block, int step, ReadOnlySpan<float> meanActivation = default)
+    {
+        switch (Variant)
+        {
+            case BlockVariant.RemoveAttention: return Then(model.RemoveAttention(block), m => m.SetNormEps(block, NormEps));
+            case BlockVariant.RemoveMlp: return model.RemoveMlp(block);
+            case BlockVariant.Identity: return model.ReplaceByLinear(block);
+            case BlockVariant.Drop: return model.DropBlock(block);
+        }
+        var units = Choose(model.Architecture.Blocks[block].MlpHidden, block, step, meanActivation);
+        var compressed = Then(Then(model.RemoveAttention(block), m => m.KeepHidden(block, units)), m => m.SetNormEps(block, NormEps));
+        if (Units == UnitChoice.RandomInit) Redraw(compressed, block, step);
+        return compressed;
+    }
+
+    private int[] Choose(int total, int block, int step, ReadOnlySpan<float> meanActivation)
+    {
+        if (Units == UnitChoice.GeluSample)
+        {
+            if (meanActivation.Length != total)
+                throw new ArgumentException($"Block {block} has {total} hidden units but {meanActivation.Length} mean activations were given.");
+            var mean = meanActivation.ToArray();
+            return [.. Enumerable.Range(0, total).OrderByDescending(i => mean[i]).Take(Hidden).Order()];
+        }
+        var chosen = new SeededRandom(Seed, "units", block, step).Choose(total, Hidden);
+        Array.Sort(chosen);
+        return chosen;
+    }
+
+    // PyTorch's default for a linear layer: weights and biases U(±1/√fan_in).
+    private void Redraw(VitModel model, int block, int step)
+    {
+        using var noGrad = new NoGrad();
+        TorchRuntime.Seed(new SeededRandom(Seed, "fresh MLP", block, step).NextUInt64());
+        foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.EmbedDim), ("fc2", Hidden) })
+            foreach (var kind in new[] { "weight", "bias" })
+                model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn));
+    }
+
+    private static VitModel Then(VitModel model, Func<VitModel, VitModel> edit)
+    {
+        using (model) return edit(model);
+    }
+}

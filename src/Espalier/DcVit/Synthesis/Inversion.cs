@@ -1,0 +1,123 @@
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+using Espalier.Torch.Optim;
+using Espalier.Training;
+
+namespace Espalier.DcVit.Synthesis;
+
+/// <summary>
+/// Synthesises images by inverting the teacher (§3): pixels start as N(0, 1) noise and are optimised until the teacher sees one given
+/// class in each. The ordinary training loop runs it; the parameters are the pixels.
+/// </summary>
+public sealed class Inversion : ITrainingTask, IBatchSource
+{
+    private readonly VitModel _teacher;
+    private readonly SynthesisOptions _options;
+    private readonly Tensor _images;
+    private readonly Tensor _best;
+    private readonly Tensor _targets;
+    private readonly Tensor _low;
+    private readonly Tensor _high;
+    private double _bestLoss = 1e4;
+
+    private Inversion(VitModel teacher, SynthesisOptions options)
+    {
+        (_teacher, _options) = (teacher, options);
+        var a = teacher.Architecture;
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        TorchRuntime.Seed(new SeededRandom(options.Seed, "inversion noise").NextUInt64());
+        _images = TensorScope.Release(Tensor.RandN([options.Images, a.Channels, a.ImageSize, a.ImageSize]).To(teacher.Device));
+        _best = TensorScope.Release(_images.Clone());
+        _targets = TensorScope.Release(Tensor.From<long>(Targets(options, a.Classes)).To(teacher.Device));
+        (_low, _high) = (Bound(teacher.Preprocessing, 0), Bound(teacher.Preprocessing, 1));
+    }
+
+    public IReadOnlyList<Tensor> Parameters => [_images];
+
+    int IBatchSource.BatchesPerEpoch => 1;
+
+    /// <summary>Makes the set: images in normalised pixel space [n, C, S, S], fp32, and their classes [n].</summary>
+    /// <param name="teacher">Frozen; only read.</param>
+    /// <param name="options">How.</param>
+    /// <param name="onStep">Told after each step.</param>
+    /// <param name="stopEarly">Asked after each step; true keeps the best images so far.</param>
+    /// <param name="cancellation">Stops between two steps.</param>
+    public static (Tensor Images, Tensor Targets) Run(VitModel teacher, SynthesisOptions options, Action<StepReport>? onStep = null,
+        Func<bool>? stopEarly = null, CancellationToken cancellation = default)
+    {
+        using var inversion = new Inversion(teacher, options);
+        using (var loop = new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep, StopEarly = stopEarly })
+        {
+            loop.Run(cancellation);
+            loop.Finish();
+        }
+        return (inversion._best.Alias(), inversion._targets.Alias());
+    }
+
+    /// <summary>Distinct classes drawn without replacement and sorted, one per image; the list is cycled when images outnumber classes.</summary>
+    public static long[] Targets(SynthesisOptions options, int classes)
+    {
+        var drawn = new SeededRandom(options.Seed, "inversion classes").Choose(classes, Math.Min(options.Images, classes));
+        Array.Sort(drawn);
+        return [.. Enumerable.Range(0, options.Images).Select(i => (long)drawn[i % drawn.Length])];
+    }
+
+    Tensor ITrainingTask.Loss(TensorBatch batch, long step)
+    {
+        var x = Augment(_images, step);
+        var loss = Functional.CrossEntropy(_teacher.Logits(x).To(DType.Float32), _targets);
+        if (_options.Tv2 != 0) loss += InversionLoss.TotalVariation2(x, _options.Beta) * _options.Tv2;
+        if (_options.Tv1 != 0) loss += InversionLoss.TotalVariation1(x) * _options.Tv1;
+        return _options.L2 == 0 ? loss : loss + InversionLoss.L2(x) * _options.L2;
+    }
+
+    void ITrainingTask.AfterStep(long step, double? loss)
+    {
+        _images.CopyFrom(_images.Clamp(_low, _high));
+        // The loss is that of the images before the step, the images kept are those after it, as in the published code.
+        if (loss is not { } value || (value >= _bestLoss && step > 1)) return;
+        _bestLoss = value;
+        _best.CopyFrom(_images);
+    }
+
+    TensorBatch IBatchSource.Next() => new(_images, _targets);
+
+    void IBatchSource.Seek(long batch)
+    {
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in new[] { _images, _best, _targets, _low, _high }) tensor.Dispose();
+    }
+
+    // Rate: 0.25·(i+1)/100 for the first 100 of 2000 iterations, then a cosine to 0.
+    private TrainingOptions LoopOptions() => new()
+    {
+        Steps = _options.Steps,
+        LearningRate = new LearningRate { Peak = _options.LearningRate, WarmUp = WarmUp.LearningRate, WarmUpShare = 0.05 },
+        Optimizer = OptimizerKind.Adam,
+        Adam = new AdamOptions { Beta1 = 0.5, Beta2 = 0.9 },
+        Bf16 = _options.Bf16,
+        Device = _teacher.Device,
+    };
+
+    private Tensor Augment(Tensor x, long step)
+    {
+        var random = new SeededRandom(_options.Seed, "inversion jitter", step);
+        var limit = (int)Math.Round(_options.Jitter * _teacher.Architecture.ImageSize);
+        var (dx, dy) = (random.NextInt(-limit, limit), random.NextInt(-limit, limit));
+        x = x.Roll([dy, dx], [2, 3]);
+        return _options.Flip && random.NextBool() ? x.Flip(3) : x;
+    }
+
+    // The value of black (0) or white (1) in normalised space, [1, C, 1, 1].
+    private Tensor Bound(Preprocessing preprocessing, double level)
+    {
+        var values = preprocessing.Mean.Zip(preprocessing.Std, (mean, std) => (float)((level - mean) / std)).ToArray();
+        return TensorScope.Release(Tensor.From<float>(values, 1, values.Length, 1, 1).To(_teacher.Device));
+    }
+}

@@ -1,0 +1,101 @@
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+
+namespace Espalier.Evaluation;
+
+/// <summary>What an evaluation found.</summary>
+/// <param name="Top1">Share of images whose likeliest class is right, in [0, 1].</param>
+/// <param name="Top5">Share of images whose class is among the five likeliest, in [0, 1].</param>
+/// <param name="Count">Images.</param>
+/// <param name="Seconds">Time from the first batch to the last, loading included.</param>
+public sealed record EvaluationResult(double Top1, double Top5, int Count, double Seconds)
+{
+    public double ImagesPerSecond => Seconds > 0 ? Count / Seconds : 0;
+}
+
+/// <summary>Runs a model over images in evaluation preprocessing.</summary>
+public sealed class Evaluator(TimeProvider time)
+{
+    /// <summary>Images per forward pass.</summary>
+    public int BatchSize { get; init; } = 50;
+
+    /// <summary>Matrix products in bf16.</summary>
+    public bool Bf16 { get; init; }
+
+    /// <summary>Threads that decode and resize ahead.</summary>
+    public int LoaderThreads { get; init; } = 1;
+
+    /// <summary>Told how many images are done, of how many.</summary>
+    public Action<int, int>? OnProgress { get; init; }
+
+    /// <summary>Top-1 and top-5 accuracy on labelled images.</summary>
+    /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
+    public EvaluationResult Score(VitModel model, ImageDataset dataset, CancellationToken cancellation = default)
+    {
+        CheckLabels(model, dataset);
+        long top1 = 0, top5 = 0;
+        var begun = time.GetTimestamp();
+        ForEachBatch(model, dataset, (logits, batch) =>
+        {
+            var ranked = Ranked(logits);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                var rank = Array.IndexOf(ranked[i], batch.Labels[i]);
+                if (rank == 0) top1++;
+                if (rank >= 0) top5++;
+            }
+        }, cancellation);
+        return new EvaluationResult((double)top1 / dataset.Count, (double)top5 / dataset.Count, dataset.Count,
+            time.GetElapsedTime(begun).TotalSeconds);
+    }
+
+    /// <summary>Up to five likeliest classes of each image with their probabilities, in the order of the set.</summary>
+    public void Predict(VitModel model, ImageDataset dataset, Action<ImageItem, IReadOnlyList<(int Class, double Probability)>> onImage,
+        CancellationToken cancellation = default) => ForEachBatch(model, dataset, (logits, batch) =>
+    {
+        var classes = Ranked(logits);
+        var probabilities = logits.Softmax(-1).ToArray<float>();
+        var width = model.Architecture.Classes;
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var row = i * width;
+            onImage(dataset.Items[batch.Indices[i]], [.. classes[i].Select(c => (c, (double)probabilities[row + c]))]);
+        }
+    }, cancellation);
+
+    /// <summary>Runs every image once; the logits are fp32 and belong to the scope of the call.</summary>
+    public void ForEachBatch(VitModel model, ImageDataset dataset, Action<Tensor, Batch> onBatch, CancellationToken cancellation = default)
+    {
+        using var noGrad = new NoGrad();
+        var options = new LoaderOptions { BatchSize = BatchSize, Shuffle = false, Epochs = 1, Threads = LoaderThreads, CacheBytes = 0 };
+        using var loader = new BatchLoader(dataset, new EvalTransform(model.Preprocessing), options);
+        var done = 0;
+        while (loader.Next(cancellation) is { } batch)
+        {
+            using var giveBack = batch;
+            using var scope = new TensorScope();
+            var pixels = Tensor.From<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], model.Device);
+            Tensor logits;
+            using (new Autocast(Bf16, model.Device)) logits = model.Logits(pixels);
+            onBatch(logits.To(DType.Float32), batch);
+            OnProgress?.Invoke(done += batch.Count, dataset.Count);
+        }
+    }
+
+    private static int[][] Ranked(Tensor logits)
+    {
+        var k = Math.Min(5, logits.Size(-1));
+        var flat = logits.TopK(k).Indices.ToArray<long>();
+        return [.. flat.Chunk((int)k).Select(row => Array.ConvertAll(row, c => (int)c))];
+    }
+
+    private static void CheckLabels(VitModel model, ImageDataset dataset)
+    {
+        dataset.RequireLabels();
+        var classes = model.Architecture.Classes;
+        if (dataset.ClassCount > classes)
+            throw new InputException($"{dataset.Name} has labels up to {dataset.ClassCount - 1} but the model knows {classes} classes; " +
+                "evaluate on data of the model's classes, or finetune it on these first.");
+    }
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using Espalier.Models.Formats.Safetensors;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+
+namespace Espalier.Training;
+
+/// <summary>Where and how often a loop saves its state, so that a killed run goes on from there.</summary>
+/// <param name="Path">The file; replaced whole at each save.</param>
+/// <param name="Every">Time between saves.</param>
+/// <param name="Time">The clock.</param>
+public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
+{
+    private const string StepKey = "step";
+
+    /// <summary>Saves the state after <paramref name="step"/> steps.</summary>
+    /// <exception cref="FailureException">The file cannot be written.</exception>
+    public void Save(IReadOnlyList<Tensor> state, long step) => SafetensorsWriter.Write(Path,
+        state.Select((tensor, k) => KeyValuePair.Create(Name(k), tensor)).ToTensorData(),
+        new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture) });
+
+    /// <summary>The saved state and its step; null when nothing was saved yet. The tensors belong to the current scope.</summary>
+    /// <exception cref="InputException">The file is damaged.</exception>
+    public (IReadOnlyList<Tensor> State, long Step)? Load()
+    {
+        if (!File.Exists(Path)) return null;
+        using var file = SafetensorsFile.Open(Path);
+        if (!file.Metadata.TryGetValue(StepKey, out var text) || !long.TryParse(text, CultureInfo.InvariantCulture, out var step))
+            throw new InputException($"{Path} is not a checkpoint: it names no step. Delete it to start this part again.");
+        var state = new List<Tensor>();
+        for (var k = 0; k < file.Infos.Length; k++)
+            state.Add(Tensor.From<float>(file.ReadFloats(Name(k)), file.Info(Name(k)).Shape.AsSpan()));
+        return (state, step);
+    }
+
+    private static string Name(int k) => k.ToString("D5", CultureInfo.InvariantCulture);
+}

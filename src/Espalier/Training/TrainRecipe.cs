@@ -1,0 +1,85 @@
+using Espalier.Models.Data;
+using Espalier.Torch.Optim;
+
+namespace Espalier.Training;
+
+/// <summary>A recipe of supervised training. The defaults suit a small ViT on tens of thousands of images.</summary>
+public sealed record TrainRecipe
+{
+    /// <summary>Images per step.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>Highest learning rate of AdamW.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    public double WeightDecay { get; init; } = 0.05;
+
+    /// <summary>Epochs of linear warm-up.</summary>
+    public double WarmUpEpochs { get; init; } = 2;
+
+    public double LabelSmoothing { get; init; } = 0.1;
+
+    /// <summary>Beta parameter of mixup; 0 is off.</summary>
+    public double MixUp { get; init; }
+
+    /// <summary>Beta parameter of CutMix; 0 is off.</summary>
+    public double CutMix { get; init; }
+
+    /// <summary>Probability of random erasing.</summary>
+    public double RandomErasing { get; init; }
+
+    /// <summary>Stochastic depth of the last block.</summary>
+    public double DropPath { get; init; }
+
+    /// <summary>Decay of the weight average; 0 keeps none.</summary>
+    public double Ema { get; init; }
+
+    /// <summary>Largest gradient norm; 0 does not clip.</summary>
+    public double ClipNorm { get; init; } = 1;
+
+    /// <summary>Lists every value out of its range.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        List<string> faults = [];
+        if (BatchSize < 1) faults.Add($"batch size {BatchSize} (at least 1)");
+        if (!(LearningRate > 0)) faults.Add($"learning rate {LearningRate} (above 0)");
+        if (!(WeightDecay >= 0)) faults.Add($"weight decay {WeightDecay} (at least 0)");
+        if (!(WarmUpEpochs >= 0)) faults.Add($"{WarmUpEpochs} epochs of warm-up (at least 0)");
+        if (LabelSmoothing is not (>= 0 and < 1)) faults.Add($"label smoothing {LabelSmoothing} (in [0, 1))");
+        if (MixUp is not (>= 0 and <= 1)) faults.Add($"mixup {MixUp} (in [0, 1])");
+        if (CutMix is not (>= 0 and <= 1)) faults.Add($"cutmix {CutMix} (in [0, 1])");
+        if (RandomErasing is not (>= 0 and <= 1)) faults.Add($"random erasing {RandomErasing} (in [0, 1])");
+        if (DropPath is not (>= 0 and < 1)) faults.Add($"drop-path {DropPath} (in [0, 1))");
+        if (Ema is not (>= 0 and < 1)) faults.Add($"EMA decay {Ema} (in [0, 1))");
+        if (!(ClipNorm >= 0)) faults.Add($"clip norm {ClipNorm} (at least 0)");
+        if (faults.Count > 0) throw new UsageException($"Training recipe: {string.Join("; ", faults)}.");
+    }
+
+    /// <summary>Padded crops for small images, random resized crops with RandAugment for others; random erasing for both.</summary>
+    public IImageTransform Transform(Preprocessing preprocessing)
+    {
+        var erasing = RandomErasing > 0 ? new RandomErasing { Probability = RandomErasing } : null;
+        return preprocessing.Size <= 64
+            ? new PaddedCropTransform(preprocessing, Math.Max(1, preprocessing.Size / 14), erasing: erasing)
+            : new TrainTransform(preprocessing, new TrainTransformOptions { Erasing = erasing });
+    }
+
+    /// <summary>The loop's options for so many steps.</summary>
+    public TrainingOptions Options(long steps, int batchesPerEpoch, bool bf16, string device) => new()
+    {
+        Steps = steps,
+        LearningRate = new LearningRate
+        {
+            Peak = LearningRate,
+            Floor = 0.001,
+            WarmUp = WarmUpEpochs > 0 ? WarmUp.LearningRate : WarmUp.None,
+            WarmUpShare = Math.Min(0.5, WarmUpEpochs * batchesPerEpoch / Math.Max(1, steps)),
+        },
+        Adam = new AdamOptions { WeightDecay = WeightDecay },
+        ClipNorm = ClipNorm > 0 ? ClipNorm : null,
+        EmaDecay = Ema > 0 ? Ema : null,
+        Bf16 = bf16,
+        Device = device,
+    };
+}

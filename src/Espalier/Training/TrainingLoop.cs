@@ -1,0 +1,134 @@
+using Espalier.Torch;
+using Espalier.Torch.Optim;
+
+namespace Espalier.Training;
+
+/// <summary>What a loop tells after a step.</summary>
+/// <param name="Step">Steps taken.</param>
+/// <param name="Total">Steps of the run.</param>
+/// <param name="Loss">Mean loss since the last report.</param>
+/// <param name="Images">Images seen since the last report.</param>
+public readonly record struct StepReport(long Step, long Total, double Loss, long Images);
+
+/// <summary>
+/// The one training loop. A method says what to learn (<see cref="ITrainingTask"/>), on what (<see cref="IBatchSource"/>) and how
+/// (<see cref="TrainingOptions"/>); hooks do the rest. It is stepped from outside by <see cref="Run"/> until the steps are done.
+/// </summary>
+public sealed class TrainingLoop : IDisposable
+{
+    private readonly ITrainingTask _task;
+    private readonly IBatchSource _batches;
+    private readonly TrainingOptions _options;
+    private readonly Optimizer _optimizer;
+    private readonly ExponentialAverage? _average;
+
+    public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
+    {
+        _task = task;
+        _batches = batches;
+        _options = options;
+        foreach (var parameter in task.Parameters) parameter.RequiresGrad = true;
+        _optimizer = options.CreateOptimizer(task.Parameters);
+        if (options.EmaDecay is { } decay) _average = new ExponentialAverage(task.Parameters, decay);
+    }
+
+    /// <summary>Called after each step whose loss was read.</summary>
+    public Action<StepReport>? OnStep { get; init; }
+
+    /// <summary>Asked after each step; true ends the run early (a deadline).</summary>
+    public Func<bool>? StopEarly { get; init; }
+
+    /// <summary>Saves the state now and then, and takes up a saved one; null keeps nothing.</summary>
+    public Checkpoint? Checkpoint { get; init; }
+
+    /// <summary>Steps taken so far.</summary>
+    public long Step => _optimizer.Steps;
+
+    /// <summary>Trains until the steps are done, time is up, or the token is cancelled. The parameters hold the last values.</summary>
+    /// <exception cref="FailureException">The loss is NaN or infinite; the parameters are those before that step.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
+    public void Run(CancellationToken cancellation = default)
+    {
+        Resume();
+        double loss = 0;
+        long images = 0, read = 0;
+        var saved = Checkpoint?.Time.GetTimestamp() ?? 0;
+        while (Step < _options.Steps)
+        {
+            if (cancellation.IsCancellationRequested) Save();
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = new TensorScope();
+            var batch = _batches.Next();
+            var value = StepOn(batch);
+            images += batch.Pixels.Size(0);
+            if (value is { } v)
+            {
+                (loss, read) = (loss + v, read + 1);
+                OnStep?.Invoke(new StepReport(Step, _options.Steps, loss / read, images));
+                (loss, read, images) = (0, 0, 0);
+            }
+            if (StopEarly?.Invoke() == true) break;
+            if (Checkpoint is null || Checkpoint.Time.GetElapsedTime(saved) < Checkpoint.Every) continue;
+            Save();
+            saved = Checkpoint.Time.GetTimestamp();
+        }
+    }
+
+    /// <summary>Replaces the trained values by their moving average, if there is one, and ends gradient recording on them.</summary>
+    public void Finish()
+    {
+        _average?.CopyToParameters();
+        foreach (var parameter in _task.Parameters) parameter.RequiresGrad = false;
+    }
+
+    // Parameters, optimizer moments, averages, in this order.
+    private IReadOnlyList<Tensor> State => [.. _task.Parameters, .. _optimizer.State, .. _average?.Average ?? []];
+
+    private void Restore(IReadOnlyList<Tensor> state, long step)
+    {
+        var own = State;
+        if (own.Count != state.Count)
+            throw new InputException($"The checkpoint holds {state.Count} tensors, this run needs {own.Count}; it belongs to another run.");
+        using (new NoGrad())
+            for (var k = 0; k < own.Count; k++) own[k].CopyFrom(state[k]);
+        var parameters = _task.Parameters.Count;
+        _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], step);
+        _batches.Seek(step);
+    }
+
+    public void Dispose()
+    {
+        _optimizer.Dispose();
+        _average?.Dispose();
+    }
+
+    private void Save()
+    {
+        if (Step > 0) Checkpoint?.Save(State, Step);
+    }
+
+    private void Resume()
+    {
+        using var scope = new TensorScope();
+        if (Checkpoint?.Load() is { } saved) Restore(saved.State, saved.Step);
+    }
+
+    private double? StepOn(TensorBatch batch)
+    {
+        Tensor loss;
+        using (new Autocast(_options.Bf16, _options.Device)) loss = _task.Loss(batch, Step);
+        var factor = _options.LearningRate.LossFactor(Step, _options.Steps);
+        var read = (Step + 1) % _options.ReadLossEvery == 0 || Step + 1 == _options.Steps;
+        var value = read ? loss.Item() : (double?)null;
+        if (value is { } v && !double.IsFinite(v))
+            throw new FailureException($"The loss became {v} at step {Step + 1} of {_options.Steps} (learning rate " +
+                $"{_options.LearningRate.At(Step, _options.Steps):G3}); lower the learning rate or use --precision fp32.");
+        (factor == 1 ? loss : loss * factor).Backward();
+        if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
+        _optimizer.LearningRate = _options.LearningRate.At(Step, _options.Steps);
+        _optimizer.Step();
+        _average?.Update(Step);
+        using (new NoGrad()) _task.AfterStep(Step, value);
+        return value;
+    }
+}

@@ -1,0 +1,52 @@
+using Espalier.Models.Data;
+
+namespace Espalier.Models.Tests.Data;
+
+public class ResamplerTests
+{
+    public static TheoryData<string> Cases => [.. Golden.Names.Where(n => n.StartsWith("resize"))];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Resize_equals_that_of_Pillow(string name)
+    {
+        var source = ImageReader.Read(Golden.Fixture("rgb.png"), name.StartsWith("resize-grey") ? 1 : 3);
+        var expected = Golden.Get(name);
+        Resampler.Resize(source, expected.Width, expected.Height, FilterOf(name)).ShouldMatch(expected);
+    }
+
+    [Theory]
+    [InlineData("crop-resize/bilinear")]
+    [InlineData("crop-resize/bicubic")]
+    public void A_crop_is_taken_before_the_resize(string name)
+    {
+        var source = ImageReader.Read(Golden.Fixture("rgb.png"));
+        Resampler.Resize(source, 24, 24, FilterOf(name), new(5, 3, 21, 17)).ShouldMatch(Golden.Get(name));
+    }
+
+    [Theory]
+    [InlineData(51, 40)]
+    [InlineData(16, 13)]
+    [InlineData(37, 29)]
+    [InlineData(37, 15)]
+    [InlineData(20, 29)]
+    public void A_window_holds_the_same_pixels_as_the_whole(int width, int height)
+    {
+        var source = ImageReader.Read(Golden.Fixture("rgb.png"));
+        var whole = Resampler.Resize(source, width, height, Interpolation.Bicubic);
+        var window = new PixelBox(4, 3, 9, 8);
+        var part = new byte[9 * 8 * 3];
+        Resampler.Resize(source, PixelBox.Whole(source), width, height, window, Interpolation.Bicubic, part);
+        Resampler.Resize(whole, 9, 8, Interpolation.Bicubic, window).Pixels.ShouldBe(part);
+    }
+
+    [Fact]
+    public void Boxes_outside_are_refused()
+    {
+        var source = ImageReader.Read(Golden.Fixture("rgb.png"));
+        Should.Throw<ArgumentException>(() => Resampler.Resize(source, 8, 8, Interpolation.Bicubic, new(30, 0, 8, 8)));
+        Should.Throw<ArgumentException>(() => Resampler.Resize(source, 8, 8, Interpolation.Bicubic, new(0, 0, 0, 8)));
+    }
+
+    private static Interpolation FilterOf(string name) => name.Contains("bicubic") ? Interpolation.Bicubic : Interpolation.Bilinear;
+}
