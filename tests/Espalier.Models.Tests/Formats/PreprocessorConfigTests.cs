@@ -44,5 +44,5 @@ public class PreprocessorConfigTests
     public void What_is_not_supported_is_refused(string text, string fault) =>
         Should.Throw<InputException>(() => Read(text)).Message.ShouldContain(fault);
 
-    private static Data.Preprocessing Read(string text) => PreprocessorConfig.Parse(text, "preprocessor_config.json");
+    private static Models.Data.Preprocessing Read(string text) => PreprocessorConfig.Parse(text, "preprocessor_config.json");
 }
