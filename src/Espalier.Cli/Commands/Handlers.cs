@@ -21,9 +21,9 @@ internal static class Handlers
 
     public static PredictResult Predict(PredictOptions options, CommandContext context) => throw Missing(context);
 
-    public static TrainResult Train(TrainOptions options, CommandContext context) => throw Missing(context);
+    public static TrainResult Train(TrainOptions options, CommandContext context) => TrainHandler.Run(options, context, fromScratch: true);
 
-    public static TrainResult Finetune(TrainOptions options, CommandContext context) => throw Missing(context);
+    public static TrainResult Finetune(TrainOptions options, CommandContext context) => TrainHandler.Run(options, context, fromScratch: false);
 
     public static BenchResult Bench(BenchOptions options, CommandContext context) => throw Missing(context);
 
