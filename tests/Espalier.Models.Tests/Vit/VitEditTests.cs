@@ -130,7 +130,11 @@ public class VitEditTests : TorchTest
     public void A_new_head_fits_its_classes_and_leaves_the_rest()
     {
         using var model = TestNets.Tiny(1);
-        using var other = model.ReplaceHead(3);
+        using var other = model.ReplaceHead(3, seed: 1);
+        using var again = model.ReplaceHead(3, seed: 1);
+        using var third = model.ReplaceHead(3, seed: 2);
+        again.Weights.Differences(other.Weights).ShouldBeEmpty();
+        third.Weights.Differences(other.Weights).ShouldBe(["head.weight"]);
         other.Answer(TestNets.Pixels(model.Architecture, 2, 1)).Shape.ShouldBe([2, 3]);
         other.Weights.Differences(model.Weights).ShouldBe(["head.weight", "head.bias"]);
     }

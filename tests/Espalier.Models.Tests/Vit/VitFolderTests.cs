@@ -39,6 +39,19 @@ public class VitFolderTests : TorchTest
     }
 
     [Fact]
+    public void Intermediate_files_come_back_and_fit_one_architecture_only()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = RandomEdits.Model(3);
+        VitFile.Write(folder["step"], model);
+        using var weights = VitFile.ReadFile(folder["step"], model.Architecture);
+        weights.Differences(model.Weights).ShouldBeEmpty();
+        Should.Throw<InputException>(() => VitFile.ReadFile(folder["step"], model.Architecture with { Classes = 77 })).Message
+            .ShouldContain("head.weight");
+        Should.Throw<InputException>(() => VitFile.ReadFile(folder["step"], TestNets.TinyNet));
+    }
+
+    [Fact]
     public void Fresh_weights_depend_on_the_seed_alone()
     {
         var source = ModelSource.Open("tiny-test-vit");

@@ -58,6 +58,16 @@ public class EvaluatorTests : TorchTest
     }
 
     [Fact]
+    public void A_list_of_class_names_must_be_as_long_as_the_models()
+    {
+        using var model = TestNets.Tiny(1);
+        var images = TestNets.Images(3, 32, 3, 2, 1);
+        Should.Throw<InputException>(() => new Evaluator(new ManualTime()).Score(model, new ImageDataset("cats", images.Items, ["cat", "dog"]))).Message
+            .ShouldStartWith("cats has 2 classes but the model knows 10 classes;");
+        new Evaluator(new ManualTime()).Score(model, images).Count.ShouldBe(3);
+    }
+
+    [Fact]
     public void Images_without_labels_cannot_be_scored_but_predicted()
     {
         using var model = TestNets.Tiny(1);
