@@ -88,7 +88,7 @@ public class TrainingLoopTests : TorchTest
         using var averaged = new Toy();
         var weights = new List<float[]>();
         using (var loop = new TrainingLoop(plain, plain, s_options) { OnStep = _ => weights.Add(plain.Values) }) loop.Run();
-        using (var loop = new TrainingLoop(averaged, averaged, s_options with { EmaDecay = 0.5 }))
+        using (var loop = new TrainingLoop(averaged, averaged, s_options with { EmaDecay = 0.99 }))
         {
             loop.Run();
             averaged.Values.ShouldBe(plain.Values);
@@ -97,7 +97,7 @@ public class TrainingLoopTests : TorchTest
         var expected = new double[weights[0].Length];
         for (var step = 1; step <= weights.Count; step++)
         {
-            var decay = Math.Min(0.5, (1.0 + step) / (10 + step));
+            var decay = Math.Min(0.99, (1.0 + step) / (10 + step));
             for (var k = 0; k < expected.Length; k++) expected[k] = decay * expected[k] + (1 - decay) * weights[step - 1][k];
         }
         for (var k = 0; k < expected.Length; k++) averaged.Values[k].ShouldBe((float)expected[k], 1e-5f);
