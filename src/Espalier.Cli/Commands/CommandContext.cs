@@ -40,7 +40,8 @@ public sealed class CommandContext
         return run;
     }
 
-    private RunManifest Manifest() => new()
+    /// <summary>What is written into a run folder about this command.</summary>
+    internal RunManifest Manifest() => new()
     {
         Command = Command,
         Arguments = Arguments,

@@ -7,6 +7,9 @@ public sealed record DcVitOptions
 {
     public DcVitProfile Profile { get; init; } = DcVitProfile.Clean;
 
+    /// <summary>The defaults of a profile.</summary>
+    public static DcVitOptions For(DcVitProfile profile) => new() { Profile = profile };
+
     /// <summary>What happens to a chosen block.</summary>
     public BlockVariant Variant { get; init; } = BlockVariant.Compress;
 

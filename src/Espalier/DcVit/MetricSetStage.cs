@@ -82,7 +82,7 @@ internal static class MetricSetStage
     {
         Images = session.Options.MetricImages,
         Seed = session.Request.Seed,
-        Beta = session.Teacher.Architecture.Name.StartsWith("deit", StringComparison.Ordinal) ? 1 : 0.6,
+        Beta = SynthesisOptions.BetaFor(session.Teacher.Architecture.Name),
         Bf16 = session.Compute.TrainsInBf16,
     };
 
