@@ -13,6 +13,7 @@ internal sealed class FewShotSession : IDisposable
     private readonly TimeProvider _time;
     private SampledImages? _samples;
     private Recoverability? _recoverability;
+    private HeldOutCheck? _heldOut;
 
     internal FewShotSession(FewShotRequest request, RunFolder folder, Structure structure, TimeProvider time)
     {
@@ -52,6 +53,9 @@ internal sealed class FewShotSession : IDisposable
     /// <summary>The metric set with the teacher's answers.</summary>
     internal Recoverability Recoverability => _recoverability ??= MetricSetStage.Load(this);
 
+    /// <summary>The check on images that were not drawn.</summary>
+    private HeldOutCheck HeldOut => _heldOut ??= new HeldOutCheck(Teacher, Samples.HeldOut, Compute.TrainsInBf16);
+
     internal Finetuner Finetuner => new(Teacher, Samples.Train, Options, Compute, Request.Seed, _time);
 
     /// <summary>The network at one point of its way, measured.</summary>
@@ -60,7 +64,7 @@ internal sealed class FewShotSession : IDisposable
         var evaluation = Evaluate(student, cancellation);
         return new StageRecord(stage, block, Recoverability.Score(student))
         {
-            HeldOut = new HeldOutCheck(Teacher, Samples.HeldOut, Compute.TrainsInBf16).Score(student),
+            HeldOut = HeldOut.Score(student),
             Top1 = evaluation?.Top1,
             Top5 = evaluation?.Top5,
             MacsBudget = VitCost.Of(student.Architecture).MacsBudget,
@@ -82,6 +86,7 @@ internal sealed class FewShotSession : IDisposable
     public void Dispose()
     {
         _recoverability?.Dispose();
+        _heldOut?.Dispose();
         Teacher.Dispose();
     }
 }
