@@ -76,7 +76,15 @@ public static class VitEdit
         architecture = architecture with { Blocks = architecture.Blocks.SetItem(block, shape(architecture.Blocks[block])) };
         var weights = model.Weights.Clone();
         using (new TensorScope()) tensors(weights, $"blocks.{block}.");
-        return new VitModel(architecture, model.Preprocessing, weights);
+        return new VitModel(architecture, model.Preprocessing, InOrder(architecture, weights));
+    }
+
+    // The order of a model read from its file: an optimizer's state fits both.
+    private static Weights InOrder(VitArchitecture architecture, Weights weights)
+    {
+        var ordered = new Weights();
+        foreach (var (name, _) in VitTensors.Expected(architecture)) ordered.Set(name, weights[name]);
+        return ordered;
     }
 
     private static void RemoveAll(Weights weights, params string[] prefixes)

@@ -44,6 +44,7 @@ public static class VitFile
     public static Weights ReadFile(string path, VitArchitecture architecture, string device = "cpu")
     {
         using var file = SafetensorsFile.Open(path);
+        ModelReader.CheckTensors(file, architecture);
         return Read(file, VitTensors.Expected(architecture).Select(t => t.Name), device);
     }
 

@@ -27,15 +27,17 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     {
         switch (Variant)
         {
-            case BlockVariant.RemoveAttention: return Then(model.RemoveAttention(block), m => m.SetNormEps(block, NormEps));
+            case BlockVariant.RemoveAttention: return Then(model.RemoveAttention(block), WithNormEps);
             case BlockVariant.RemoveMlp: return model.RemoveMlp(block);
             case BlockVariant.Identity: return model.ReplaceByLinear(block);
             case BlockVariant.Drop: return model.DropBlock(block);
         }
         var units = Choose(model.Architecture.Blocks[block].MlpHidden, block, step, meanActivation);
-        var compressed = Then(Then(model.RemoveAttention(block), m => m.KeepHidden(block, units)), m => m.SetNormEps(block, NormEps));
+        var compressed = Then(Then(model.RemoveAttention(block), m => m.KeepHidden(block, units)), WithNormEps);
         if (Units == UnitChoice.RandomInit) Redraw(compressed, block, step);
         return compressed;
+
+        VitModel WithNormEps(VitModel m) => m.SetNormEps(block, NormEps ?? m.Architecture.Blocks[block].NormEps);
     }
 
     private int[] Choose(int total, int block, int step, ReadOnlySpan<float> meanActivation)
