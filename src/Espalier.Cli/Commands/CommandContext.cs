@@ -47,7 +47,8 @@ public sealed class CommandContext
         ResumedFolder = ResumedFolder, Time = Time,
     };
 
-    private RunManifest Manifest() => new()
+    /// <summary>What is written into a run folder about this command.</summary>
+    internal RunManifest Manifest() => new()
     {
         Command = Command,
         Arguments = Arguments,
