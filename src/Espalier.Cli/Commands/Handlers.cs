@@ -27,7 +27,7 @@ internal static class Handlers
 
     public static BenchResult Bench(BenchOptions options, CommandContext context) => BenchHandler.Run(options, context);
 
-    public static CompressResult Demo(CommandContext context) => throw Missing(context);
+    public static CompressResult Demo(CommandContext context) => DemoHandler.Run(context);
 
     public static ReportResult Report(ReportOptions options, CommandContext context)
     {
