@@ -42,7 +42,7 @@ static (Workload, double, double) Memory(string root)
     {
         using (side)
         {
-            side.Seconds(work, 3);
+            side.Run(work, 3);
             return side.PeakMemory();
         }
     }

@@ -15,15 +15,20 @@ internal sealed record Report(
     public string Table()
     {
         var text = new StringBuilder();
-        text.AppendLine("| ViT-Ti, batch " + Rows[0].Work.Batch + " | precision | threads | Espalier images/s | PyTorch images/s | ratio: median | min-max |");
-        text.AppendLine("|---|---|---:|---:|---:|---:|---|");
+        text.AppendLine("| ViT-Ti, batch " + Rows[0].Work.Batch + " | precision | threads | Espalier images/s | PyTorch images/s | ratio | min-max | ratio of processor time | min-max |");
+        text.AppendLine("|---|---|---:|---:|---:|---:|---|---:|---|");
         foreach (var (work, pairs) in Rows)
         {
-            var ratios = pairs.Select(p => p.Ratio).ToList();
-            text.AppendLine(Line($"| {work.Label} | {work.Precision} | {work.Threads} | {Comparison.Median(pairs.Select(p => p.Espalier)):F1} | {Comparison.Median(pairs.Select(p => p.PyTorch)):F1} | **{Comparison.Median(ratios):F2}** | {ratios.Min():F2}-{ratios.Max():F2} |"));
+            text.Append(Line($"| {work.Label} | {work.Precision} | {work.Threads} "))
+                .Append(Line($"| {Comparison.Median(pairs.Select(p => p.Espalier.Clock)):F1} "))
+                .Append(Line($"| {Comparison.Median(pairs.Select(p => p.PyTorch.Clock)):F1} "))
+                .Append(Spread(pairs.Select(p => p.Ratio)))
+                .Append(Spread(pairs.Select(p => p.CpuRatio)))
+                .AppendLine("|");
         }
         if (Memory is var (load, ours, theirs))
-            text.AppendLine(Line($"\nPeak memory of a fresh process after {load.Label}, {load.Precision}, batch {load.Batch}: Espalier {ours / 1e6:F0} MB, PyTorch {theirs / 1e6:F0} MB, ratio {ours / theirs:F2}."));
+            text.AppendLine().Append(Line($"Peak memory of a fresh process after three steps of {load.Label}, {load.Precision}, batch {load.Batch}: "))
+                .AppendLine(Line($"Espalier {ours / 1e6:F0} MB, PyTorch {theirs / 1e6:F0} MB, ratio {ours / theirs:F2}."));
         return text.ToString();
     }
 
@@ -40,7 +45,8 @@ internal sealed record Report(
 
             `benchmarks/run.sh train-step` measures Espalier next to PyTorch (the plain ViT-Ti of `benchmarks/peer/train_step.py`): two
             long-lived processes take turns, so that a pair of measurements shares the machine's state; a ratio above 1 means that
-            Espalier is faster. {Rows[0].Pairs.Count} pairs a row; rates are medians.
+            Espalier is faster. {Rows[0].Pairs.Count} pairs a row; rates and ratios are medians. On a busy
+            machine the ratio of processor time is the steadier one.
 
             {Table()}
             {machine}
@@ -56,11 +62,18 @@ internal sealed record Report(
         rows = Rows.Select(r => new
         {
             mode = r.Work.Mode, precision = r.Work.Precision, threads = r.Work.Threads, batch = r.Work.Batch,
-            espalier = r.Pairs.Select(p => Math.Round(p.Espalier, 3)), pytorch = r.Pairs.Select(p => Math.Round(p.PyTorch, 3)),
+            espalier = r.Pairs.Select(p => Math.Round(p.Espalier.Clock, 3)), pytorch = r.Pairs.Select(p => Math.Round(p.PyTorch.Clock, 3)),
             ratio = Math.Round(Comparison.Median(r.Pairs.Select(p => p.Ratio)), 4),
+            cpuRatio = Math.Round(Comparison.Median(r.Pairs.Select(p => p.CpuRatio)), 4),
         }),
         peakMemoryBytes = Memory is var (_, ours, theirs) ? new { espalier = ours, pytorch = theirs } : null,
     }, new JsonSerializerOptions { WriteIndented = true }) + "\n";
+
+    private static string Spread(IEnumerable<double> ratios)
+    {
+        var all = ratios.ToList();
+        return Line($"| **{Comparison.Median(all):F2}** | {all.Min():F2}-{all.Max():F2} ");
+    }
 
     private static string Line(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

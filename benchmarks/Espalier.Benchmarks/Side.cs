@@ -20,18 +20,22 @@ internal sealed class Side : IDisposable
     /// <summary>Debian's PyTorch: it uses the very libtorch that Espalier loads.</summary>
     public static Side PyTorch(string root) => new("/usr/bin/python3", Path.Combine(root, "benchmarks", "peer", "train_step.py"));
 
-    /// <summary>Seconds that so many steps take.</summary>
-    public double Seconds(Workload work, int steps) => Ask($"{work} {steps}");
+    /// <summary>Time that so many steps take.</summary>
+    public Rate Run(Workload work, int steps)
+    {
+        var answer = Ask($"{work} {steps}");
+        return new Rate(work.Batch * steps / answer[0], work.Batch * steps / answer[1]);
+    }
 
     /// <summary>Peak resident set so far, in bytes.</summary>
-    public double PeakMemory() => Ask("memory");
+    public double PeakMemory() => Ask("memory")[0];
 
-    private double Ask(string question)
+    private double[] Ask(string question)
     {
         _process.StandardInput.WriteLine(question);
         _process.StandardInput.Flush();
         var answer = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"No answer to '{question}'.");
-        return double.Parse(answer, CultureInfo.InvariantCulture);
+        return [.. answer.Split(' ').Select(word => double.Parse(word, CultureInfo.InvariantCulture))];
     }
 
     public void Dispose()

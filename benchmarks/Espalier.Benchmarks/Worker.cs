@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
@@ -8,7 +7,7 @@ namespace Espalier.Benchmarks;
 
 /// <summary>
 /// Espalier's side of the comparison; speaks as <c>peer/train_step.py</c> does. Answers each line "mode precision threads batch
-/// steps" with the seconds those steps took, and "memory" with the peak resident set in bytes.
+/// steps" with the seconds and the processor seconds those steps took, and "memory" with the peak resident set in bytes.
 /// </summary>
 internal sealed class Worker : IDisposable
 {
@@ -42,9 +41,10 @@ internal sealed class Worker : IDisposable
         TorchRuntime.Threads = work.Threads;
         var (pixels, labels) = Batch(work.Batch);
         if (_warm.Add(work)) Step(work, pixels, labels);
-        var begun = Stopwatch.GetTimestamp();
+        var (begun, spent) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
         for (var k = 0; k < steps; k++) Step(work, pixels, labels);
-        return Stopwatch.GetElapsedTime(begun).TotalSeconds.ToString("R", CultureInfo.InvariantCulture);
+        var (seconds, cpu) = (Stopwatch.GetElapsedTime(begun).TotalSeconds, (Environment.CpuUsage.TotalTime - spent).TotalSeconds);
+        return FormattableString.Invariant($"{seconds:R} {cpu:R}");
     }
 
     private void Step(Workload work, Tensor pixels, Tensor labels)

@@ -1,7 +1,7 @@
 """The PyTorch side of the training-step benchmark: a ViT-Ti written as timm writes it.
 
-Answers one line "mode precision threads batch steps" on standard input with the seconds those steps took, so that it can take
-turns with the other side and never runs beside it. "memory" answers with the peak resident set in bytes.
+Answers one line "mode precision threads batch steps" on standard input with the seconds and the processor seconds those
+steps took, so that it can take turns with the other side and never runs beside it. "memory" answers with the peak resident set in bytes.
 """
 import sys
 import time
@@ -88,10 +88,10 @@ class Worker:
         if (mode, precision, threads, size) not in self.warm:
             self.warm.add((mode, precision, threads, size))
             self.step(mode, bf16, batch)
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         for _ in range(int(steps)):
             self.step(mode, bf16, batch)
-        return time.perf_counter() - begun
+        return f"{time.perf_counter() - begun} {time.process_time() - spent}"
 
 
 def peak_memory():
