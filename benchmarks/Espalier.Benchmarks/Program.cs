@@ -1,0 +1,49 @@
+using Espalier.Benchmarks;
+
+// worker: one side of a comparison, spoken to through pipes.
+// train-step [pairs] [words a row must contain]: measures and prints the table; the results are kept when no row was left out.
+const int Batch = 16;
+switch (args)
+{
+    case ["worker"]:
+        Worker.Serve(Console.In, Console.Out);
+        return 0;
+    case ["train-step", .. var rest]:
+        TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
+        return 0;
+    default:
+        Console.Error.WriteLine("usage: benchmarks/run.sh train-step [pairs] [words a row must contain, such as: backward fp32]");
+        return 2;
+}
+
+static void TrainStep(int pairs, string[] only)
+{
+    var root = Environment.GetEnvironmentVariable("ESPALIER_HOME") ?? ".";
+    var machine = Machine.Describe();
+    var works = Workload.All(Batch).Where(w => only.All(w.ToString().Split(' ').Contains)).ToList();
+    List<Comparison> rows = [];
+    using (Side espalier = Side.Espalier(), pytorch = Side.PyTorch(root))
+        foreach (var work in works)
+        {
+            Console.Error.WriteLine($"measuring {work}");
+            rows.Add(Comparison.Run(work, espalier, pytorch, pairs));
+        }
+    var report = new Report(machine, rows, only.Length == 0 ? Memory(root) : null);
+    Console.WriteLine(report.Table());
+    if (only.Length == 0) report.Write(Path.Combine(root, "docs", "results"));
+}
+
+static (Workload, double, double) Memory(string root)
+{
+    var work = new Workload("step", "fp32", 1, Batch);
+    return (work, Peak(Side.Espalier()), Peak(Side.PyTorch(root)));
+
+    double Peak(Side side)
+    {
+        using (side)
+        {
+            side.Run(work, 3);
+            return side.PeakMemory();
+        }
+    }
+}
