@@ -70,7 +70,7 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void A_name_alone_is_wrong_usage_where_weights_matter()
     {
-        foreach (var command in new[] { "evaluate tiny-test-vit --data x", "predict tiny-test-vit --images x" })
+        foreach (var command in new[] { "evaluate tiny-test-vit --data x", "predict tiny-test-vit --images x", "finetune tiny-test-vit --data x -o y" })
         {
             var run = CliRun.Of(command);
             run.Code.ShouldBe(ExitCodes.Usage);

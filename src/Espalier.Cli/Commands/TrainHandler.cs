@@ -17,7 +17,7 @@ internal static class TrainHandler
     {
         var request = new SupervisedRequest
         {
-            Model = fromScratch ? ModelSource.OpenArchitecture(options.Model) : ModelSource.Open(options.Model),
+            Model = fromScratch ? ModelSource.OpenArchitecture(options.Model) : WeightedModel.Open(options.Model, context),
             FromScratch = fromScratch,
             Data = ImageDataset.Open(options.Data, LabelPolicy.Required),
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
