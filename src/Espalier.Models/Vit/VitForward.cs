@@ -10,7 +10,7 @@ public static class VitForward
 {
     /// <summary>Changes the output of one residual branch before it is added: stochastic depth, masks, probes.</summary>
     /// <param name="block">Index of the block.</param>
-    /// <param name="branch">Output of its attention or MLP, [B, N, D].</param>
+    /// <param name="branch">Output of its attention or MLP, [B, N, D]; freed after the block unless the hook releases it.</param>
     public delegate Tensor BranchHook(int block, Tensor branch);
 
     /// <summary>Pixels to logits.</summary>
@@ -40,6 +40,13 @@ public static class VitForward
 
     /// <summary>Tokens through block <paramref name="i"/>: x + Attn(LN1(x)), then x + MLP(LN2(x)), as far as they are still there.</summary>
     public static Tensor Block(this VitModel model, int i, Tensor x, BranchHook? hook = null)
+    {
+        // Frees what neither the caller nor autograd needs block by block, not at the end of the step.
+        using var scope = new TensorScope();
+        return scope.Keep(model.BlockOutput(i, x, hook));
+    }
+
+    private static Tensor BlockOutput(this VitModel model, int i, Tensor x, BranchHook? hook)
     {
         var block = model.Architecture.Blocks[i];
         var w = model.Weights;
