@@ -7,7 +7,7 @@ require_sdk() {
 
 # ESPALIER_TORCH, else Debian's libtorch, else the one inside a Python package.
 torch_prefix() {
-  if [[ -n ${ESPALIER_TORCH:-} ]]; then echo "$ESPALIER_TORCH"
+  if [[ -n ${ESPALIER_TORCH:-} ]]; then readlink -f "$ESPALIER_TORCH"
   elif has_file "$debian_torch"; then echo /usr
   else python_torch; fi
 }

@@ -36,7 +36,7 @@ has_torch() {
 missing_packages() {
   has_command g++ || has_command clang++ || echo g++
   has_command cmake || echo cmake
-  has_command make || has_command ninja || echo make
+  has_command make || echo make
   has_torch || echo libtorch-dev
   has_file /usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3 || echo libopenblas0-openmp
   has_file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz || echo dataset-fashion-mnist

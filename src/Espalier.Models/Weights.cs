@@ -42,6 +42,7 @@ public sealed class Weights : IReadOnlyDictionary<string, Tensor>, IDisposable
     public Weights Clone()
     {
         using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
         var copy = new Weights();
         foreach (var (name, tensor) in _tensors) copy.Set(name, tensor.Detach().Clone());
         return copy;

@@ -27,7 +27,7 @@ public sealed class CommandContext
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The run folder in use, for the message of a cancelled command.</summary>
-    public string? RunPath { get; private set; }
+    public string? RunPath { get; internal set; }
 
     /// <summary>The command as typed, for reports.</summary>
     public string CommandLine => CommandLineText.Of(Arguments);
@@ -40,7 +40,15 @@ public sealed class CommandContext
         return run;
     }
 
-    private RunManifest Manifest() => new()
+    /// <summary>This context for another command, which this one carries out in its own name.</summary>
+    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common) => new()
+    {
+        Command = command, Arguments = arguments, Common = common, Streams = Streams, Progress = Progress, Cancellation = Cancellation,
+        ResumedFolder = ResumedFolder, Time = Time,
+    };
+
+    /// <summary>What is written into a run folder about this command.</summary>
+    internal RunManifest Manifest() => new()
     {
         Command = Command,
         Arguments = Arguments,

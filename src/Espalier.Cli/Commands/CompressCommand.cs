@@ -41,8 +41,10 @@ internal sealed class CompressCommand : CliCommand
         "espalier compress path/to/vit_tiny --reduce-macs 25% --images photos -n 500 --steps 200 --eval labelled -o runs/tiny",
     ];
 
-    protected override CommandResult Run(ParseResult parsed, CommandContext context) => Handlers.Compress(
-        new(parsed.GetRequiredValue(_model), _target.Read(parsed), _method.Read(parsed), parsed.GetValue(_images), parsed.GetValue(_count) ?? 500,
-            _effort.Read(parsed), parsed.GetValue(_eval), parsed.GetValue(_batch), parsed.GetRequiredValue(_output)),
-        context);
+    protected override CommandResult Run(ParseResult parsed, CommandContext context) => Handlers.Compress(Read(parsed), context);
+
+    /// <summary>The command's own options.</summary>
+    internal CompressOptions Read(ParseResult parsed) => new(
+        parsed.GetRequiredValue(_model), _target.Read(parsed), _method.Read(parsed), parsed.GetValue(_images), parsed.GetValue(_count) ?? 500,
+        _effort.Read(parsed), parsed.GetValue(_eval), parsed.GetValue(_batch), parsed.GetRequiredValue(_output));
 }

@@ -11,23 +11,23 @@ internal static class Handlers
 
     public static PlanResult Plan(PlanOptions options, CommandContext context) => PlanHandler.Run(options);
 
-    public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => throw Missing(context);
+    public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => SynthesizeHandler.Run(options, context);
 
-    public static RankResult Rank(RankOptions options, CommandContext context) => throw Missing(context);
+    public static RankResult Rank(RankOptions options, CommandContext context) => CompressHandler.Rank(options, context);
 
-    public static CompressResult Compress(CompressOptions options, CommandContext context) => throw Missing(context);
+    public static CompressResult Compress(CompressOptions options, CommandContext context) => CompressHandler.Compress(options, context);
 
-    public static EvaluateResult Evaluate(EvaluateOptions options, CommandContext context) => throw Missing(context);
+    public static EvaluateResult Evaluate(EvaluateOptions options, CommandContext context) => EvaluateHandler.Run(options, context);
 
-    public static PredictResult Predict(PredictOptions options, CommandContext context) => throw Missing(context);
+    public static PredictResult Predict(PredictOptions options, CommandContext context) => PredictHandler.Run(options, context);
 
-    public static TrainResult Train(TrainOptions options, CommandContext context) => throw Missing(context);
+    public static TrainResult Train(TrainOptions options, CommandContext context) => TrainHandler.Run(options, context, fromScratch: true);
 
-    public static TrainResult Finetune(TrainOptions options, CommandContext context) => throw Missing(context);
+    public static TrainResult Finetune(TrainOptions options, CommandContext context) => TrainHandler.Run(options, context, fromScratch: false);
 
-    public static BenchResult Bench(BenchOptions options, CommandContext context) => throw Missing(context);
+    public static BenchResult Bench(BenchOptions options, CommandContext context) => BenchHandler.Run(options, context);
 
-    public static CompressResult Demo(CommandContext context) => throw Missing(context);
+    public static CompressResult Demo(CommandContext context) => DemoHandler.Run(context);
 
     public static ReportResult Report(ReportOptions options, CommandContext context)
     {

@@ -28,7 +28,7 @@ internal static class PlanHandler
 
     private static PlanResult DropBlocks(VitArchitecture net, PlanOptions options)
     {
-        var plan = DropBlocksPlan.Create(net, options.Target);
+        var plan = VariantPlan.Create(net, options.Target, BlockVariant.Drop);
         return Result(options, plan.Limit) with { Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost))] };
     }
 

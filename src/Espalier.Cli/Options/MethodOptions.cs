@@ -35,6 +35,17 @@ public sealed record MethodSettings
 
     public int? MultipleOf { get; init; }
 
+    public double? LearningRate { get; init; }
+
+    public string? Augment { get; init; }
+
+    public long? RankSteps { get; init; }
+
+    public long? SynthesisSteps { get; init; }
+
+    /// <summary>An explicit list of images.</summary>
+    public string? Samples { get; init; }
+
     /// <summary>Single rows of the profile table, <c>topic=setting</c>.</summary>
     public ImmutableSortedDictionary<string, string> Switches { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 }
@@ -45,6 +56,9 @@ public sealed partial class MethodOptions : OptionGroup
     private readonly Option<string> _method, _profile, _order, _blocks, _unitChoice, _variant, _update, _feature, _metricSet, _metric;
     private readonly Option<string[]> _keep, _switch;
     private readonly Option<int?> _k, _multipleOf;
+    private readonly Option<string> _augment, _samples;
+    private readonly Option<double?> _learningRate;
+    private readonly Option<long?> _rankSteps, _synthesisSteps;
 
     public MethodOptions() : base("Method")
     {
@@ -57,10 +71,15 @@ public sealed partial class MethodOptions : OptionGroup
         _unitChoice = AddChoice("--unit-choice", ["rand_sample", "gelu_sample", "rand_init"], "Which hidden units stay (default rand_sample).");
         _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once"], "Shape of a compressed block (default dense); once compresses all blocks together.");
         _update = AddChoice("--update", ["before", "all", "inter", "ln", "ffn_bias", "attn"], "What finetuning may change (default before: up to the block after the last compressed one).");
-        _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block", "logits"], "Where student and teacher are compared (default pre_gap).");
+        _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block"], "Where student and teacher are compared (default pre_gap).");
         _metricSet = Add<string>("--metric-set", "SET", "Images blocks are ranked on: synthetic (default), images (the training images) or DATA.");
         _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
         _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
+        _learningRate = AddNumber<double>("--lr", "X", "Peak learning rate of each finetune.", 0);
+        _augment = AddChoice("--augment", ["full", "crop"], "Augmentation: crop, flip and RandAugment (full), or crop and flip.");
+        _samples = Add<string>("--samples", "FILE", "Use exactly these images: samples.txt of another run.");
+        _rankSteps = AddNumber<long>("--rank-steps", "S", "Gradient steps per candidate (default: as --steps).", 1);
+        _synthesisSteps = AddNumber<long>("--synthesis-steps", "S", "Steps of the synthesis (default: as --steps, at most 2000).", 1);
         _switch = Add<string[]>("--switch", "TOPIC=SETTING", "One row of the profile, e.g. norm_eps=official; may be repeated.");
     }
 
@@ -82,6 +101,11 @@ public sealed partial class MethodOptions : OptionGroup
             MetricSet = parsed.GetValue(_metricSet),
             Metric = parsed.GetValue(_metric),
             MultipleOf = parsed.GetValue(_multipleOf),
+            LearningRate = parsed.GetValue(_learningRate),
+            Augment = parsed.GetValue(_augment),
+            RankSteps = parsed.GetValue(_rankSteps),
+            SynthesisSteps = parsed.GetValue(_synthesisSteps),
+            Samples = parsed.GetValue(_samples),
             Switches = Pairs(parsed.GetValue(_switch) ?? []),
         };
         if (settings.Keep.FirstOrDefault(part => !Part().IsMatch(part)) is { } odd)

@@ -50,9 +50,13 @@ public sealed record TrainResult(string Output, long Steps, double Epochs, doubl
 
     public double? Top5 { get; init; }
 
+    /// <summary>Accuracy on training images kept aside, with <c>--hold-out</c>.</summary>
+    public double? HoldOutTop1 { get; init; }
+
     public override void Write(IAnsiConsole console) => console.WriteText(
         $"{Steps} steps ({Tables.Number(Epochs)} epochs) in {Seconds:0} s, loss {Tables.Number(Loss)}"
-        + (Top1 is { } top1 ? $", top-1 {Tables.Percent(top1)}" : "") + $". Written to {Output}");
+        + (Top1 is { } top1 ? $", top-1 {Tables.Percent(top1)}" : "")
+        + (HoldOutTop1 is { } held ? $", top-1 {Tables.Percent(held)} on the images kept aside" : "") + $". Written to {Output}");
 }
 
 /// <summary>Result of <c>report</c>.</summary>

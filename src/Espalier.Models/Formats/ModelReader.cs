@@ -58,7 +58,9 @@ internal static class ModelReader
                 + $"{preprocessing.Size}×{preprocessing.Size} pixels, but the network takes {net.Channels} of "
                 + $"{net.ImageSize}×{net.ImageSize}.");
 
-    private static void CheckTensors(SafetensorsFile file, VitArchitecture architecture)
+    /// <summary>None missing, none unknown, every shape right, every element type floating.</summary>
+    /// <exception cref="InputException">Else.</exception>
+    internal static void CheckTensors(SafetensorsFile file, VitArchitecture architecture)
     {
         var expected = VitTensors.Expected(architecture).ToDictionary(t => t.Name, t => t.Shape);
         Refuse(file, "lacks", [.. expected.Keys.Where(name => !file.Contains(name))]);

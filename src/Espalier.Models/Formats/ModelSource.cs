@@ -51,6 +51,19 @@ public sealed class ModelSource
         _ => throw new InputException($"There is no model {model}."),
     };
 
+    /// <summary>
+    /// Only the architecture and preprocessing of a model, for training from scratch: a known name (also <c>fashion-vit</c>, bundled or
+    /// not), or those of any model that <see cref="Open"/> finds.
+    /// </summary>
+    /// <exception cref="InputException">There is no such model or name.</exception>
+    public static ModelSource OpenArchitecture(string model)
+    {
+        if (VitRegistry.Find(model) is { } entry && !Directory.Exists(model))
+            return new() { Model = model, Architecture = entry.Architecture, Preprocessing = entry.Preprocessing };
+        var source = Open(model);
+        return new() { Model = model, Architecture = source.Architecture, Preprocessing = source.Preprocessing };
+    }
+
     /// <summary>Opens the weights for reading; the caller disposes of the file.</summary>
     /// <exception cref="InvalidOperationException">The weights are random.</exception>
     /// <exception cref="InputException">The file cannot be read.</exception>

@@ -56,13 +56,14 @@ public static class VitEdit
         model.Edit(block, b => b with { NormEps = eps }, (_, _) => { });
 
     /// <summary>Replaces the head by a fresh one (zero bias, N(0, 0.02²) weights) for another class count.</summary>
-    public static VitModel ReplaceHead(this VitModel model, int classes)
+    public static VitModel ReplaceHead(this VitModel model, int classes, ulong seed)
     {
         using var noGrad = new NoGrad();
+        TorchRuntime.Seed(seed);
         var weights = model.Weights.Clone();
         using (new TensorScope())
         {
-            weights.Set("head.weight", Tensor.RandN([classes, model.Architecture.EmbedDim], model.Device) * 0.02);
+            weights.Set("head.weight", (Tensor.RandN([classes, model.Architecture.EmbedDim]) * 0.02).To(model.Device));
             weights.Set("head.bias", Tensor.Zeros([classes], device: model.Device));
         }
         return new VitModel(model.Architecture with { Classes = classes }, model.Preprocessing, weights);
@@ -75,7 +76,15 @@ public static class VitEdit
         architecture = architecture with { Blocks = architecture.Blocks.SetItem(block, shape(architecture.Blocks[block])) };
         var weights = model.Weights.Clone();
         using (new TensorScope()) tensors(weights, $"blocks.{block}.");
-        return new VitModel(architecture, model.Preprocessing, weights);
+        return new VitModel(architecture, model.Preprocessing, InOrder(architecture, weights));
+    }
+
+    // The order of a model read from its file: an optimizer's state fits both.
+    private static Weights InOrder(VitArchitecture architecture, Weights weights)
+    {
+        var ordered = new Weights();
+        foreach (var (name, _) in VitTensors.Expected(architecture)) ordered.Set(name, weights[name]);
+        return ordered;
     }
 
     private static void RemoveAll(Weights weights, params string[] prefixes)

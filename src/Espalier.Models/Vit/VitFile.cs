@@ -36,8 +36,19 @@ public static class VitFile
         return new VitModel(model.Architecture, model.Preprocessing, weights);
     }
 
-    /// <summary>The named tensors of a file, as fp32.</summary>
-    public static Weights Read(SafetensorsFile file, IEnumerable<string> names, string device = "cpu")
+    /// <summary>Writes the tensors alone, as fp32; for the intermediate files of a run.</summary>
+    public static void Write(string path, VitModel model) => SafetensorsWriter.Write(path, model.Weights.ToTensorData());
+
+    /// <summary>Reads a file of <see cref="Write"/> back.</summary>
+    /// <exception cref="InputException">The file is missing, damaged, or of another architecture.</exception>
+    public static Weights ReadFile(string path, VitArchitecture architecture, string device = "cpu")
+    {
+        using var file = SafetensorsFile.Open(path);
+        ModelReader.CheckTensors(file, architecture);
+        return Read(file, VitTensors.Expected(architecture).Select(t => t.Name), device);
+    }
+
+    private static Weights Read(SafetensorsFile file, IEnumerable<string> names, string device = "cpu")
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();

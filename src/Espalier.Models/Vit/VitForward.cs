@@ -41,21 +41,17 @@ public static class VitForward
     /// <summary>Tokens through block <paramref name="i"/>: x + Attn(LN1(x)), then x + MLP(LN2(x)), as far as they are still there.</summary>
     public static Tensor Block(this VitModel model, int i, Tensor x, BranchHook? hook = null)
     {
-        // Frees what neither the caller nor autograd needs block by block, not at the end of the step.
+        // Handles on what is only passed through go at the end of the block: memory stays at what autograd itself keeps.
         using var scope = new TensorScope();
-        return scope.Keep(model.BlockOutput(i, x, hook));
+        return scope.Keep(model.BlockInScope(i, x, hook));
     }
 
-    private static Tensor BlockOutput(this VitModel model, int i, Tensor x, BranchHook? hook)
+    private static Tensor BlockInScope(this VitModel model, int i, Tensor x, BranchHook? hook)
     {
         var block = model.Architecture.Blocks[i];
         var w = model.Weights;
         if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]);
-        if (block.HasAttention)
-        {
-            var branch = model.Attention(i, model.BlockNorm(i, 1, x));
-            x += hook is null ? branch : hook(i, branch);
-        }
+        x = model.AfterAttention(i, x, hook);
         if (block.HasMlp)
         {
             var branch = model.MlpHidden(i, x).Linear(w[$"blocks.{i}.mlp.fc2.weight"], w[$"blocks.{i}.mlp.fc2.bias"]);
@@ -64,7 +60,15 @@ public static class VitForward
         return x;
     }
 
-    /// <summary>Hidden activations GELU(fc1(LN2(x))) of block <paramref name="i"/>: [B, N, mlp_hidden].</summary>
+    /// <summary>The first half of block <paramref name="i"/>: x + Attn(LN1(x)), or x when the attention is gone.</summary>
+    public static Tensor AfterAttention(this VitModel model, int i, Tensor x, BranchHook? hook = null)
+    {
+        if (!model.Architecture.Blocks[i].HasAttention) return x;
+        var branch = model.Attention(i, model.BlockNorm(i, 1, x));
+        return x + (hook is null ? branch : hook(i, branch));
+    }
+
+    /// <summary>Hidden activations GELU(fc1(LN2(x))) of block <paramref name="i"/>, x being the MLP's input: [B, N, mlp_hidden].</summary>
     public static Tensor MlpHidden(this VitModel model, int i, Tensor x) => model.BlockNorm(i, 2, x)
         .Linear(model.Weights[$"blocks.{i}.mlp.fc1.weight"], model.Weights[$"blocks.{i}.mlp.fc1.bias"]).Gelu();
 

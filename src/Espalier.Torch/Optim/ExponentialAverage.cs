@@ -13,6 +13,7 @@ public sealed class ExponentialAverage : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(decay);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(decay, 1);
         using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
         Decay = decay;
         _parameters = [.. parameters];
         _average = [.. parameters.Select(p => TensorScope.Release(p.Detach().Clone()))];

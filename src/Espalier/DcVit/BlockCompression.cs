@@ -12,6 +12,12 @@ namespace Espalier.DcVit;
 /// <param name="Seed">Random subsets come from (seed, block, step) alone, so they do not depend on what ran before (§11-11).</param>
 public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, int Hidden, double? NormEps, ulong Seed)
 {
+    /// <summary>Replaces (block, step) as the name of a random draw: the number of draws before it, for a run-wide generator.</summary>
+    public long? Stream { get; init; }
+
+    private SeededRandom Random(string what, int block, int step) => Stream is { } draw
+        ? new SeededRandom(Seed, what, draw) : new SeededRandom(Seed, what, block, step);
+
     /// <summary>The model with block <paramref name="block"/> compressed; every other tensor is a bit-exact copy.</summary>
     /// <param name="model">The student so far; it stays as it is.</param>
     /// <param name="block">Index of the block.</param>
@@ -21,15 +27,17 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     {
         switch (Variant)
         {
-            case BlockVariant.RemoveAttention: return Then(model.RemoveAttention(block), m => m.SetNormEps(block, NormEps));
+            case BlockVariant.RemoveAttention: return Then(model.RemoveAttention(block), WithNormEps);
             case BlockVariant.RemoveMlp: return model.RemoveMlp(block);
             case BlockVariant.Identity: return model.ReplaceByLinear(block);
             case BlockVariant.Drop: return model.DropBlock(block);
         }
         var units = Choose(model.Architecture.Blocks[block].MlpHidden, block, step, meanActivation);
-        var compressed = Then(Then(model.RemoveAttention(block), m => m.KeepHidden(block, units)), m => m.SetNormEps(block, NormEps));
+        var compressed = Then(Then(model.RemoveAttention(block), m => m.KeepHidden(block, units)), WithNormEps);
         if (Units == UnitChoice.RandomInit) Redraw(compressed, block, step);
         return compressed;
+
+        VitModel WithNormEps(VitModel m) => m.SetNormEps(block, NormEps ?? m.Architecture.Blocks[block].NormEps);
     }
 
     private int[] Choose(int total, int block, int step, ReadOnlySpan<float> meanActivation)
@@ -41,7 +49,7 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
             var mean = meanActivation.ToArray();
             return [.. Enumerable.Range(0, total).OrderByDescending(i => mean[i]).Take(Hidden).Order()];
         }
-        var chosen = new SeededRandom(Seed, "units", block, step).Choose(total, Hidden);
+        var chosen = Random("units", block, step).Choose(total, Hidden);
         Array.Sort(chosen);
         return chosen;
     }
@@ -50,7 +58,7 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     private void Redraw(VitModel model, int block, int step)
     {
         using var noGrad = new NoGrad();
-        TorchRuntime.Seed(new SeededRandom(Seed, "fresh MLP", block, step).NextUInt64());
+        TorchRuntime.Seed(Random("fresh MLP", block, step).NextUInt64());
         foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.EmbedDim), ("fc2", Hidden) })
             foreach (var kind in new[] { "weight", "bias" })
                 model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn));

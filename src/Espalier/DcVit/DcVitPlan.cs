@@ -58,9 +58,11 @@ public sealed record DcVitPlan
     /// <param name="target">Fractions are of <paramref name="net"/>, as given.</param>
     /// <param name="profile">null means <see cref="DcVitProfile.Clean"/>.</param>
     /// <param name="blocks">k, when the user forces it.</param>
+    /// <param name="candidates">Blocks that may be compressed; null means all the profile allows.</param>
     /// <exception cref="UsageException">No block can be compressed, or blocks differ in cost.</exception>
     /// <exception cref="BudgetException">No structure meets the target, or none with <paramref name="blocks"/> blocks.</exception>
-    public static DcVitPlan Create(VitArchitecture net, Target target, DcVitProfile? profile = null, int? blocks = null)
+    public static DcVitPlan Create(VitArchitecture net, Target target, DcVitProfile? profile = null, int? blocks = null,
+        IReadOnlyCollection<int>? candidates = null)
     {
         profile ??= DcVitProfile.Clean;
         var before = VitCost.Of(net);
@@ -70,7 +72,7 @@ public sealed record DcVitPlan
             Profile = profile,
             Before = before,
             Limit = target.Resolve(before),
-            Candidates = DcVitBlocks.Candidates(net, profile),
+            Candidates = DcVitBlocks.Candidates(net, profile, candidates),
         };
         // §2.2: at least one attention must go, so a smaller removal is out of reach.
         if (plan.Removal < plan.AttentionCost) throw plan.Unreachable();

@@ -1,3 +1,5 @@
+using Espalier.Training;
+
 namespace Espalier.DcVit;
 
 /// <summary>
@@ -20,6 +22,36 @@ public sealed record DcVitProfile
     /// <summary>By default the smallest k whose ρ is at least this is chosen; 0 means the smallest k of all (§2.2).</summary>
     public required double PreferredMlpRatio { get; init; }
 
+    /// <summary>Finetune on images normalised with ImageNet's mean and std, whatever the model's are (§11-3).</summary>
+    public required bool ImageNetNormalization { get; init; }
+
+    /// <summary>Keep the synthetic set as stretched JPEGs that are resized and renormalised on loading (§11-4).</summary>
+    public required bool LossyMetricSet { get; init; }
+
+    /// <summary>Last block that may be trained, besides L−1; null means that bound alone (§11-7).</summary>
+    public required int? LastUpdatable { get; init; }
+
+    /// <summary>Draw kept units from one generator for the whole run, so that they depend on what ran before (§11-11).</summary>
+    public required bool GlobalUnitRandom { get; init; }
+
+    /// <summary>Change the learning rate once per epoch instead of at each step.</summary>
+    public required bool EpochSchedule { get; init; }
+
+    /// <summary>Train the final LayerNorm.</summary>
+    public bool TrainFinalNorm { get; init; } = true;
+
+    /// <summary>How the first 1 % of a finetune warms up.</summary>
+    public WarmUp WarmUp { get; init; } = WarmUp.Loss;
+
+    /// <summary>Largest gradient norm; null does not clip.</summary>
+    public double? ClipNorm { get; init; }
+
+    /// <summary>Each progressive step goes on from the student of the one before; else from the teacher.</summary>
+    public bool CarryOver { get; init; } = true;
+
+    /// <summary>Rank the remaining blocks anew after each progressive step.</summary>
+    public bool Rerank { get; init; }
+
     /// <summary>The corrected method; the default.</summary>
     public static DcVitProfile Clean { get; } = new()
     {
@@ -28,6 +60,11 @@ public sealed record DcVitProfile
         CompressedNormEps = null,
         LastCandidate = null,
         PreferredMlpRatio = 0.5,
+        ImageNetNormalization = false,
+        LossyMetricSet = false,
+        LastUpdatable = null,
+        GlobalUnitRandom = false,
+        EpochSchedule = false,
     };
 
     /// <summary>The published code, faults included.</summary>
@@ -38,6 +75,11 @@ public sealed record DcVitProfile
         CompressedNormEps = 1e-5,
         LastCandidate = 10,
         PreferredMlpRatio = 0,
+        ImageNetNormalization = true,
+        LossyMetricSet = true,
+        LastUpdatable = 11,
+        GlobalUnitRandom = true,
+        EpochSchedule = true,
     };
 
     /// <summary>The profile of a name.</summary>

@@ -77,7 +77,7 @@ public sealed class Evaluator(TimeProvider time)
             using var scope = new TensorScope();
             var pixels = Tensor.From<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], model.Device);
             Tensor logits;
-            using (new Autocast(Bf16, model.Device)) logits = model.Logits(pixels);
+            using (new Autocast(Bf16, model.Device)) logits = model.EvaluationLogits(pixels);
             onBatch(logits.To(DType.Float32), batch);
             OnProgress?.Invoke(done += batch.Count, dataset.Count);
         }
@@ -94,8 +94,10 @@ public sealed class Evaluator(TimeProvider time)
     {
         dataset.RequireLabels();
         var classes = model.Architecture.Classes;
-        if (dataset.ClassCount > classes)
-            throw new InputException($"{dataset.Name} has labels up to {dataset.ClassCount - 1} but the model knows {classes} classes; " +
-                "evaluate on data of the model's classes, or finetune it on these first.");
+        // Named classes are numbered by their own list: if that is not as long as the model's, the numbers mean something else.
+        var named = dataset.ClassNames.Length;
+        if (named > 0 ? named == classes : dataset.ClassCount <= classes) return;
+        throw new InputException((named > 0 ? $"{dataset.Name} has {named} classes" : $"{dataset.Name} has labels up to {dataset.ClassCount - 1}")
+            + $" but the model knows {classes} classes; evaluate on data of the model's classes, or finetune it on these first.");
     }
 }

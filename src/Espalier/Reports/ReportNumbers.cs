@@ -13,8 +13,6 @@ internal static class ReportNumbers
     /// <summary>After as a share of before.</summary>
     internal static string Share(long? before, long? after) => before > 0 && after is { } value ? Percent((double)value / before.Value) : "";
 
-    internal static string Loss(double? value) => value?.ToString("0.####e+0;-0.####e+0;0", CultureInfo.InvariantCulture) ?? "–";
-
     internal static string Metric(double value) =>
         Math.Abs(value) is >= 0.001 and < 1000 ? value.ToString("0.####", CultureInfo.InvariantCulture) : value.ToString("0.##e0", CultureInfo.InvariantCulture);
 

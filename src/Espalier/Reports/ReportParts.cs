@@ -15,8 +15,13 @@ public sealed record ReportStage
     /// <summary>Feature MSE on images that were not trained on.</summary>
     public double? HeldOutMse { get; init; }
 
+    /// <summary>Share of those images whose likeliest class is the teacher's.</summary>
+    public double? HeldOutAgreement { get; init; }
+
     /// <summary>A fraction; only with <c>--eval</c>.</summary>
     public double? Top1 { get; init; }
+
+    public double? Top5 { get; init; }
 
     public long? MacsBudget { get; init; }
 

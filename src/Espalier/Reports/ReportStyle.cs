@@ -12,11 +12,13 @@ internal static class ReportStyle
         p.soft,figcaption,caption{color:var(--soft);font-size:.9rem;text-align:left;margin:.25rem 0}
         .wide{overflow-x:auto}
         table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-        th,td{padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-        th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}
+        th,td{overflow-wrap:normal;padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+        th:first-child,td:first-child{text-align:left;padding-left:0}
+        th:last-child,td:last-child{padding-right:0}
         thead th{color:var(--soft);font-weight:600;font-size:.85rem}
+        @media(max-width:34rem){table{font-size:.8rem}th,td{padding:.3rem .3rem}thead th{font-size:.75rem;white-space:normal}}
         pre{background:var(--card);border:1px solid var(--line);border-radius:.4rem;padding:.7rem;white-space:pre-wrap;font-size:.85rem}
-        figure{margin:0}svg{display:block;width:100%;max-width:40rem;height:auto}
+        figure{margin:0}svg{display:block;width:100%;max-width:30rem;height:auto}
         svg text{fill:var(--soft);font:11px system-ui,sans-serif}svg .bar{fill:var(--twig)}svg .bar.chosen{fill:var(--leaf)}
         svg .axis{stroke:var(--line)}svg .curve{fill:none;stroke:var(--leaf);stroke-width:1.5}
         .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(5.5rem,1fr));gap:.4rem}

@@ -18,7 +18,7 @@ internal static class ReportTables
         if (r.Top1After is not null) rows.Add(["Top-1", Percent(r.Top1Before), Percent(r.Top1After), Difference(r.Top1Before, r.Top1After)]);
         if (r.Top5After is not null) rows.Add(["Top-5", Percent(r.Top5Before), Percent(r.Top5After), Difference(r.Top5Before, r.Top5After)]);
         if (rows.Count == 0) return Html.Empty;
-        var table = Table(["", "before", "after", "left / change"], rows);
+        var table = Table(["", "before", "after", "left"], rows);
         return r.EvaluatedOn is { } data ? Html.Of($"{table}<p class=\"soft\">Accuracy on {Count(r.EvaluatedCount)} images of {data}.</p>") : table;
     }
 
@@ -28,7 +28,7 @@ internal static class ReportTables
         var heldOut = r.Stages.Any(s => s.HeldOutMse is not null);
         string[] head = ["stage", "block", "metric loss", .. heldOut ? ["held-out MSE"] : Array.Empty<string>(), .. accuracy ? ["top-1"] : Array.Empty<string>(), "MACs (budget)", "steps"];
         return Table(head, r.Stages.Select(s => (string[])
-            [s.Stage, s.Block?.ToString() ?? "–", Metric(s.Metric), .. heldOut ? [Loss(s.HeldOutMse)] : Array.Empty<string>(),
+            [s.Stage, s.Block?.ToString() ?? "–", Metric(s.Metric), .. heldOut ? [s.HeldOutMse is { } mse ? Metric(mse) : "–"] : Array.Empty<string>(),
              .. accuracy ? [Percent(s.Top1)] : Array.Empty<string>(), Count(s.MacsBudget), Count(s.Steps)]));
     }
 
@@ -48,7 +48,7 @@ internal static class ReportTables
     }
 
     private static string Difference(double? before, double? after) =>
-        before is { } b && after is { } a ? (100 * (a - b)).ToString("+0.0;−0.0;0.0", System.Globalization.CultureInfo.InvariantCulture) + " points" : "";
+        before is { } b && after is { } a ? (100 * (a - b)).ToString("+0.0;−0.0;0.0", System.Globalization.CultureInfo.InvariantCulture) + " pts" : "";
 
     private static Html Table(IEnumerable<string> head, IEnumerable<string[]> rows) => Html.Of($"""
         <div class="wide"><table><thead><tr>{Html.Join(head.Select(h => Html.Of($"<th>{h}</th>")))}</tr></thead>

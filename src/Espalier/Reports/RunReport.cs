@@ -79,6 +79,12 @@ public sealed record RunReport
 
     public double? HeldOutMseAfter { get; init; }
 
+    /// <summary>Share of images that were not trained on whose likeliest class is still the teacher's.</summary>
+    public double? HeldOutAgreement { get; init; }
+
+    /// <summary>Mean KL(teacher ‖ student) on images that were not trained on.</summary>
+    public double? HeldOutKl { get; init; }
+
     /// <summary>The compressed blocks, in the order in which they were compressed.</summary>
     public ImmutableArray<int> Order { get; init; } = [];
 

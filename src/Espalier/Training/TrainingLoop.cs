@@ -89,6 +89,10 @@ public sealed class TrainingLoop : IDisposable
         var own = State;
         if (own.Count != state.Count)
             throw new InputException($"The checkpoint holds {state.Count} tensors, this run needs {own.Count}; it belongs to another run.");
+        for (var k = 0; k < own.Count; k++)
+            if (!own[k].Shape.AsSpan().SequenceEqual(state[k].Shape))
+                throw new InputException($"Tensor {k} of the checkpoint is {state[k].Describe()}, this run's is {own[k].Describe()}; " +
+                    "it belongs to another run.");
         using (new NoGrad())
             for (var k = 0; k < own.Count; k++) own[k].CopyFrom(state[k]);
         var parameters = _task.Parameters.Count;

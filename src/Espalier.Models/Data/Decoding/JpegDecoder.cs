@@ -4,7 +4,6 @@ namespace Espalier.Models.Data;
 internal static unsafe class JpegDecoder
 {
     private const int ColorspaceGray = 2, ColorspaceCmyk = 3, ColorspaceYcck = 4;
-    private const int FormatRgb = 0, FormatGray = 6, FormatCmyk = 11;
     private const string Premature = "Premature end of JPEG file";
 
     public static ImageBuffer Decode(ReadOnlySpan<byte> bytes)
@@ -40,9 +39,9 @@ internal static unsafe class JpegDecoder
 
             var (format, samples) = colorspace switch
             {
-                ColorspaceGray => (FormatGray, 1),
-                ColorspaceCmyk or ColorspaceYcck => (FormatCmyk, 4),
-                _ => (FormatRgb, 3),
+                ColorspaceGray => (TurboJpeg.FormatGray, 1),
+                ColorspaceCmyk or ColorspaceYcck => (TurboJpeg.FormatCmyk, 4),
+                _ => (TurboJpeg.FormatRgb, 3),
             };
             var pixels = GC.AllocateUninitializedArray<byte>(checked(width * height * samples));
             fixed (byte* destination = pixels)

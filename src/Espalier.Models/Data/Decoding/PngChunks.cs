@@ -11,8 +11,6 @@ internal sealed record PngChunks(long Width, long Height, int BitDepth, int Colo
     /// <summary>Colour types of the PNG specification, §11.2.2.</summary>
     public const int Grey = 0, Truecolour = 2, Indexed = 3, GreyAlpha = 4, TruecolourAlpha = 6;
 
-    private static readonly uint[] CrcTable = MakeCrcTable();
-
     /// <summary>Samples a pixel in the file, alpha included.</summary>
     public int Samples => ColorType switch { Truecolour => 3, GreyAlpha => 2, TruecolourAlpha => 4, _ => 1 };
 
@@ -38,7 +36,7 @@ internal sealed record PngChunks(long Width, long Height, int BitDepth, int Colo
 
             var body = rest.Slice(8, (int)length);
             var critical = (type[0] & 0x20) == 0;
-            if (critical && Crc(rest.Slice(4, (int)length + 4)) != ReadUInt32BigEndian(rest[(8 + (int)length)..]))
+            if (critical && PngCrc.Of(rest.Slice(4, (int)length + 4)) != ReadUInt32BigEndian(rest[(8 + (int)length)..]))
                 throw new ImageFormatException("the PNG file is corrupt: a checksum does not match.");
             if (type.SequenceEqual("IHDR"u8)) header = ReadHeader(body);
             else if (type.SequenceEqual("PLTE"u8)) palette = body.ToArray();
@@ -75,23 +73,4 @@ internal sealed record PngChunks(long Width, long Height, int BitDepth, int Colo
     }
 
     private static ImageFormatException Truncated() => new("the PNG file is truncated.");
-
-    private static uint Crc(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var b in bytes) crc = CrcTable[(crc ^ b) & 0xFF] ^ crc >> 8;
-        return ~crc;
-    }
-
-    private static uint[] MakeCrcTable()
-    {
-        var table = new uint[256];
-        for (uint n = 0; n < 256; n++)
-        {
-            var c = n;
-            for (var k = 0; k < 8; k++) c = (c & 1) != 0 ? 0xEDB88320 ^ c >> 1 : c >> 1;
-            table[n] = c;
-        }
-        return table;
-    }
 }

@@ -1,8 +1,11 @@
 namespace Espalier.Models.Data;
 
-/// <summary>The five row filters of PNG (specification §9.2), undone in place.</summary>
+/// <summary>The five row filters of PNG (specification §9.2).</summary>
 internal static class PngFilter
 {
+    /// <summary>How many there are, numbered from 0.</summary>
+    public const byte Count = 5;
+
     /// <summary>
     /// Restores <paramref name="row"/>; <paramref name="above"/> is the restored row before it (zeros for the first of a pass).
     /// </summary>
@@ -31,6 +34,26 @@ internal static class PngFilter
                 break;
             default:
                 throw new ImageFormatException($"the PNG file is corrupt: row filter {type} does not exist.");
+        }
+    }
+
+    /// <summary>
+    /// Filters <paramref name="row"/> into <paramref name="filtered"/>, which begins with the filter's number and is one byte longer.
+    /// </summary>
+    public static void Apply(byte type, ReadOnlySpan<byte> row, ReadOnlySpan<byte> above, int step, Span<byte> filtered)
+    {
+        filtered[0] = type;
+        for (var i = 0; i < row.Length; i++)
+        {
+            byte left = i < step ? (byte)0 : row[i - step], corner = i < step ? (byte)0 : above[i - step];
+            filtered[i + 1] = (byte)(row[i] - type switch
+            {
+                0 => 0,
+                1 => left,
+                2 => above[i],
+                3 => (left + above[i]) >> 1,
+                _ => Paeth(left, above[i], corner),
+            });
         }
     }
 

@@ -57,6 +57,13 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         return (inversion._best.Alias(), inversion._targets.Alias());
     }
 
+    /// <summary>Seconds of one iteration, measured on a few that are thrown away.</summary>
+    public static double Measure(VitModel teacher, SynthesisOptions options, TimeProvider time)
+    {
+        using var inversion = new Inversion(teacher, options with { Steps = StepTimer.Steps });
+        return StepTimer.Measure(onStep => new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep }, time);
+    }
+
     /// <summary>Distinct classes drawn without replacement and sorted, one per image; the list is cycled when images outnumber classes.</summary>
     public static long[] Targets(SynthesisOptions options, int classes)
     {

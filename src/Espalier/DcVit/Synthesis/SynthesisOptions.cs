@@ -34,4 +34,7 @@ public sealed record SynthesisOptions
 
     /// <summary>Matrix products in bf16.</summary>
     public bool Bf16 { get; init; }
+
+    /// <summary>β for an architecture by its timm name.</summary>
+    public static double BetaFor(string name) => name.StartsWith("vit", StringComparison.Ordinal) || name == "fashion-vit" ? 0.6 : 1;
 }

@@ -1,0 +1,27 @@
+using Espalier.Compute;
+using Espalier.Evaluation;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.Runs;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>An evaluator as the common options ask for it, with its progress shown.</summary>
+internal static class Evaluators
+{
+    private const int SmallImage = 64;
+
+    public static Evaluator For(ModelSource source, ImageDataset dataset, int? batch, ComputeOptions compute, string stage, CommandContext context)
+    {
+        var meter = new ProgressMeter(context.Progress, context.Time, stage, dataset.Count, "images");
+        meter.Report(0);
+        return new Evaluator(context.Time)
+        {
+            BatchSize = batch ?? (source.Preprocessing.Size <= SmallImage ? 250 : 50),
+            Bf16 = compute.EvaluatesInBf16,
+            // On the processor itself, decoding and computing share the cores.
+            LoaderThreads = compute.Device == "cpu" ? Math.Max(1, compute.ThreadCount / 2) : compute.ThreadCount,
+            OnProgress = (done, _) => meter.Report(done),
+        };
+    }
+}

@@ -1,0 +1,120 @@
+using System.Collections.Immutable;
+using Espalier.DcVit;
+using Espalier.Reports;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>The report of a few-shot run.</summary>
+internal static class FewShotReport
+{
+    public static RunReport Of(FewShotRequest request, FewShotResult result, string model, string? eval, string output, double seconds,
+        CommandContext context, ImmutableArray<string> warnings)
+    {
+        var last = result.Stages.LastOrDefault();
+        var raw = result.Stages.FirstOrDefault();
+        return new RunReport
+        {
+            Command = context.Command,
+            CommandLine = context.CommandLine,
+            RepeatCommandLine = result.StoppedEarly ? null : Repeat(result, context),
+            Version = CliVersion.Text,
+            Versions = TrainHandler.Versions(),
+            Model = model,
+            Architecture = request.Model.Architecture.Name,
+            Method = request.Method,
+            Profile = request.Options.Profile.Name,
+            Target = request.Target.ToString(),
+            TargetMacs = request.Target.Resolve(result.Before).Amount,
+            Seed = context.Common.Seed,
+            Threads = request.Compute.ThreadCount,
+            Device = request.Compute.Device,
+            Precision = request.Compute.PrecisionName,
+            Images = result.Samples.Train.Count,
+            ImageListHash = result.Samples.ListHash,
+            EvaluatedOn = eval,
+            EvaluatedCount = request.Eval?.Count,
+            MacsBudgetBefore = result.Before.MacsBudget,
+            MacsBudgetAfter = result.After.MacsBudget,
+            MacsFullBefore = result.Before.MacsFull,
+            MacsFullAfter = result.After.MacsFull,
+            ParamsBefore = result.Before.Parameters,
+            ParamsAfter = result.After.Parameters,
+            Top1Before = result.Top1Before,
+            Top5Before = result.Top5Before,
+            Top1After = last?.Top1,
+            Top5After = last?.Top5,
+            HeldOutMseCut = raw?.HeldOut?.FeatureMse,
+            HeldOutMseAfter = last?.HeldOut?.FeatureMse,
+            HeldOutAgreement = last?.HeldOut?.Agreement,
+            HeldOutKl = last?.HeldOut?.Kl,
+            Order = result.Order,
+            Hidden = result.Hidden,
+            Seconds = seconds,
+            Output = output,
+            Stages = [.. result.Stages.Select(Stage)],
+            Ranking = [.. result.Ranking.Select(r => new ReportRank(r.Block, r.Metric))],
+            Losses = Losses(result),
+            Phases =
+            [
+                new ReportPhase("synthesis", result.SynthesisSeconds, result.SynthesisSteps),
+                new ReportPhase("ranking", result.RankSeconds, result.RankSteps, result.Ranking.Length),
+                new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
+            ],
+            Pictures = Pictures(output),
+            Notes = [.. warnings, .. Notes(result)],
+        };
+    }
+
+    private static ReportStage Stage(FewShotStage s) => new()
+    {
+        Stage = s.Stage,
+        Block = s.Block,
+        Metric = s.Metric,
+        HeldOutMse = s.HeldOut?.FeatureMse,
+        HeldOutAgreement = s.HeldOut?.Agreement,
+        Top1 = s.Top1,
+        Top5 = s.Top5,
+        MacsBudget = s.MacsBudget,
+        Steps = s.Steps,
+        Seconds = s.Seconds,
+    };
+
+    // One curve over the whole run: each finetune goes on where the one before it ended.
+    private static ImmutableArray<ReportLoss> Losses(FewShotResult result)
+    {
+        var points = ImmutableArray.CreateBuilder<ReportLoss>();
+        foreach (var group in result.Losses.GroupBy(l => l.Block))
+        {
+            var before = points.Count > 0 ? points[^1].Step : 0;
+            points.AddRange(group.Select(l => new ReportLoss(before + l.Step, l.Loss, $"block {l.Block}")));
+        }
+        return points.ToImmutable();
+    }
+
+    private static ImmutableArray<string> Pictures(string output)
+    {
+        var folder = Path.Combine(output, DcVitMethod.PicturesFolder);
+        return Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder, "*.png").Order(StringComparer.Ordinal).Select(f => $"{DcVitMethod.PicturesFolder}/{Path.GetFileName(f)}")]
+            : [];
+    }
+
+    private static IEnumerable<string> Notes(FewShotResult result)
+    {
+        if (result.MetricSetCached) yield return "The synthetic metric set came from an earlier run of the same model and seed.";
+        if (result.StoppedEarly) yield return "Time ran out before a finetune had all the steps planned for it, so this run cannot be repeated exactly.";
+    }
+
+    private static string Repeat(FewShotResult result, CommandContext context)
+    {
+        var arguments = new List<string>();
+        for (var i = 0; i < context.Arguments.Length; i++)
+        {
+            if (context.Arguments[i] is "--minutes" or "--steps" or "--rank-steps" or "--synthesis-steps") i++;
+            else arguments.Add(context.Arguments[i]);
+        }
+        arguments.AddRange(["--steps", $"{result.FinetuneSteps}", "--synthesis-steps", $"{result.SynthesisSteps}"]);
+        if (result.Ranking.Length > 0) arguments.AddRange(["--rank-steps", $"{result.RankSteps}"]);
+        return CommandLineText.Of([.. arguments]);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using Espalier.Cli.Options;
+using Espalier.Cli.Output;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Reports;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>train</c> and <c>finetune</c>.</summary>
+internal static class TrainHandler
+{
+    public static TrainResult Run(TrainOptions options, CommandContext context, bool fromScratch)
+    {
+        var request = new SupervisedRequest
+        {
+            Model = fromScratch ? ModelSource.OpenArchitecture(options.Model) : ModelSource.Open(options.Model),
+            FromScratch = fromScratch,
+            Data = ImageDataset.Open(options.Data, LabelPolicy.Required),
+            Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
+            HoldOut = options.Training.HoldOut ?? 0,
+            Recipe = Recipe(options.Training, fromScratch),
+            Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
+                ? new TrainingEffort(Epochs: 10)
+                : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
+            Seed = (ulong)context.Common.Seed,
+            Compute = Computing.Of(context.Common),
+        };
+        request.Recipe.Validate();
+        using var folder = context.OpenRun(options.Output);
+        var result = new SupervisedMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
+        var seconds = folder.State.Seconds;
+        ReportFiles.Write(Report(options, context, request, result, seconds), folder.Path);
+        return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, seconds)
+        {
+            Top1 = result.Top1,
+            Top5 = result.Top5,
+            HoldOutTop1 = result.HoldOutTop1,
+        };
+    }
+
+    private static TrainRecipe Recipe(TrainingSettings given, bool fromScratch)
+    {
+        // Finetuning starts from good weights: a smaller step, and no need for a long warm-up.
+        var recipe = fromScratch ? new TrainRecipe() : new TrainRecipe { LearningRate = 1e-4, WarmUpEpochs = 0.5, BatchSize = 64 };
+        return recipe with
+        {
+            BatchSize = given.Batch ?? recipe.BatchSize,
+            LearningRate = given.LearningRate ?? recipe.LearningRate,
+            WeightDecay = given.WeightDecay ?? recipe.WeightDecay,
+            WarmUpEpochs = given.WarmupEpochs ?? recipe.WarmUpEpochs,
+            LabelSmoothing = given.LabelSmoothing ?? recipe.LabelSmoothing,
+            MixUp = given.Mixup ?? recipe.MixUp,
+            CutMix = given.Cutmix ?? recipe.CutMix,
+            RandomErasing = given.RandomErasing ?? recipe.RandomErasing,
+            DropPath = given.DropPath ?? recipe.DropPath,
+            Ema = given.Ema ?? recipe.Ema,
+        };
+    }
+
+    private static RunReport Report(TrainOptions options, CommandContext context, SupervisedRequest request, SupervisedResult result, double seconds)
+    {
+        var cost = VitCost.Of(request.Model.Architecture with { Classes = request.Data.ClassCount });
+        return new RunReport
+        {
+            Command = context.Command,
+            CommandLine = context.CommandLine,
+            Version = CliVersion.Text,
+            Versions = Versions(),
+            Model = options.Model,
+            Architecture = request.Model.Architecture.Name,
+            Method = context.Command,
+            Seed = context.Common.Seed,
+            Threads = request.Compute.ThreadCount,
+            Device = request.Compute.Device,
+            Precision = request.Compute.PrecisionName,
+            Images = request.Data.Count - request.HoldOut,
+            EvaluatedOn = options.Eval,
+            EvaluatedCount = request.Eval?.Count,
+            ParamsAfter = cost.Parameters,
+            MacsBudgetAfter = cost.MacsBudget,
+            MacsFullAfter = cost.MacsFull,
+            Top1After = result.Top1,
+            Top5After = result.Top5,
+            Seconds = seconds,
+            Output = options.Output,
+            Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
+            Phases = [new ReportPhase("training", seconds, result.Steps)],
+            Notes = [.. result.Notes, .. result.HoldOutTop1 is { } top1 ? [$"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside"] : Array.Empty<string>()],
+        };
+    }
+
+    internal static ImmutableSortedDictionary<string, string> Versions() =>
+        ImmutableSortedDictionary<string, string>.Empty.Add(".NET", Environment.Version.ToString()).Add("libtorch", TorchRuntime.Version);
+}

@@ -1,0 +1,54 @@
+using System.Runtime.Intrinsics.X86;
+using Espalier.Torch;
+
+namespace Espalier.Compute;
+
+/// <summary>What the user asked of the arithmetic.</summary>
+public enum Precision
+{
+    /// <summary>bf16 for training where the processor multiplies it faster than fp32, else fp32; evaluation is always fp32.</summary>
+    Auto,
+    Fp32,
+    Bf16,
+}
+
+/// <summary>Where and how to compute.</summary>
+public sealed record ComputeOptions
+{
+    /// <summary><c>cpu</c>, <c>cuda</c> or <c>cuda:i</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    public Precision Precision { get; init; } = Precision.Auto;
+
+    /// <summary>Threads of one operation; null means one per processor.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>The number of threads that is used.</summary>
+    public int ThreadCount => Threads ?? Environment.ProcessorCount;
+
+    /// <summary>Whether training multiplies matrices in bf16.</summary>
+    public bool TrainsInBf16 => Precision == Precision.Bf16 || (Precision == Precision.Auto && (Device != "cpu" || HasFastBf16));
+
+    /// <summary>Whether evaluation does: only when asked, so that accuracies do not depend on the machine.</summary>
+    public bool EvaluatesInBf16 => Precision == Precision.Bf16;
+
+    /// <summary>Readable name of the arithmetic in use for training.</summary>
+    public string PrecisionName => TrainsInBf16 ? "bf16" : "fp32";
+
+    /// <summary>AVX512_BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22).</summary>
+    public static bool HasFastBf16 { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7
+        && ((X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0 || (X86Base.CpuId(7, 0).Edx & (1 << 22)) != 0);
+
+    /// <summary>Sets the thread count of the calling thread and checks that the device is there. Call once before computing.</summary>
+    /// <exception cref="UsageException">The device is not available in this libtorch.</exception>
+    public void Apply()
+    {
+        TorchRuntime.Threads = ThreadCount;
+        if (Device == "cpu") return;
+        var index = Device.Contains(':') ? int.Parse(Device.AsSpan(Device.IndexOf(':') + 1)) : 0;
+        var devices = TorchRuntime.CudaDevices;
+        if (index >= devices)
+            throw new UsageException($"--device {Device}: this libtorch ({TorchRuntime.Version}) sees {devices} CUDA devices; " +
+                "use --device cpu, or point ESPALIER_TORCH at a CUDA build.");
+    }
+}

@@ -1,0 +1,56 @@
+using Espalier.Budget;
+using Espalier.Compute;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+
+namespace Espalier.DcVit;
+
+/// <summary>How much work to do: either fixed numbers of steps, or a time for the whole command.</summary>
+public sealed record FewShotEffort
+{
+    /// <summary>Gradient steps of each finetune; null when <see cref="Time"/> decides.</summary>
+    public long? Steps { get; init; }
+
+    /// <summary>Gradient steps of each candidate's finetune in the ranking; by default as many as <see cref="Steps"/>.</summary>
+    public long? RankSteps { get; init; }
+
+    /// <summary>Iterations of the synthesis; by default as many as <see cref="Steps"/>, at most 2000.</summary>
+    public long? SynthesisSteps { get; init; }
+
+    /// <summary>Time for the whole command.</summary>
+    public TimeSpan? Time { get; init; }
+}
+
+/// <summary>One few-shot compression, fully described.</summary>
+public sealed record FewShotRequest
+{
+    public required ModelSource Model { get; init; }
+
+    public required Target Target { get; init; }
+
+    /// <summary>Name of the method, for reports: <c>dc-vit</c> or <c>drop-blocks</c>.</summary>
+    public required string Method { get; init; }
+
+    public required DcVitOptions Options { get; init; }
+
+    /// <summary>Where the few-shot images are drawn from; null trains on the synthetic images alone.</summary>
+    public ImageDataset? Images { get; init; }
+
+    /// <summary>n.</summary>
+    public int Count { get; init; } = 500;
+
+    /// <summary>An explicit list of images (<c>samples.txt</c> of another run); null draws by the seed.</summary>
+    public string? SampleList { get; init; }
+
+    /// <summary>Labelled images for accuracies; never used for a decision.</summary>
+    public ImageDataset? Eval { get; init; }
+
+    public required FewShotEffort Effort { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required ComputeOptions Compute { get; init; }
+
+    /// <summary>Folder where synthetic metric sets are kept for later runs; null keeps none.</summary>
+    public string? CacheFolder { get; init; }
+}

@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using Espalier.Compute;
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Torch.Optim;
+using Espalier.Training;
+
+namespace Espalier.DcVit;
+
+/// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5).</summary>
+public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
+{
+    private static readonly ImmutableArray<double> s_imageNetMean = [0.485, 0.456, 0.406];
+    private static readonly ImmutableArray<double> s_imageNetStd = [0.229, 0.224, 0.225];
+
+    /// <summary>Images per step: the batch size, or all images when there are fewer.</summary>
+    public int ImagesPerStep => Math.Min(options.BatchSize, images.Count);
+
+    /// <summary>Trains the student in place.</summary>
+    /// <param name="student">The compressed network.</param>
+    /// <param name="compressed">All blocks compressed so far.</param>
+    /// <param name="steps">Optimizer steps; the schedule keeps its shape over any number.</param>
+    /// <param name="stream">Names this finetune, for its own order of images and augmentations.</param>
+    /// <param name="checkpoint">Where the state is saved now and then; null saves nothing.</param>
+    /// <param name="onStep">Told after each step.</param>
+    /// <param name="stopEarly">Asked after each step.</param>
+    /// <param name="cancellation">Stops between two steps.</param>
+    public void Run(VitModel student, IReadOnlyCollection<int> compressed, long steps, string stream, Checkpoint? checkpoint,
+        Action<StepReport>? onStep, Func<bool>? stopEarly, CancellationToken cancellation)
+    {
+        using var batches = Batches(stream);
+        using var loop = new TrainingLoop(Task(student, compressed), batches, LoopOptions(steps, batches.BatchesPerEpoch))
+        {
+            OnStep = onStep,
+            StopEarly = stopEarly,
+            Checkpoint = checkpoint,
+        };
+        loop.Run(cancellation);
+        loop.Finish();
+    }
+
+    /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>
+    public double Measure(VitModel student, IReadOnlyCollection<int> compressed)
+    {
+        using var copy = student.Clone();
+        using var batches = Batches("measure");
+        return StepTimer.Measure(onStep => new TrainingLoop(Task(copy, compressed), batches,
+            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch)) { OnStep = onStep }, time);
+    }
+
+    private FeatureMimic Task(VitModel student, IReadOnlyCollection<int> compressed)
+    {
+        var depth = student.Architecture.Depth;
+        var last = UpdateRanges.LastBlock(compressed, depth, options.Profile.LastUpdatable);
+        var middle = options.Feature == FeaturePoint.MiddleBlock;
+        var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
+            reach: middle ? last : depth - 1);
+        return new FeatureMimic(teacher, student, options.Feature, last, names);
+    }
+
+    private ImageBatches Batches(string stream)
+    {
+        var transform = Transform();
+        var loader = new LoaderOptions
+        {
+            BatchSize = options.BatchSize,
+            Seed = new SeededRandom(seed, "finetune", stream).NextUInt64(),
+            Prefetch = 3,
+        };
+        return new ImageBatches(images, transform, loader, compute.Device);
+    }
+
+    private IImageTransform Transform()
+    {
+        var preprocessing = teacher.Preprocessing;
+        if (options.Profile.ImageNetNormalization && preprocessing.Mean.Length == 3)
+            preprocessing = preprocessing with { Mean = s_imageNetMean, Std = s_imageNetStd };
+        return new TrainTransform(preprocessing, new TrainTransformOptions
+        {
+            Crop = new RandomResizedCrop { MinScale = options.MinCropArea },
+            RandAugment = options.RandAugment ? new RandAugment() : null,
+        });
+    }
+
+    private TrainingOptions LoopOptions(long steps, int batchesPerEpoch) => new()
+    {
+        Steps = steps,
+        LearningRate = new LearningRate
+        {
+            Peak = options.LearningRate,
+            WarmUp = options.Profile.WarmUp,
+            Period = options.Profile.EpochSchedule ? batchesPerEpoch : 1,
+        },
+        Adam = new AdamOptions { WeightDecay = options.WeightDecay },
+        ClipNorm = options.Profile.ClipNorm,
+        Bf16 = compute.TrainsInBf16,
+        Device = compute.Device,
+    };
+}

@@ -1,0 +1,91 @@
+using Espalier.DcVit.Synthesis;
+using Espalier.Evaluation;
+using Espalier.Models.Data;
+using Espalier.Runs;
+using Espalier.Torch;
+
+namespace Espalier.DcVit;
+
+/// <summary>The second step: make, find or load the metric set (§3-4).</summary>
+internal static class MetricSetStage
+{
+    internal const string Name = "synthesis";
+    private const string RecordFile = "metric-set.json";
+    private const string Synthetic = "synthetic";
+    private const string TrainingImages = "images";
+
+    internal static void Run(FewShotSession session, StepContext context)
+    {
+        using var scope = new TensorScope();
+        var begun = session.Time.GetTimestamp();
+        var source = session.Options.MetricSet;
+        // Without real images the synthetic ones are also what is trained on, so they are needed whatever the metric set is.
+        if (source == Synthetic || session.Request.Images is null) Synthesise(session, context, begun);
+        else
+        {
+            var images = source == TrainingImages ? session.Samples.Train : ImageDataset.Open(source, LabelPolicy.Ignored);
+            var chosen = images.Subset(FewShotSampler.Sample(images, session.Options.MetricImages, session.Request.Seed));
+            MetricSetFile.Write(context.Folder, ImageTensors.Load(chosen, session.Teacher.Preprocessing), null, steps: 0);
+            Write(session, context, new MetricSetRecord(0, false, 0, double.NaN), begun);
+        }
+    }
+
+    internal static Recoverability Load(FewShotSession session)
+    {
+        using var scope = new TensorScope();
+        var images = MetricSetFile.Read(session.Folder.StepFolder(Name)).ToTensor(session.Compute.Device);
+        if (session.Options.Profile.LossyMetricSet && session.Options.MetricSet == Synthetic)
+            images = LossyStorage.RoundTrip(images, session.Teacher.Preprocessing);
+        return new Recoverability(session.Teacher, images, session.Options.Metric, session.Compute.TrainsInBf16);
+    }
+
+    internal static MetricSetRecord Read(FewShotSession session) =>
+        StepFile.Read<MetricSetRecord>(session.Folder.StepFolder(Name), RecordFile) ?? new MetricSetRecord(0, false, 0, double.NaN);
+
+    private static void Synthesise(FewShotSession session, StepContext context, long begun)
+    {
+        var cache = MetricSetCache.For(session);
+        var (steps, needed) = Steps(session, context);
+        if (cache?.Find(needed) is { } found)
+        {
+            File.Copy(Path.Combine(found, MetricSetFile.FileName), Path.Combine(context.Folder, MetricSetFile.FileName), overwrite: true);
+            context.Progress.Report(ProgressUpdate.Message(Name, $"using the synthetic set of an earlier run in {found}"));
+            Write(session, context, new MetricSetRecord(MetricSetFile.Read(context.Folder).Steps, true, 0, double.NaN), begun);
+            return;
+        }
+        var options = Options(session) with { Steps = steps() };
+        var meter = new ProgressMeter(context.Progress, session.Time, Name, options.Steps);
+        double best = double.PositiveInfinity;
+        var (images, targets) = Inversion.Run(session.Teacher, options, report =>
+        {
+            best = Math.Min(best, report.Loss);
+            meter.Report(report.Step, report.Loss);
+        }, stopEarly: null, context.Cancellation);
+        MetricSetFile.Write(context.Folder, images, targets, options.Steps);
+        cache?.Store(context.Folder, options.Steps);
+        Write(session, context, new MetricSetRecord(options.Steps, false, 0, best), begun);
+    }
+
+    // With a time instead of a number, any cached set will do that is at least as good as what the time would allow.
+    private static (Func<long> Steps, long? Needed) Steps(FewShotSession session, StepContext context)
+    {
+        var effort = session.Request.Effort;
+        if ((effort.SynthesisSteps ?? effort.Steps) is { } given) return (() => Math.Min(given, Options(session).Steps), Math.Min(given, Options(session).Steps));
+        return (() =>
+        {
+            var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
+            return Math.Clamp((long)(session.Budget!.TimeFor("synthesis").TotalSeconds / seconds), 10, Options(session).Steps);
+        }, null);
+    }
+
+    private static SynthesisOptions Options(FewShotSession session) => new()
+    {
+        Images = session.Options.MetricImages,
+        Seed = session.Request.Seed,
+        Beta = SynthesisOptions.BetaFor(session.Teacher.Architecture.Name),
+        Bf16 = session.Compute.TrainsInBf16,
+    };
+
+    private static void Write(FewShotSession session, StepContext context, MetricSetRecord record, long begun) =>
+        StepFile.Write(context.Folder, RecordFile, record with { Seconds = session.Time.GetElapsedTime(begun).TotalSeconds });
+}

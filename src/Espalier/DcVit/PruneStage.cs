@@ -1,0 +1,102 @@
+using Espalier.Models.Vit;
+using Espalier.Runs;
+
+namespace Espalier.DcVit;
+
+/// <summary>
+/// Progressive pruning (§5.1): compress the next block of the student, keep every other tensor, finetune again with a fresh optimizer.
+/// </summary>
+internal static class PruneStage
+{
+    private const string RecordFile = "pruned.json";
+    private const string StepsFile = "steps.json";
+
+    private sealed record PlannedSteps(long Steps);
+
+    /// <summary>Name of progressive step <paramref name="number"/>, from 1.</summary>
+    internal static string StepName(int number) => $"prune-{number}";
+
+    internal static void Run(FewShotSession session, StepContext context, int number)
+    {
+        var order = RankingStage.Order(session);
+        int[] compressed = [.. session.Options.Once ? order : order.Take(number)];
+        var block = compressed[^1];
+        using var student = Cut(session, compressed, number);
+        var cut = session.Measure("cut", session.Options.Once ? null : block, student, context.Cancellation);
+        var warm = number == 1 ? Candidate(session, block) : null;
+        var steps = Steps(session, order);
+        FinetuneRecord record;
+        using (var start = warm?.Student)
+        {
+            if (start is not null) student.Weights.CopyFrom(start.Weights);
+            // A candidate that was ranked with at least as many steps is trained already (§5.1: not again).
+            record = warm is { } ranked && ranked.Record.Steps >= steps ? ranked.Record
+                : FinetuneStep.Run(session, context, student, compressed, steps, $"prune {number}", $"finetuning after block {block}",
+                    PartsLeft(session, number));
+        }
+        var finetuned = session.Measure("finetuned", session.Options.Once ? null : block, student, context.Cancellation) with
+        {
+            Steps = record.Steps,
+            Seconds = record.Seconds,
+        };
+        StepFile.Write(context.Folder, RecordFile, new PruneRecord(cut, finetuned, record with { Metric = finetuned.Metric }));
+        VitFolder.Write(context.Folder, student);
+    }
+
+    internal static PruneRecord? Read(FewShotSession session, int number) =>
+        StepFile.Read<PruneRecord>(session.Folder.StepFolder(StepName(number)), RecordFile);
+
+    /// <summary>The teacher with all these blocks cut and nothing finetuned.</summary>
+    internal static VitModel RawCut(FewShotSession session, IReadOnlyList<int> blocks)
+    {
+        var student = session.Teacher.Clone();
+        for (var t = 0; t < blocks.Count; t++)
+            using (var before = student) student = RankingStage.Compress(session, before, blocks[t], t);
+        return student;
+    }
+
+    private static VitModel Cut(FewShotSession session, int[] compressed, int number)
+    {
+        if (session.Options.Once || !session.Options.Profile.CarryOver) return RawCut(session, compressed);
+        if (number > 1)
+            using (var before = session.LoadStudent(StepName(number - 1)))
+                return RankingStage.Compress(session, before, compressed[^1], number - 1);
+        return RankingStage.Compress(session, session.Teacher, compressed[0], step: 0); // the units of the ranked candidate
+    }
+
+    private static (VitModel Student, FinetuneRecord Record)? Candidate(FewShotSession session, int block)
+    {
+        if (session.Options.Order is not null || session.Options.Once) return null;
+        var record = RankingStage.Read(session, 0, block)!;
+        return (session.LoadStudent(RankingStage.StepName(0, block)), record);
+    }
+
+    // One number for all finetunes of the run: the contract's --steps repeats it.
+    private static long Steps(FewShotSession session, IReadOnlyList<int> order)
+    {
+        if (session.Request.Effort.Steps is { } given) return given;
+        var folder = session.Folder.StepFolder(StepName(1));
+        if (StepFile.Read<PlannedSteps>(folder, StepsFile) is { } planned) return planned.Steps;
+        var perRound = Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t));
+        var steps = Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - Reserve(session)).TotalSeconds / perRound));
+        StepFile.Write(folder, StepsFile, new PlannedSteps(steps));
+        return steps;
+    }
+
+    // How far back a finetune reaches depends only on the last block compressed so far, and the ranking timed that.
+    private static double SecondsPerStep(FewShotSession session, IReadOnlyList<int> order, int number)
+    {
+        var furthest = session.Options.Once ? order.Max() : order.Take(number).Max();
+        if (RankingStage.Read(session, 0, furthest) is { Steps: > 0 } ranked) return ranked.Seconds / ranked.Steps;
+        using var student = RankingStage.Compress(session, session.Teacher, furthest, step: 0);
+        return session.Finetuner.Measure(student, [furthest]);
+    }
+
+    /// <summary>Time for what comes besides gradient steps: evaluations, metrics, writing.</summary>
+    private static TimeSpan Reserve(FewShotSession session) => TimeSpan.FromSeconds(
+        PrepareStage.Read(session).EvaluationSeconds * (2 * Finetunes(session) + 1) + 2 + session.Budget!.Total.TotalSeconds * 0.02);
+
+    private static int Finetunes(FewShotSession session) => session.Options.Once ? 1 : session.Structure.Count;
+
+    private static int PartsLeft(FewShotSession session, int number) => Finetunes(session) - number + 1;
+}

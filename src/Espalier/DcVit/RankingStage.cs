@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.DcVit;
+
+/// <summary>
+/// Recoverability of every candidate (§4): compress it alone, finetune, score on the metric set. Each candidate is a step of the run and
+/// leaves its student, so that the best one can be gone on with.
+/// </summary>
+internal static class RankingStage
+{
+    private const string RecordFile = "ranked.json";
+    private const string StepsFile = "steps.json";
+
+    private sealed record PlannedSteps(long Steps);
+
+    /// <summary>Name of the step that ranks one candidate in one round; there is one round unless blocks are ranked anew after each cut.</summary>
+    internal static string StepName(int round, int block) => round == 0 ? $"rank-{block}" : $"rank-{round}-{block}";
+
+    internal static void Run(FewShotSession session, StepContext context, int round, int block)
+    {
+        var done = Order(session).Take(round).ToList();
+        if (done.Contains(block)) return;
+        using var start = round == 0 ? session.Teacher.Clone() : session.LoadStudent(PruneStage.StepName(round));
+        using var student = Compress(session, start, block, round);
+        int[] compressed = [.. done, block];
+        var steps = Steps(session, context, student, compressed, round, block);
+        var record = FinetuneStep.Run(session, context, student, compressed, steps, $"rank {round} {block}",
+            $"ranking block {block}", PartsLeft(session, round, block));
+        StepFile.Write(context.Folder, RecordFile, record with { Metric = session.Recoverability.Score(student) });
+        VitFolder.Write(context.Folder, student);
+    }
+
+    /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>
+    internal static ImmutableArray<FinetuneRecord> Ranked(FewShotSession session, int round = 0) =>
+        [.. session.Structure.Candidates.Select(block => Read(session, round, block)).OfType<FinetuneRecord>()
+            .OrderBy(r => r.Metric).ThenBy(r => r.Block)];
+
+    internal static FinetuneRecord? Read(FewShotSession session, int round, int block) =>
+        StepFile.Read<FinetuneRecord>(session.Folder.StepFolder(StepName(round, block)), RecordFile);
+
+    /// <summary>The blocks in the order of compression: as given, or by rank.</summary>
+    internal static ImmutableArray<int> Order(FewShotSession session)
+    {
+        if (session.Options.Order is { } given) return given;
+        if (!session.Options.Profile.Rerank) return [.. Ranked(session).Take(session.Structure.Count).Select(r => r.Block)];
+        var order = new List<int>();
+        for (var round = 0; round < session.Structure.Count && Ranked(session, round) is { Length: > 0 } ranked; round++) order.Add(ranked[0].Block);
+        return [.. order];
+    }
+
+    /// <summary>The student with one more block compressed, as progressive step <paramref name="step"/> (from 0) does it.</summary>
+    internal static VitModel Compress(FewShotSession session, VitModel student, int block, int step)
+    {
+        using var scope = new TensorScope();
+        var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
+            ? GeluStatistics.MeanActivation(session.Teacher, session.Samples.Train, block) : [];
+        if (!session.Options.Profile.GlobalUnitRandom) return session.Compression.Apply(student, block, step, mean);
+        // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.
+        var candidates = session.Structure.Candidates;
+        var draw = step == 0 ? candidates.IndexOf(block) : candidates.Length + step;
+        return (session.Compression with { Stream = draw }).Apply(student, block, step, mean);
+    }
+
+    // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.
+    private static long Steps(FewShotSession session, StepContext context, VitModel student, int[] compressed, int round, int block)
+    {
+        var effort = session.Request.Effort;
+        if ((effort.RankSteps ?? effort.Steps) is { } given) return given;
+        var file = session.Folder.StepFolder(StepName(0, session.Structure.Candidates[0]));
+        if (StepFile.Read<PlannedSteps>(file, StepsFile) is { } planned) return planned.Steps;
+        using var last = Compress(session, session.Teacher, session.Structure.Candidates[^1], step: 0);
+        var seconds = (session.Finetuner.Measure(student, compressed) + session.Finetuner.Measure(last, [session.Structure.Candidates[^1]])) / 2;
+        var runs = session.Structure.Candidates.Length * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
+        var steps = Math.Max(1, (long)(session.Budget!.TimeFor("ranking").TotalSeconds / runs / seconds));
+        StepFile.Write(file, StepsFile, new PlannedSteps(steps));
+        return steps;
+    }
+
+    private static int PartsLeft(FewShotSession session, int round, int block)
+    {
+        var candidates = session.Structure.Candidates;
+        var rounds = session.Options.Profile.Rerank ? session.Structure.Count : 1;
+        return (rounds - round) * candidates.Length - candidates.IndexOf(block);
+    }
+}

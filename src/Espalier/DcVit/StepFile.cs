@@ -1,0 +1,34 @@
+using System.Text.Json;
+using Espalier.Models.Formats;
+
+namespace Espalier.DcVit;
+
+/// <summary>Small facts a step leaves for later ones, as JSON in its folder.</summary>
+internal static class StepFile
+{
+    private static readonly JsonSerializerOptions s_options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    internal static void Write<T>(string folder, string name, T value) =>
+        AtomicFile.WriteText(Path.Combine(folder, name), JsonSerializer.Serialize(value, s_options) + "\n");
+
+    /// <summary>What was written; null when the step has not come so far.</summary>
+    /// <exception cref="InputException">The file is damaged.</exception>
+    internal static T? Read<T>(string folder, string name) where T : class
+    {
+        var path = Path.Combine(folder, name);
+        if (!File.Exists(path)) return null;
+        try
+        {
+            return JsonSerializer.Deserialize<T>(File.ReadAllBytes(path), s_options);
+        }
+        catch (JsonException e)
+        {
+            throw new InputException($"Cannot read '{path}': {e.Message}", e);
+        }
+    }
+}

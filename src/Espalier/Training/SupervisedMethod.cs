@@ -1,0 +1,145 @@
+using System.Text.Json.Nodes;
+using Espalier.Evaluation;
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+
+namespace Espalier.Training;
+
+/// <summary>Supervised training of a Vision Transformer, as resumable steps of a run: train, then finish.</summary>
+public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider time)
+{
+    private const string TrainStep = "train";
+    private const string ResultFile = "trained.safetensors";
+    private readonly LossCurveFile _curve = new();
+    private readonly List<string> _notes = [];
+
+    /// <summary>Trains and leaves a model folder in the run folder.</summary>
+    public SupervisedResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        request.Recipe.Validate();
+        request.Data.RequireLabels();
+        request.Compute.Apply();
+        SupervisedResult? result = null;
+        new Run(folder,
+        [
+            new RunStep(TrainStep, context => Train(context)),
+            new RunStep("finish", context => result = Finish(context)),
+        ], time).Execute(progress, cancellation);
+        return result ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
+    }
+
+    private void Train(StepContext context)
+    {
+        using var model = Start();
+        var (train, _) = Split();
+        using var batches = Batches(model, train);
+        var steps = StepCount(context, train);
+        var curve = new LossCurve(steps);
+        var meter = new ProgressMeter(context.Progress, time, "training", steps, "images", request.Recipe.BatchSize);
+        using var loop = new TrainingLoop(Task(model), batches, Options(steps, batches))
+        {
+            OnStep = report =>
+            {
+                curve.Add(report.Step, report.Loss);
+                meter.Report(report.Step, report.Loss);
+            },
+            Checkpoint = new Checkpoint(Path.Combine(context.Folder, "checkpoint.safetensors"), TimeSpan.FromMinutes(1), time),
+        };
+        loop.Run(context.Cancellation);
+        loop.Finish();
+        _curve.Write(context.Folder, curve);
+        VitFile.Write(Path.Combine(context.Folder, ResultFile), model);
+    }
+
+    private SupervisedResult Finish(StepContext context)
+    {
+        using var model = Start();
+        var trained = context.Run.StepFolder(TrainStep);
+        using (var weights = VitFile.ReadFile(Path.Combine(trained, ResultFile), model.Architecture)) model.Weights.CopyFrom(weights);
+        var (train, heldOut) = Split();
+        var evaluator = new Evaluator(time)
+        {
+            BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50,
+            Bf16 = request.Compute.EvaluatesInBf16,
+        };
+        var top1 = heldOut is null ? null : evaluator.Score(model, heldOut, context.Cancellation);
+        var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
+        var losses = _curve.Read(trained);
+        var steps = losses.Count > 0 ? losses[^1].Step : 0;
+        VitFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
+        return new SupervisedResult(steps, (double)steps * request.Recipe.BatchSize / train.Count, losses.Count > 0 ? losses[^1].Loss : double.NaN)
+        {
+            Top1 = eval?.Top1,
+            Top5 = eval?.Top5,
+            HoldOutTop1 = top1?.Top1,
+            Losses = losses,
+            Notes = _notes,
+        };
+    }
+
+    private VitModel Start()
+    {
+        var architecture = request.Model.Architecture;
+        if (request.FromScratch)
+            return VitInit.Random(architecture with { Classes = request.Data.ClassCount }, request.Model.Preprocessing, request.Seed)
+                .To(request.Compute.Device);
+        var model = request.Model.Load(request.Compute.Device, request.Seed);
+        if (architecture.Classes == request.Data.ClassCount) return model;
+        var note = $"The data has {request.Data.ClassCount} classes, the model {architecture.Classes}: its head was replaced by a fresh one.";
+        if (!_notes.Contains(note)) _notes.Add(note);
+        using (model) return model.ReplaceHead(request.Data.ClassCount, request.Seed);
+    }
+
+    private SupervisedTask Task(VitModel model) => new(model, new MixUp
+    {
+        MixUpAlpha = request.Recipe.MixUp,
+        CutMixAlpha = request.Recipe.CutMix,
+        LabelSmoothing = request.Recipe.LabelSmoothing,
+    }, request.Recipe.DropPath, request.Seed);
+
+    private ImageBatches Batches(VitModel model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
+        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
+
+    private TrainingOptions Options(long steps, ImageBatches batches) =>
+        request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute.TrainsInBf16, request.Compute.Device);
+
+    // The held-out images are drawn by the seed, so that recipes of one seed are compared on the same ones.
+    private (ImageDataset Train, ImageDataset? HeldOut) Split()
+    {
+        var data = request.Data;
+        if (request.HoldOut == 0) return (data, null);
+        if (request.HoldOut >= data.Count)
+            throw new UsageException($"--hold-out {request.HoldOut} leaves none of the {data.Count} images to train on.");
+        var order = new SeededRandom(request.Seed, "hold-out").Permutation(data.Count);
+        return (data.Subset(order[request.HoldOut..].Order()), data.Subset(order[..request.HoldOut].Order()));
+    }
+
+    // A run bounded by time fixes its steps once and keeps the number for when it is resumed.
+    private long StepCount(StepContext context, ImageDataset train)
+    {
+        var perEpoch = (train.Count + request.Recipe.BatchSize - 1) / request.Recipe.BatchSize;
+        if (request.Effort.FixedSteps(perEpoch) is { } known) return known;
+        var path = Path.Combine(context.Folder, "steps.txt");
+        if (File.Exists(path)) return long.Parse(File.ReadAllText(path));
+        using var probe = Start();
+        using var batches = Batches(probe, train);
+        var seconds = StepTimer.Measure(
+            onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
+        var steps = Math.Max(1, (long)(request.Effort.Time!.Value.TotalSeconds * 0.95 / seconds));
+        Models.Formats.AtomicFile.WriteText(path, $"{steps}");
+        return steps;
+    }
+
+    private JsonObject Provenance(long steps) => new()
+    {
+        ["method"] = request.FromScratch ? "train" : "finetune",
+        ["seed"] = request.Seed,
+        ["data"] = request.Data.Name,
+        ["images"] = request.Data.Count - request.HoldOut,
+        ["steps"] = steps,
+        ["source"] = request.FromScratch ? null : request.Model.SourceHash,
+        ["recipe"] = System.Text.Json.JsonSerializer.SerializeToNode(request.Recipe),
+    };
+}

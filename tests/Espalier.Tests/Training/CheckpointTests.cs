@@ -1,0 +1,143 @@
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.Training;
+
+public class CheckpointTests : TorchTest
+{
+    private static readonly TrainingOptions s_options = new()
+    {
+        Steps = 40, LearningRate = new LearningRate { Peak = 0.1, WarmUp = WarmUp.LearningRate }, EmaDecay = 0.9, ClipNorm = 0.5,
+    };
+
+    [Theory]
+    [InlineData(OptimizerKind.AdamW)]
+    [InlineData(OptimizerKind.Sgd)]
+    public void A_run_cancelled_anywhere_goes_on_to_the_same_bits(OptimizerKind kind)
+    {
+        var options = s_options with { Optimizer = kind };
+        using var whole = new Toy();
+        Run(whole, options, null);
+        var random = new SeededRandom(4);
+        for (var trial = 0; trial < 6; trial++)
+        {
+            using var folder = new TemporaryFolder();
+            var checkpoint = Never(folder);
+            var cancelAt = random.NextInt(1, 39);
+            using (var first = new Toy()) Should.Throw<OperationCanceledException>(() => Run(first, options, checkpoint, cancelAt));
+            using var second = new Toy();
+            Run(second, options, checkpoint);
+            second.Seen[0].ShouldBe(cancelAt);
+            second.Values.ShouldBe(whole.Values, $"cancelled after step {cancelAt}");
+        }
+    }
+
+    [Fact]
+    public void A_run_that_died_goes_on_from_its_last_save()
+    {
+        using var folder = new TemporaryFolder();
+        var time = new ManualTime();
+        var checkpoint = new Checkpoint(Path.Combine(folder.Path, "state"), TimeSpan.FromSeconds(10), time);
+        using var whole = new Toy();
+        Run(whole, s_options, null);
+        using (var dying = new Toy { FailAt = 27 })
+        using (var loop = new TrainingLoop(dying, dying, s_options)
+        {
+            Checkpoint = checkpoint, OnStep = _ => time.Advance(TimeSpan.FromSeconds(1)),
+        })
+            Should.Throw<IOException>(() => loop.Run());
+        using var second = new Toy();
+        Run(second, s_options, checkpoint);
+        second.Seen[0].ShouldBe(20);
+        second.Values.ShouldBe(whole.Values);
+    }
+
+    [Fact]
+    public void A_network_on_augmented_images_resumes_to_the_same_bits()
+    {
+        using var whole = Train(null, null);
+        using var folder = new TemporaryFolder();
+        var checkpoint = Never(folder);
+        Should.Throw<OperationCanceledException>(() => Train(checkpoint, 5));
+        using var resumed = Train(checkpoint, null);
+        resumed.Weights.Differences(whole.Weights).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_finished_run_does_nothing_more()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoint = new Checkpoint(Path.Combine(folder.Path, "state"), TimeSpan.Zero, new ManualTime());
+        using var first = new Toy();
+        Run(first, s_options, checkpoint);
+        using var second = new Toy();
+        Run(second, s_options, checkpoint);
+        second.Seen.ShouldBeEmpty();
+        second.Values.ShouldBe(first.Values);
+    }
+
+    [Fact]
+    public void Without_a_saved_state_a_run_starts_at_the_beginning()
+    {
+        using var folder = new TemporaryFolder();
+        using var toy = new Toy();
+        Never(folder).Load().ShouldBeNull();
+        Run(toy, s_options, Never(folder));
+        toy.Seen[0].ShouldBe(0);
+    }
+
+    [Fact]
+    public void The_state_of_another_run_is_refused_before_anything_changes()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoint = Never(folder);
+        checkpoint.Save([.. Enumerable.Repeat(Tensor.Ones([1]), 8)], 3);
+        using var toy = new Toy();
+        Should.Throw<InputException>(() => Run(toy, s_options, checkpoint)).Message.ShouldContain("belongs to another run");
+        checkpoint.Save([Tensor.Ones([1])], 3);
+        Should.Throw<InputException>(() => Run(toy, s_options, checkpoint)).Message
+            .ShouldBe("The checkpoint holds 1 tensors, this run needs 8; it belongs to another run.");
+        toy.Values.ShouldAllBe(v => v == 0);
+    }
+
+    private static Checkpoint Never(TemporaryFolder folder) =>
+        new(Path.Combine(folder.Path, "state"), TimeSpan.MaxValue, new ManualTime());
+
+    private static void Run(Toy toy, TrainingOptions options, Checkpoint? checkpoint, int? cancelAt = null)
+    {
+        using var stop = new CancellationTokenSource();
+        using var loop = new TrainingLoop(toy, toy, options)
+        {
+            Checkpoint = checkpoint, OnStep = report => { if (report.Step == cancelAt) stop.Cancel(); },
+        };
+        loop.Run(stop.Token);
+        loop.Finish();
+    }
+
+    private static VitModel Train(Checkpoint? checkpoint, int? cancelAt)
+    {
+        var model = TestNets.Tiny(1);
+        try
+        {
+            var task = new SupervisedTask(model, new MixUp { MixUpAlpha = 0.8, CutMixAlpha = 1, LabelSmoothing = 0.1 }, dropPath: 0.2, seed: 3);
+            using var batches = new ImageBatches(TestNets.Images(20, 32, 3, 10, 1), new PaddedCropTransform(model.Preprocessing, 2),
+                new LoaderOptions { BatchSize = 8, Seed = 2 });
+            using var stop = new CancellationTokenSource();
+            using var loop = new TrainingLoop(task, batches, s_options with { Steps = 12 })
+            {
+                Checkpoint = checkpoint, OnStep = report => { if (report.Step == cancelAt) stop.Cancel(); },
+            };
+            loop.Run(stop.Token);
+            loop.Finish();
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+}
