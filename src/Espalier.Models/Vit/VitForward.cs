@@ -10,7 +10,7 @@ public static class VitForward
 {
     /// <summary>Changes the output of one residual branch before it is added: stochastic depth, masks, probes.</summary>
     /// <param name="block">Index of the block.</param>
-    /// <param name="branch">Output of its attention or MLP, [B, N, D].</param>
+    /// <param name="branch">Output of its attention or MLP, [B, N, D]; freed after the block unless the hook releases it.</param>
     public delegate Tensor BranchHook(int block, Tensor branch);
 
     /// <summary>Pixels to logits.</summary>
