@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Chooses the finetuning defaults of dc-vit for short runs: one compressed block of a ViT-Ti, equal time for every setting, judged on
+# training images that were not drawn (feature MSE and agreement with the teacher). Validation images are not touched.
+#   benchmarks/dcvit-defaults.sh MODEL IMAGES OUT [MINUTES]      resumable: a setting whose folder is complete is skipped
+set -euo pipefail
+model=$1 images=$2 out=$3 minutes=${4:-1.5}
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+espalier=${ESPALIER:-$root/espalier}
+mkdir -p "$out"
+
+run() { # name, switches...
+  local name=$1; shift
+  if [[ ! -f $out/$name/report.json ]]; then
+    "$espalier" compress "$model" --keep-macs 0.9392 --order 4 --images "$images" -n 500 --metric-set images \
+      --minutes "$minutes" --quiet --json --force -o "$out/$name" "$@" > "$out/$name.json"
+  fi
+  python3 - "$out/$name/report.json" "$name" "$*" <<'PY'
+import json, sys
+report = json.load(open(sys.argv[1]))
+cut, end = report["stages"][0], report["stages"][-1]
+print(f"| {sys.argv[2]} | `{sys.argv[3]}` | {end.get('steps')} | {end['held_out_mse'] / cut['held_out_mse']:.3f} | {end['held_out_agreement']:.2f} | {report['held_out_kl']:.3f} |", flush=True)
+PY
+}
+
+echo "| setting | switches | steps | held-out MSE left of the cut's | agreement | KL |"
+echo "|---|---|---|---|---|---|"
+run paper --lr 3e-5 --batch 64
+run lr2e-4 --lr 2e-4 --batch 32
+run lr5e-4 --lr 5e-4 --batch 32
+run lr1e-3 --lr 1e-3 --batch 32
+run lr5e-4-b16 --lr 5e-4 --batch 16
+run lr5e-4-crop --lr 5e-4 --batch 32 --augment crop
+run middle-5e-4 --lr 5e-4 --batch 32 --feature middle_block
+run middle-crop --lr 5e-4 --batch 32 --feature middle_block --augment crop
+run middle-1e-3 --lr 1e-3 --batch 32 --feature middle_block
