@@ -17,8 +17,8 @@ public class VariantPlanTests
         var plan = VariantPlan.Create(Base, TargetParser.Parse(keepMacs: keep), BlockVariant.Drop);
         plan.ChosenOption.Blocks.ShouldBe(blocks);
         plan.ChosenOption.Cost.MacsBudget.ShouldBe(16_863_630_336 - blocks * 1_395_554_304L);
-        VitCost.Of(plan.Apply(Enumerable.Range(2, blocks))).ShouldBe(plan.ChosenOption.Cost);
-        plan.Apply([4]).Blocks[4].Kind.ShouldBe(BlockKind.Dropped);
+        VitCost.Of(BlockVariants.Apply(Base, Enumerable.Range(2, blocks), BlockVariant.Drop, hidden: 0, DcVitProfile.Clean)).ShouldBe(plan.ChosenOption.Cost);
+        BlockVariants.Apply(Base, [4], BlockVariant.Drop, hidden: 0, DcVitProfile.Clean).Blocks[4].Kind.ShouldBe(BlockKind.Dropped);
     }
 
     [Theory]
