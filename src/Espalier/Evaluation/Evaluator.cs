@@ -77,7 +77,7 @@ public sealed class Evaluator(TimeProvider time)
             using var scope = new TensorScope();
             var pixels = Tensor.From<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], model.Device);
             Tensor logits;
-            using (new Autocast(Bf16, model.Device)) logits = model.EvaluationLogits(pixels);
+            using (new Autocast(Bf16, model.Device)) logits = model.Logits(pixels);
             onBatch(logits.To(DType.Float32), batch);
             OnProgress?.Invoke(done += batch.Count, dataset.Count);
         }

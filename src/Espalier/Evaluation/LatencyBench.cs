@@ -80,7 +80,7 @@ public sealed class LatencyBench(TimeProvider time)
         return () =>
         {
             using var scope = new TensorScope();
-            using (new Autocast(Bf16, device)) model.EvaluationLogits(pixels);
+            using (new Autocast(Bf16, device)) model.Logits(pixels);
             // An accelerator only queues the work; the time that counts is the one at which it is done.
             if (device != "cpu") TorchRuntime.Synchronize(device);
         };
