@@ -20,6 +20,8 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int Hi
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
     public static Structure Plan(VitArchitecture net, Target target, DcVitOptions options)
     {
+        if (options.Order is { } listed && listed.Distinct().Count() != listed.Length)
+            throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
         var candidates = CandidateChoice(net, options);
         var k = options.K ?? options.Order?.Length;
         if (options.Variant == BlockVariant.Compress)
@@ -36,7 +38,6 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int Hi
     private static Structure Checked(Structure structure, DcVitOptions options)
     {
         if (options.Order is not { } order) return structure;
-        if (order.Distinct().Count() != order.Length) throw new UsageException($"--order {string.Join(",", order)} names a block twice.");
         if (order.Length != structure.Count)
             throw new UsageException($"--order names {order.Length} blocks but --k asks for {structure.Count}.");
         return structure;

@@ -1,0 +1,188 @@
+using Espalier.Budget;
+using Espalier.Compute;
+using Espalier.DcVit;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+using Espalier.Testing;
+using Espalier.Torch;
+
+namespace Espalier.Tests.DcVit.EndToEnd;
+
+/// <summary>The whole method on a tiny trained network.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesModel>, IDisposable
+{
+    private const double Keep = 0.85;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("espalier-method-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void A_compressed_model_has_exactly_the_planned_size_and_gets_better_by_finetuning()
+    {
+        var result = Compress("a", Request(steps: 40));
+        var written = ModelSource.Open(PathOf("a"));
+        VitCost.Of(written.Architecture).ShouldBe(result.After);
+        written.Architecture.Blocks.Count(b => b.Kind == BlockKind.FfnOnly && b.MlpHidden == result.Hidden).ShouldBe(result.Order.Length);
+        result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
+        var (raw, last) = (result.Stages[0], result.Stages[^1]);
+        last.HeldOut!.FeatureMse.ShouldBeLessThan(0.6 * raw.HeldOut!.FeatureMse);
+        last.Metric.ShouldBeLessThan(raw.Metric);
+        result.Top1Before!.Value.ShouldBeGreaterThan(0.9);
+        last.Top1!.Value.ShouldBeGreaterThanOrEqualTo(raw.Top1!.Value);
+        result.Ranking.Select(r => r.Metric).ShouldBeInOrder();
+        result.Order.ShouldBe(result.Ranking.Take(result.Order.Length).Select(r => r.Block));
+    }
+
+    [Fact]
+    public void The_same_run_gives_the_same_bytes_and_leaks_nothing()
+    {
+        var before = Tensor.LiveCount;
+        Compress("a", Request(steps: 5));
+        Compress("b", Request(steps: 5));
+        Bytes("a").ShouldBe(Bytes("b"));
+        Tensor.LiveCount.ShouldBe(before);
+        Compress("c", Request(steps: 5) with { Seed = 8 });
+        Bytes("c").ShouldNotBe(Bytes("a"));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    [InlineData(23)]
+    [InlineData(31)]
+    public void A_run_that_was_stopped_goes_on_to_the_same_bytes(int updates)
+    {
+        Compress("whole", Request(steps: 6));
+        using var stop = new CancellationTokenSource();
+        var seen = 0;
+        var progress = new Immediate(_ =>
+        {
+            if (++seen == updates) stop.Cancel();
+        });
+        Should.Throw<OperationCanceledException>(() => Compress("cut", Request(steps: 6), progress, stop.Token));
+        File.Exists(Path.Combine(PathOf("cut"), ModelFolder.WeightsFile)).ShouldBeFalse();
+        using (var folder = RunFolder.Open(PathOf("cut")))
+            new DcVitMethod(Request(steps: 6), TimeProvider.System).Compress(folder, new Immediate(_ => { }), default);
+        Bytes("cut").ShouldBe(Bytes("whole"));
+    }
+
+    public static TheoryData<string, DcVitOptions> Switches => new()
+    {
+        { "official profile", new DcVitOptions { Profile = DcVitProfile.Official } },
+        { "rank again", new DcVitOptions { Profile = DcVitProfile.Clean with { Rerank = true } } },
+        { "no carry-over", new DcVitOptions { Profile = DcVitProfile.Clean with { CarryOver = false } } },
+        { "clip and lr warm-up", new DcVitOptions { Profile = DcVitProfile.Clean.With("clip", "1.0").With("warmup", "lr") } },
+        { "frozen norm", new DcVitOptions { Profile = DcVitProfile.Clean.With("final_norm", "frozen") } },
+        { "once", new DcVitOptions { Once = true } },
+        { "given order", new DcVitOptions { Order = [3, 1] } },
+        { "remove attention", new DcVitOptions { Variant = BlockVariant.RemoveAttention } },
+        { "remove MLP", new DcVitOptions { Variant = BlockVariant.RemoveMlp } },
+        { "identity", new DcVitOptions { Variant = BlockVariant.Identity } },
+        { "drop", new DcVitOptions { Variant = BlockVariant.Drop } },
+        { "GELU units", new DcVitOptions { UnitChoice = UnitChoice.GeluSample } },
+        { "fresh MLP", new DcVitOptions { UnitChoice = UnitChoice.RandomInit } },
+        { "update all", new DcVitOptions { Update = UpdateRange.All } },
+        { "update inter", new DcVitOptions { Update = UpdateRange.Inter } },
+        { "update norms", new DcVitOptions { Update = UpdateRange.LayerNorms } },
+        { "update biases", new DcVitOptions { Update = UpdateRange.MlpBiases } },
+        { "update attention", new DcVitOptions { Update = UpdateRange.Attention } },
+        { "class token", new DcVitOptions { Feature = FeaturePoint.AfterGap } },
+        { "middle block", new DcVitOptions { Feature = FeaturePoint.MiddleBlock } },
+        { "MSE metric", new DcVitOptions { Metric = MetricKind.Mse } },
+        { "training images as metric set", new DcVitOptions { MetricSet = "images" } },
+        { "some candidates", new DcVitOptions { Candidates = [2, 3, 4] } },
+        { "kept block", new DcVitOptions { Keep = [2] } },
+        { "crop only", new DcVitOptions { RandAugment = false } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Switches))]
+    public void Every_switch_ends_in_a_model_that_meets_the_target(string name, DcVitOptions options)
+    {
+        name.ShouldNotBeEmpty();
+        var result = Compress("a", Request(steps: 2) with { Options = options with { BatchSize = 16, MetricImages = 8 }, Eval = null });
+        using var model = ModelSource.Open(PathOf("a")).Load();
+        VitCost.Of(model.Architecture).ShouldBe(result.After);
+        result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
+        result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
+        if (options.Keep.Length > 0) model.Architecture.Blocks[2].Kind.ShouldBe(BlockKind.Full);
+    }
+
+    [Fact]
+    public void Without_images_the_synthetic_ones_are_trained_on()
+    {
+        var result = Compress("a", Request(steps: 3) with { Images = null });
+        result.Samples.Train.Count.ShouldBe(8);
+        File.ReadAllLines(Path.Combine(PathOf("a"), "samples.txt"))[0].ShouldBe("synthetic-000");
+        Directory.EnumerateFiles(Path.Combine(PathOf("a"), DcVitMethod.PicturesFolder)).Count().ShouldBe(8);
+    }
+
+    [Fact]
+    public void A_time_bounds_the_whole_run_and_its_steps_are_told()
+    {
+        var time = TimeProvider.System;
+        var begun = time.GetTimestamp();
+        var result = Compress("a", Request(steps: null) with { Effort = new FewShotEffort { Time = TimeSpan.FromSeconds(8) } });
+        time.GetElapsedTime(begun).TotalSeconds.ShouldBeLessThan(8.8);
+        result.FinetuneSteps.ShouldBeGreaterThan(1);
+        result.RankSteps.ShouldBeGreaterThan(1);
+        result.SynthesisSteps.ShouldBeGreaterThan(9);
+    }
+
+    [Fact]
+    public void Synthetic_sets_are_kept_for_the_next_run()
+    {
+        var request = Request(steps: 2) with { CacheFolder = Path.Combine(_root, "cache") };
+        Compress("a", request).MetricSetCached.ShouldBeFalse();
+        Compress("b", request).MetricSetCached.ShouldBeTrue();
+        Bytes("a").ShouldBe(Bytes("b"));
+    }
+
+    [Fact]
+    public void An_impossible_order_is_refused_before_anything_is_written()
+    {
+        Should.Throw<UsageException>(() => Compress("a", Request(steps: 1) with { Options = new DcVitOptions { Order = [2, 2] } })).Message.ShouldContain("twice");
+        Should.Throw<UsageException>(() => Compress("a", Request(steps: 1) with { Options = new DcVitOptions { Order = [2, 9] } })).Message.ShouldContain("no block 9");
+        Directory.Exists(PathOf("a")).ShouldBeFalse();
+    }
+
+    private string PathOf(string name) => Path.Combine(_root, name);
+
+    private byte[] Bytes(string name) => [.. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.WeightsFile)),
+        .. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.ConfigFile))];
+
+    private FewShotRequest Request(long? steps) => new()
+    {
+        Model = toy.Source,
+        Target = new Target(TargetForm.KeepMacs, Keep),
+        Method = "dc-vit",
+        Options = new DcVitOptions { BatchSize = 16, LearningRate = 1e-3, MetricImages = 8, RandAugment = false, MinCropArea = 0.8 },
+        Images = toy.Train,
+        Count = 50,
+        Eval = toy.Test,
+        Effort = new FewShotEffort { Steps = steps },
+        Seed = 7,
+        Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
+    };
+
+    private FewShotResult Compress(string name, FewShotRequest request, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    {
+        var method = new DcVitMethod(request, TimeProvider.System);
+        using var folder = RunFolder.Create(PathOf(name), new RunManifest
+        {
+            Command = "compress",
+            Arguments = [],
+            WorkingDirectory = _root,
+            Version = "test",
+        }, force: true);
+        return method.Compress(folder, progress ?? new Immediate(_ => { }), cancellation);
+    }
+
+    private sealed class Immediate(Action<ProgressUpdate> action) : IProgress<ProgressUpdate>
+    {
+        public void Report(ProgressUpdate value) => action(value);
+    }
+}

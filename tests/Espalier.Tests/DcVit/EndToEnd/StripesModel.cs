@@ -1,0 +1,63 @@
+using Espalier.Compute;
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.DcVit.EndToEnd;
+
+/// <summary>A tiny ViT trained for seconds on an easy set (stripes of four directions in noise), and images of that set. Made once.</summary>
+public sealed class StripesModel : IDisposable
+{
+    private const int Side = 16;
+
+    public StripesModel()
+    {
+        Directory.CreateDirectory(Folder);
+        TorchRuntime.Threads = 1;
+        Train = Images(200, seed: 1);
+        Test = Images(120, seed: 2);
+        var preprocessing = new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.5] };
+        var architecture = VitArchitecture.Uniform("stripes", Side, patchSize: 4, channels: 1, embedDim: 32, depth: 6, heads: 2, classes: 4);
+        using var model = VitInit.Random(architecture, preprocessing, seed: 3);
+        var task = new SupervisedTask(model, new MixUp(), dropPath: 0, seed: 4);
+        using var batches = new ImageBatches(Train, new EvalTransform(preprocessing), new LoaderOptions { BatchSize = 40 });
+        using var loop = new TrainingLoop(task, batches, new TrainingOptions { Steps = 200, LearningRate = new LearningRate { Peak = 2e-3 } });
+        loop.Run();
+        loop.Finish();
+        VitFolder.Write(Folder, model);
+        Source = ModelSource.Open(Folder);
+    }
+
+    public string Folder { get; } = Path.Combine(Path.GetTempPath(), $"espalier-stripes-{Guid.NewGuid():N}");
+
+    public ModelSource Source { get; }
+
+    public ImageDataset Train { get; }
+
+    public ImageDataset Test { get; }
+
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private static ImageDataset Images(int count, ulong seed)
+    {
+        var random = new SeededRandom(seed, "stripes");
+        var items = Enumerable.Range(0, count).Select(i => (ImageItem)new ImageMemoryItem($"{i}", i % 4, Stripes(i % 4, random)));
+        return new ImageDataset("stripes", [.. items]);
+    }
+
+    private static ImageBuffer Stripes(int direction, SeededRandom random)
+    {
+        var phase = random.NextInt(8);
+        var pixels = new byte[Side * Side];
+        for (var y = 0; y < Side; y++)
+            for (var x = 0; x < Side; x++)
+            {
+                var along = direction switch { 0 => x, 1 => y, 2 => x + y, _ => x - y + Side };
+                pixels[y * Side + x] = (byte)(((along + phase) / 2 % 2 * 120) + random.NextInt(136));
+            }
+        return new ImageBuffer(Side, Side, 1, pixels);
+    }
+}
