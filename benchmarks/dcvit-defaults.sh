@@ -25,11 +25,9 @@ PY
 echo "| setting | switches | steps | held-out MSE left of the cut's | agreement | KL |"
 echo "|---|---|---|---|---|---|"
 run paper --lr 3e-5 --batch 64
-run lr2e-4 --lr 2e-4 --batch 32
 run lr5e-4 --lr 5e-4 --batch 32
 run lr1e-3 --lr 1e-3 --batch 32
-run lr5e-4-b16 --lr 5e-4 --batch 16
 run lr5e-4-crop --lr 5e-4 --batch 32 --augment crop
-run middle-5e-4 --lr 5e-4 --batch 32 --feature middle_block
 run middle-crop --lr 5e-4 --batch 32 --feature middle_block --augment crop
-run middle-1e-3 --lr 1e-3 --batch 32 --feature middle_block
+run middle-1e-3 --lr 1e-3 --batch 32 --feature middle_block --augment crop
+run middle-b16 --lr 5e-4 --batch 16 --feature middle_block --augment crop

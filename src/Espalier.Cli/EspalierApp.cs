@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
+using Espalier.Torch;
 
 namespace Espalier.Cli;
 
@@ -54,7 +55,8 @@ public static class EspalierApp
         {
             if (verbose) streams.Error.WriteLine(error);
             var message = error is EspalierException or OperationCanceledException ? error.Message
-                : error is OutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
+                : error is OutOfMemoryException or TorchOutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
+                : error is TorchException ? error.Message
                 : $"Unexpected {error.GetType().Name}: {error.Message} (--verbose shows where)";
             return Fail(streams, ExitCodes.Of(error), message);
         }

@@ -28,7 +28,7 @@ internal sealed class CompressCommand : CliCommand
         _images = _own.Text("--images", "DATA", "Unlabelled images to finetune on (default: synthetic images only).");
         _count = _own.Int("--number", "N", "How many of them to draw (default 500).", 1, "-n");
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy before, after and at every stage.");
-        _batch = _own.Int("--batch", "N", "Images per gradient step (default 64).");
+        _batch = _own.Int("--batch", "N", "Images per gradient step (default 16; official: 64).");
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions("Gradient steps per finetune."));
         _method = AddGroup(new MethodOptions());

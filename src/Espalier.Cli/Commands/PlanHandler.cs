@@ -12,25 +12,26 @@ internal static class PlanHandler
     public static PlanResult Run(PlanOptions options)
     {
         var net = ModelSource.Open(options.Model).Architecture;
-        return options.Method.Method == "drop-blocks" ? DropBlocks(net, options) : DcVit(net, options);
+        var switches = FewShotSetup.Options(options.Method);
+        var candidates = Structure.CandidateChoice(net, switches);
+        var k = switches.K ?? switches.Order?.Length;
+        return switches.Variant == BlockVariant.Compress
+            ? Dense(DcVitPlan.Create(net, options.Target, switches.Profile, k, candidates), options)
+            : Whole(VariantPlan.Create(net, options.Target, switches.Variant, switches.Profile, k, candidates), options);
     }
 
-    private static PlanResult DcVit(VitArchitecture net, PlanOptions options)
+    private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
     {
-        var plan = DcVitPlan.Create(net, options.Target, DcVitProfile.Parse(options.Method.Profile), options.Method.K ?? options.Method.Order?.Length);
-        return Result(options, plan.Limit) with
-        {
-            Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { MlpRatio = o.MlpRatio, Hidden = o.Hidden })],
-            Chosen = plan.Chosen,
-            Warnings = [.. plan.Warnings],
-        };
-    }
+        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { MlpRatio = o.MlpRatio, Hidden = o.Hidden })],
+        Chosen = plan.Chosen,
+        Warnings = [.. plan.Warnings],
+    };
 
-    private static PlanResult DropBlocks(VitArchitecture net, PlanOptions options)
+    private static PlanResult Whole(VariantPlan plan, PlanOptions options) => Result(options, plan.Limit) with
     {
-        var plan = VariantPlan.Create(net, options.Target, BlockVariant.Drop);
-        return Result(options, plan.Limit) with { Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost))] };
-    }
+        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost))],
+        Chosen = plan.Chosen,
+    };
 
     private static PlanResult Result(PlanOptions options, Limit limit) => new()
     {

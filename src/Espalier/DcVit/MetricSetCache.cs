@@ -18,13 +18,13 @@ internal sealed class MetricSetCache
             $"{hash[..16]}-seed{session.Request.Seed}-n{session.Options.MetricImages}-{arithmetic}"));
     }
 
-    /// <summary>Folder of the set with exactly these steps, or, for null, of the one with the most.</summary>
-    internal string? Find(long? steps)
+    /// <summary>Folder of the set with exactly these steps, or of the one with the most when it has at least as many.</summary>
+    internal string? Find(long steps, bool exact)
     {
         if (!Directory.Exists(_folder)) return null;
         return Directory.EnumerateDirectories(_folder)
             .Select(folder => (Folder: folder, Steps: long.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var n) ? n : -1))
-            .Where(entry => steps is null ? entry.Steps > 0 : entry.Steps == steps)
+            .Where(entry => exact ? entry.Steps == steps : entry.Steps >= steps)
             .Where(entry => File.Exists(Path.Combine(entry.Folder, MetricSetFile.FileName)))
             .OrderByDescending(entry => entry.Steps).Select(entry => entry.Folder).FirstOrDefault();
     }

@@ -45,15 +45,15 @@ internal static class MetricSetStage
     private static void Synthesise(FewShotSession session, StepContext context, long begun)
     {
         var cache = MetricSetCache.For(session);
-        var (steps, needed) = Steps(session, context);
-        if (cache?.Find(needed) is { } found)
+        var (steps, exact) = Steps(session);
+        if (cache?.Find(steps, exact) is { } found)
         {
             File.Copy(Path.Combine(found, MetricSetFile.FileName), Path.Combine(context.Folder, MetricSetFile.FileName), overwrite: true);
             context.Progress.Report(ProgressUpdate.Message(Name, $"using the synthetic set of an earlier run in {found}"));
             Write(session, context, new MetricSetRecord(MetricSetFile.Read(context.Folder).Steps, true, 0, double.NaN), begun);
             return;
         }
-        var options = Options(session) with { Steps = steps() };
+        var options = Options(session) with { Steps = steps };
         var meter = new ProgressMeter(context.Progress, session.Time, Name, options.Steps);
         double best = double.PositiveInfinity;
         var (images, targets) = Inversion.Run(session.Teacher, options, report =>
@@ -66,16 +66,13 @@ internal static class MetricSetStage
         Write(session, context, new MetricSetRecord(options.Steps, false, 0, best), begun);
     }
 
-    // With a time instead of a number, any cached set will do that is at least as good as what the time would allow.
-    private static (Func<long> Steps, long? Needed) Steps(FewShotSession session, StepContext context)
+    // With a time instead of a number, a cached set will do that has at least the steps the time would allow.
+    private static (long Steps, bool Exact) Steps(FewShotSession session)
     {
-        var effort = session.Request.Effort;
-        if ((effort.SynthesisSteps ?? effort.Steps) is { } given) return (() => Math.Min(given, Options(session).Steps), Math.Min(given, Options(session).Steps));
-        return (() =>
-        {
-            var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
-            return Math.Clamp((long)(session.Budget!.TimeFor("synthesis").TotalSeconds / seconds), 10, Options(session).Steps);
-        }, null);
+        var (effort, most) = (session.Request.Effort, Options(session).Steps);
+        if ((effort.SynthesisSteps ?? effort.Steps) is { } given) return (Math.Min(given, most), true);
+        var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
+        return (Math.Clamp((long)(session.Budget!.TimeFor("synthesis").TotalSeconds / seconds), 10, most), false);
     }
 
     private static SynthesisOptions Options(FewShotSession session) => new()

@@ -43,8 +43,12 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int Hi
         return structure;
     }
 
-    // An order or a list of candidates names the blocks itself; blocks to keep are taken out of whatever is left.
-    private static ImmutableArray<int>? CandidateChoice(VitArchitecture net, DcVitOptions options)
+    /// <summary>
+    /// The blocks that may be edited, when the switches limit them: an order or a list of candidates names them itself; blocks to keep are
+    /// taken out of whatever the profile allows.
+    /// </summary>
+    /// <exception cref="UsageException">A block is both named and kept.</exception>
+    public static ImmutableArray<int>? CandidateChoice(VitArchitecture net, DcVitOptions options)
     {
         if ((options.Order ?? options.Candidates) is { } named)
         {

@@ -90,12 +90,12 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         { "update biases", new DcVitOptions { Update = UpdateRange.MlpBiases } },
         { "update attention", new DcVitOptions { Update = UpdateRange.Attention } },
         { "class token", new DcVitOptions { Feature = FeaturePoint.AfterGap } },
-        { "middle block", new DcVitOptions { Feature = FeaturePoint.MiddleBlock } },
+        { "all tokens", new DcVitOptions { Feature = FeaturePoint.PreGap } },
         { "MSE metric", new DcVitOptions { Metric = MetricKind.Mse } },
         { "training images as metric set", new DcVitOptions { MetricSet = "images" } },
         { "some candidates", new DcVitOptions { Candidates = [2, 3, 4] } },
         { "kept block", new DcVitOptions { Keep = [2] } },
-        { "crop only", new DcVitOptions { RandAugment = false } },
+        { "RandAugment", new DcVitOptions { RandAugment = true } },
     };
 
     [Theory]
