@@ -24,10 +24,10 @@ PY
 
 echo "| setting | switches | steps | held-out MSE left of the cut's | agreement | KL |"
 echo "|---|---|---|---|---|---|"
-run paper --lr 3e-5 --batch 64
-run lr5e-4 --lr 5e-4 --batch 32
-run lr1e-3 --lr 1e-3 --batch 32
-run lr5e-4-crop --lr 5e-4 --batch 32 --augment crop
+run paper --lr 3e-5 --batch 64 --feature pre_gap --augment full
+run lr5e-4 --lr 5e-4 --batch 32 --feature pre_gap --augment full
+run lr1e-3 --lr 1e-3 --batch 32 --feature pre_gap --augment full
+run lr5e-4-crop --lr 5e-4 --batch 32 --feature pre_gap --augment crop
 run middle-crop --lr 5e-4 --batch 32 --feature middle_block --augment crop
 run middle-1e-3 --lr 1e-3 --batch 32 --feature middle_block --augment crop
 run middle-b16 --lr 5e-4 --batch 16 --feature middle_block --augment crop

@@ -17,10 +17,10 @@ internal static class TinyModel
     [ModuleInitializer]
     internal static void UseOneThread() => TorchRuntime.Threads = 1;
 
-    /// <summary>Writes a random ViT of two blocks for grey images of 8×8 pixels.</summary>
-    public static string WriteModel(this TemporaryFolder folder, string name = "model", ImmutableArray<string> classNames = default)
+    /// <summary>Writes a random ViT, of two blocks unless told otherwise, for grey images of 8×8 pixels.</summary>
+    public static string WriteModel(this TemporaryFolder folder, string name = "model", ImmutableArray<string> classNames = default, int depth = 2)
     {
-        var net = VitArchitecture.Uniform("tiny", Side, patchSize: 4, channels: 1, embedDim: 8, depth: 2, heads: 2, Classes);
+        var net = VitArchitecture.Uniform("tiny", Side, patchSize: 4, channels: 1, embedDim: 8, depth, heads: 2, Classes);
         var pixels = new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.25] };
         using var model = VitInit.Random(net, pixels, seed: 1);
         VitFolder.Write(Directory.CreateDirectory(folder[name]).FullName, model, classNames: classNames);
