@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Chooses the finetuning defaults of dc-vit for short runs: one compressed block of a ViT-Ti, equal time for every setting, judged on
-# training images that were not drawn (feature MSE and agreement with the teacher). Validation images are not touched.
+# Chooses the finetuning defaults of dc-vit for short runs: one and two compressed blocks of a ViT-Ti, equal time for every setting, judged
+# on training images that were not drawn (feature MSE and agreement with the teacher). Validation images are not touched.
 #   benchmarks/dcvit-defaults.sh MODEL IMAGES OUT [MINUTES]      resumable: a setting whose folder is complete is skipped
 set -euo pipefail
 model=$1 images=$2 out=$3 minutes=${4:-1.5}
@@ -8,10 +8,11 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 espalier=${ESPALIER:-$root/espalier}
 mkdir -p "$out"
 
-run() { # name, switches...
-  local name=$1; shift
+run() { # name, target and order, switches...
+  local name=$1 structure=$2; shift 2
   if [[ ! -f $out/$name/report.json ]]; then
-    "$espalier" compress "$model" --keep-macs 0.9392 --order 4 --images "$images" -n 500 --metric-set images \
+    # shellcheck disable=SC2086 # the structure is several words
+    "$espalier" compress "$model" $structure --images "$images" -n 500 --metric-set images \
       --minutes "$minutes" --quiet --json --force -o "$out/$name" "$@" > "$out/$name.json"
   fi
   python3 - "$out/$name/report.json" "$name" "$*" <<'PY'
@@ -22,12 +23,24 @@ print(f"| {sys.argv[2]} | `{sys.argv[3]}` | {end.get('steps')} | {end['held_out_
 PY
 }
 
-echo "| setting | switches | steps | held-out MSE left of the cut's | agreement | KL |"
-echo "|---|---|---|---|---|---|"
-run paper --lr 3e-5 --batch 64 --feature pre_gap --augment full
-run lr5e-4 --lr 5e-4 --batch 32 --feature pre_gap --augment full
-run lr1e-3 --lr 1e-3 --batch 32 --feature pre_gap --augment full
-run lr5e-4-crop --lr 5e-4 --batch 32 --feature pre_gap --augment crop
-run middle-crop --lr 5e-4 --batch 32 --feature middle_block --augment crop
-run middle-1e-3 --lr 1e-3 --batch 32 --feature middle_block --augment crop
-run middle-b16 --lr 5e-4 --batch 16 --feature middle_block --augment crop
+header() {
+  printf '\n%s\n\n' "$1"
+  echo "| setting | switches | steps of the last finetune | held-out MSE left of the cut's | agreement | KL |"
+  echo "|---|---|---|---|---|---|"
+}
+
+one="--keep-macs 0.9392 --order 4"
+header "One block, block 4"
+run paper "$one" --lr 3e-5 --batch 64 --feature pre_gap --augment full
+run lr5e-4 "$one" --lr 5e-4 --batch 32 --feature pre_gap --augment full
+run lr1e-3 "$one" --lr 1e-3 --batch 32 --feature pre_gap --augment full
+run lr5e-4-crop "$one" --lr 5e-4 --batch 32 --feature pre_gap --augment crop
+run middle-crop "$one" --lr 5e-4 --batch 32 --feature middle_block --augment crop
+run middle-1e-3 "$one" --lr 1e-3 --batch 32 --feature middle_block --augment crop
+run middle-b16 "$one" --lr 5e-4 --batch 16 --feature middle_block --augment crop
+
+two="--keep-macs 0.8783 --order 1,10"
+header "Two blocks, an early and a late one"
+run two-middle-5e-4 "$two" --lr 5e-4 --batch 16 --feature middle_block --augment crop
+run two-pre-5e-4 "$two" --lr 5e-4 --batch 16 --feature pre_gap --augment crop
+run two-pre-2e-4 "$two" --lr 2e-4 --batch 16 --feature pre_gap --augment crop

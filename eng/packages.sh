@@ -41,7 +41,6 @@ missing_packages() {
   has_file /usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3 || echo libopenblas0-openmp
   has_file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz || echo dataset-fashion-mnist
   has_library libturbojpeg.so.0 || echo libturbojpeg0
-  has_library libpng16.so.16 || echo libpng16-16
   has_library libwebp.so.7 || echo libwebp7
   [[ $1 == tests ]] || return 0
   has_python torch || echo python3-torch

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.DcVit;
+using Espalier.FewShot;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
+using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 

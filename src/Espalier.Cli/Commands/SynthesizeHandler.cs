@@ -1,6 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.DcVit;
-using Espalier.DcVit.Synthesis;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;

@@ -71,11 +71,11 @@ public sealed partial class MethodOptions : OptionGroup
         _unitChoice = AddChoice("--unit-choice", ["rand_sample", "gelu_sample", "rand_init"], "Which hidden units stay (default rand_sample).");
         _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once"], "Shape of a compressed block (default dense); once compresses all blocks together.");
         _update = AddChoice("--update", ["before", "all", "inter", "ln", "ffn_bias", "attn"], "What finetuning may change (default before: up to the block after the last compressed one).");
-        _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block"], "Where student and teacher are compared (default middle_block; official: pre_gap).");
+        _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block"], "Where student and teacher are compared (default pre_gap).");
         _metricSet = Add<string>("--metric-set", "SET", "Images blocks are ranked on: synthetic (default), images (the training images) or DATA.");
         _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
         _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
-        _learningRate = AddNumber<double>("--lr", "X", "Peak learning rate of each finetune (default 5e-4; official: 3e-5).", 0);
+        _learningRate = AddNumber<double>("--lr", "X", "Peak learning rate of each finetune (default 2e-4; official: 3e-5).", 0);
         _augment = AddChoice("--augment", ["full", "crop"], "Augmentation: crop, flip and RandAugment (full), or crop and flip (default crop; official: full).");
         _samples = Add<string>("--samples", "FILE", "Use exactly these images: samples.txt of another run.");
         _rankSteps = AddNumber<long>("--rank-steps", "S", "Gradient steps per candidate (default: as --steps).", 1);

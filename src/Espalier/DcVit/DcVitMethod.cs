@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Runs;
@@ -33,7 +35,7 @@ public sealed class DcVitMethod(FewShotRequest request, TimeProvider time)
             new RunStep("finish", context => result = Finish(session, context)),
         ];
         new Run(folder, steps, time).Execute(progress, cancellation);
-        return result ?? FewShotResult.Of(session);
+        return result ?? FewShotCollector.Of(session);
     }
 
     /// <summary>Runs, or goes on with, the method up to the ranking.</summary>
@@ -41,7 +43,7 @@ public sealed class DcVitMethod(FewShotRequest request, TimeProvider time)
     {
         using var session = new FewShotSession(request, folder, _structure, time);
         new Run(folder, RankingSteps(session), time).Execute(progress, cancellation);
-        return FewShotResult.Of(session);
+        return FewShotCollector.Of(session);
     }
 
     private List<RunStep> RankingSteps(FewShotSession session)
@@ -74,11 +76,11 @@ public sealed class DcVitMethod(FewShotRequest request, TimeProvider time)
     {
         var order = RankingStage.Order(session);
         using (var raw = PruneStage.RawCut(session, order))
-            StepFile.Write(context.Folder, FewShotResult.RawCutFile, session.Measure("cut", null, raw, context.Cancellation));
+            StepFile.Write(context.Folder, FewShotCollector.RawCutFile, session.Measure("cut", null, raw, context.Cancellation));
         WritePictures(session, context.Run.PathOf(PicturesFolder));
         Models.Formats.AtomicFile.WriteText(context.Run.PathOf(PrepareStage.SamplesFile), session.Samples.List);
         using var student = session.LoadStudent(PruneStage.StepName(request.Options.Once ? 1 : _structure.Count));
-        var result = FewShotResult.Of(session);
+        var result = FewShotCollector.Of(session);
         VitFolder.Write(context.Run.Path, student, Provenance(session, result), request.Model.ClassNames);
         return result;
     }

@@ -1,5 +1,7 @@
 using Espalier.Compute;
 using Espalier.Evaluation;
+using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -59,10 +61,10 @@ internal sealed class FewShotSession : IDisposable
     internal Finetuner Finetuner => new(Teacher, Samples.Train, Options, Compute, Request.Seed, _time);
 
     /// <summary>The network at one point of its way, measured.</summary>
-    internal StageRecord Measure(string stage, int? block, VitModel student, CancellationToken cancellation)
+    internal FewShotStage Measure(string stage, int? block, VitModel student, CancellationToken cancellation)
     {
         var evaluation = Evaluate(student, cancellation);
-        return new StageRecord(stage, block, Recoverability.Score(student))
+        return new FewShotStage(stage, block, Recoverability.Score(student))
         {
             HeldOut = HeldOut.Score(student),
             Top1 = evaluation?.Top1,

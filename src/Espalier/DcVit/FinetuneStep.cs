@@ -1,3 +1,4 @@
+using Espalier.FewShot;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Training;

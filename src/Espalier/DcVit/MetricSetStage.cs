@@ -1,5 +1,6 @@
-using Espalier.DcVit.Synthesis;
 using Espalier.Evaluation;
+using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Runs;
 using Espalier.Torch;
@@ -44,7 +45,7 @@ internal static class MetricSetStage
 
     private static void Synthesise(FewShotSession session, StepContext context, long begun)
     {
-        var cache = MetricSetCache.For(session);
+        var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash } ? new MetricSetCache(root, hash, Options(session)) : null;
         var (steps, exact) = Steps(session);
         if (cache?.Find(steps, exact) is { } found)
         {

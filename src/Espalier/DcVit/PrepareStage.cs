@@ -1,3 +1,4 @@
+using Espalier.FewShot;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Runs;

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Torch;
@@ -57,7 +59,7 @@ internal static class RankingStage
     {
         using var scope = new TensorScope();
         var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
-            ? GeluStatistics.MeanActivation(session.Teacher, session.Samples.Train, block) : [];
+            ? ActivationStatistics.MeanActivation(session.Teacher, session.Samples.Train, block) : [];
         if (!session.Options.Profile.GlobalUnitRandom) return session.Compression.Apply(student, block, step, mean);
         // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.
         var candidates = session.Structure.Candidates;

@@ -1,6 +1,8 @@
 using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
+using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
@@ -94,7 +96,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         { "update biases", new DcVitOptions { Update = UpdateRange.MlpBiases } },
         { "update attention", new DcVitOptions { Update = UpdateRange.Attention } },
         { "class token", new DcVitOptions { Feature = FeaturePoint.AfterGap } },
-        { "all tokens", new DcVitOptions { Feature = FeaturePoint.PreGap } },
+        { "middle block", new DcVitOptions { Feature = FeaturePoint.MiddleBlock } },
         { "MSE metric", new DcVitOptions { Metric = MetricKind.Mse } },
         { "training images as metric set", new DcVitOptions { MetricSet = "images" } },
         { "some candidates", new DcVitOptions { Candidates = [2, 3, 4] } },

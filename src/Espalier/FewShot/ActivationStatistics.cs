@@ -3,10 +3,10 @@ using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
-/// <summary>Activation statistics of the teacher for <see cref="UnitChoice.GeluSample"/> (§1.2).</summary>
-public static class GeluStatistics
+/// <summary>Activation statistics of the teacher for choosing hidden units (DC-ViT §1.2, <c>GELU_sample</c>).</summary>
+public static class ActivationStatistics
 {
     private const int BatchSize = 25;
 

@@ -1,9 +1,9 @@
-using Espalier.DcVit.Synthesis;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.Tests.DcVit.Synthesis;
+namespace Espalier.Tests.MetricSets;
 
 public class InversionTests : TorchTest
 {

@@ -3,7 +3,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
 /// <summary>A student against its teacher on images nothing was fitted to.</summary>
 /// <param name="FeatureMse">Mean squared difference of the tokens after the final LayerNorm.</param>

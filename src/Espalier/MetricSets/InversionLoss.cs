@@ -1,6 +1,6 @@
 using Espalier.Torch;
 
-namespace Espalier.DcVit.Synthesis;
+namespace Espalier.MetricSets;
 
 /// <summary>The image priors of the synthetic metric set (§3), on a batch X̃ of [B, C, H, W] in normalised pixel space.</summary>
 public static class InversionLoss

@@ -1,8 +1,9 @@
 using Espalier.DcVit;
+using Espalier.MetricSets;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.Tests.DcVit;
+namespace Espalier.Tests.MetricSets;
 
 public class RecoverabilityTests : TorchTest
 {

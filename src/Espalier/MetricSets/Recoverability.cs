@@ -1,7 +1,7 @@
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.DcVit;
+namespace Espalier.MetricSets;
 
 /// <summary>How far a student is from its teacher on the metric set (§4).</summary>
 public enum MetricKind

@@ -1,19 +1,19 @@
 using System.Collections.Immutable;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
 /// <summary>What the preparation found.</summary>
 /// <param name="Top1">Of the teacher, when there are images to evaluate on.</param>
 /// <param name="Top5">Of the teacher.</param>
 /// <param name="EvaluationSeconds">Time of one evaluation, to be set aside for the later ones.</param>
-internal sealed record PreparedRecord(double? Top1, double? Top5, double EvaluationSeconds);
+public sealed record PreparedRecord(double? Top1, double? Top5, double EvaluationSeconds);
 
 /// <summary>The metric set that is in use.</summary>
 /// <param name="Steps">Iterations of the synthesis; 0 for real images.</param>
 /// <param name="Cached">It came from an earlier run.</param>
 /// <param name="Seconds">Time it took.</param>
 /// <param name="Loss">Lowest loss of the synthesis.</param>
-internal sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, double Loss);
+public sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, double Loss);
 
 /// <summary>A finetune that was run.</summary>
 /// <param name="Block">The candidate, or the block compressed last.</param>
@@ -21,29 +21,13 @@ internal sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, 
 /// <param name="Steps">Gradient steps taken.</param>
 /// <param name="Planned">Gradient steps planned; more than taken when time ran out.</param>
 /// <param name="Seconds">Time of the finetune alone.</param>
-internal sealed record FinetuneRecord(int Block, double Metric, long Steps, long Planned, double Seconds)
+public sealed record FinetuneRecord(int Block, double Metric, long Steps, long Planned, double Seconds)
 {
     public ImmutableArray<LossPoint> Losses { get; init; } = [];
 }
 
 /// <summary>A point of a loss curve.</summary>
-internal sealed record LossPoint(long Step, double Loss);
-
-/// <summary>The network before or after a finetune.</summary>
-internal sealed record StageRecord(string Stage, int? Block, double Metric)
-{
-    public HeldOutScore? HeldOut { get; init; }
-
-    public double? Top1 { get; init; }
-
-    public double? Top5 { get; init; }
-
-    public long? MacsBudget { get; init; }
-
-    public long? Steps { get; init; }
-
-    public double? Seconds { get; init; }
-}
+public sealed record LossPoint(long Step, double Loss);
 
 /// <summary>One progressive step: the cut, the finetune after it, and the network at both points.</summary>
-internal sealed record PruneRecord(StageRecord Cut, StageRecord Finetuned, FinetuneRecord Finetune);
+public sealed record PruneRecord(FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune);

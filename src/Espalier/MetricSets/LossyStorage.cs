@@ -2,7 +2,7 @@ using Espalier.Evaluation;
 using Espalier.Models.Data;
 using Espalier.Torch;
 
-namespace Espalier.DcVit;
+namespace Espalier.MetricSets;
 
 /// <summary>
 /// How the published code stores and reloads its synthetic images (§3, §11-4): stretched to the full range per image, JPEG, then

@@ -1,25 +1,20 @@
 using System.Globalization;
 
-namespace Espalier.DcVit;
+namespace Espalier.MetricSets;
 
 /// <summary>Synthetic sets kept between runs, by (model, seed, images, steps).</summary>
-internal sealed class MetricSetCache
+public sealed class MetricSetCache
 {
     private readonly string _folder;
 
-    private MetricSetCache(string folder) => _folder = folder;
-
-    /// <summary>The cache of this session's model and seed; null when nothing is to be kept or the model has no file.</summary>
-    internal static MetricSetCache? For(FewShotSession session)
-    {
-        if (session.Request.CacheFolder is not { } root || session.Request.Model.SourceHash is not { } hash) return null;
-        var arithmetic = session.Compute.PrecisionName;
-        return new MetricSetCache(Path.Combine(root, "metric-sets",
-            $"{hash[..16]}-seed{session.Request.Seed}-n{session.Options.MetricImages}-{arithmetic}"));
-    }
+    /// <param name="root">Folder of all caches.</param>
+    /// <param name="modelHash">SHA-256 of the teacher's weights file.</param>
+    /// <param name="options">Seed and number of images; their arithmetic too.</param>
+    public MetricSetCache(string root, string modelHash, SynthesisOptions options) => _folder = Path.Combine(root, "metric-sets",
+        $"{modelHash[..16]}-seed{options.Seed}-n{options.Images}-{(options.Bf16 ? "bf16" : "fp32")}");
 
     /// <summary>Folder of the set with exactly these steps, or of the one with the most when it has at least as many.</summary>
-    internal string? Find(long steps, bool exact)
+    public string? Find(long steps, bool exact)
     {
         if (!Directory.Exists(_folder)) return null;
         return Directory.EnumerateDirectories(_folder)
@@ -30,7 +25,7 @@ internal sealed class MetricSetCache
     }
 
     /// <summary>Keeps a set. A cache that cannot be written is no reason to fail.</summary>
-    internal void Store(string folder, long steps)
+    public void Store(string folder, long steps)
     {
         var target = Path.Combine(_folder, steps.ToString(CultureInfo.InvariantCulture));
         var temporary = target + ".tmp";

@@ -5,7 +5,7 @@ using Espalier.Torch;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
-namespace Espalier.DcVit.Synthesis;
+namespace Espalier.MetricSets;
 
 /// <summary>
 /// Synthesises images by inverting the teacher (§3): pixels start as N(0, 1) noise and are optimised until the teacher sees one given

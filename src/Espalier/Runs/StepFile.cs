@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Espalier.Models.Formats;
 
-namespace Espalier.DcVit;
+namespace Espalier.Runs;
 
 /// <summary>Small facts a step leaves for later ones, as JSON in its folder.</summary>
 internal static class StepFile

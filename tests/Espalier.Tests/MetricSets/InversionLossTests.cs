@@ -1,7 +1,7 @@
-using Espalier.DcVit.Synthesis;
+using Espalier.MetricSets;
 using Espalier.Torch;
 
-namespace Espalier.Tests.DcVit.Synthesis;
+namespace Espalier.Tests.MetricSets;
 
 public class InversionLossTests : TorchTest
 {

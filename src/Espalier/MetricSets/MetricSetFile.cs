@@ -4,7 +4,7 @@ using Espalier.Models.Formats.Safetensors;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.DcVit;
+namespace Espalier.MetricSets;
 
 /// <summary>The metric set as an exact tensor in a safetensors file: <c>images</c> [n, C, S, S], normalised, and <c>targets</c> [n].</summary>
 /// <param name="Images">Row-major values.</param>

@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
-using Espalier.Models;
+using Espalier.MetricSets;
 using Espalier.Models.Data;
+using Espalier.Models;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
 /// <summary>The few-shot training set D_T, and images of the same source that were not drawn, for checks.</summary>
 /// <param name="Train">The drawn images; their labels are not used.</param>

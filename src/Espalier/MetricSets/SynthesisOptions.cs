@@ -1,4 +1,4 @@
-namespace Espalier.DcVit.Synthesis;
+namespace Espalier.MetricSets;
 
 /// <summary>How the synthetic metric set is made (DeepInversion setting, §3). Defaults are the method's for Vision Transformers.</summary>
 public sealed record SynthesisOptions

@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using Espalier.Models.Vit;
+
+namespace Espalier.FewShot;
+
+/// <summary>What a few-shot run came to.</summary>
+public sealed record FewShotResult
+{
+    public required Cost Before { get; init; }
+
+    public required Cost After { get; init; }
+
+    public required int Hidden { get; init; }
+
+    /// <summary>Compressed blocks in the order of compression.</summary>
+    public ImmutableArray<int> Order { get; init; } = [];
+
+    /// <summary>Every candidate with its metric, best first; empty when the order was given.</summary>
+    public ImmutableArray<(int Block, double Metric)> Ranking { get; init; } = [];
+
+    public ImmutableArray<FewShotStage> Stages { get; init; } = [];
+
+    public double? Top1Before { get; init; }
+
+    public double? Top5Before { get; init; }
+
+    public long SynthesisSteps { get; init; }
+
+    public double SynthesisSeconds { get; init; }
+
+    /// <summary>The metric set came from an earlier run.</summary>
+    public bool MetricSetCached { get; init; }
+
+    public long RankSteps { get; init; }
+
+    public double RankSeconds { get; init; }
+
+    public long FinetuneSteps { get; init; }
+
+    public double FinetuneSeconds { get; init; }
+
+    /// <summary>True when time ran out before a finetune had all its steps: the run cannot be repeated exactly.</summary>
+    public bool StoppedEarly { get; init; }
+
+    /// <summary>Loss curves of the progressive finetunes, by block.</summary>
+    public ImmutableArray<(int Block, long Step, double Loss)> Losses { get; init; } = [];
+
+    public required SampledImages Samples { get; init; }
+}
