@@ -1,0 +1,136 @@
+"""Loads this model folder with plain PyTorch and nothing else.
+
+    from load_in_python import load
+    model = load()                      # torch.nn.Module in eval mode
+    logits = model(pixels)              # [batch, channels, size, size], normalised as preprocessor_config.json says
+
+Run as a script it prints the architecture and checks one forward pass.
+"""
+import json
+import os
+import struct
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    (length,) = struct.unpack_from("<Q", data, 0)
+    header = json.loads(bytes(data[8 : 8 + length]))
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        dtype = DTYPES[entry["dtype"]]
+        count = (end - begin) // torch.tensor([], dtype=dtype).element_size()
+        flat = torch.frombuffer(data, dtype=dtype, count=count, offset=8 + length + begin)
+        tensors[name] = flat.reshape(entry["shape"]).float().clone()
+    return tensors
+
+
+class Attention(nn.Module):
+    """Multi-head attention whose q/k and v widths per head may differ."""
+
+    def __init__(self, dim, heads, qk_dim, v_dim, scale=None):
+        super().__init__()
+        self.heads, self.qk_dim, self.v_dim = heads, qk_dim, v_dim
+        self.scale = scale if scale is not None else qk_dim**-0.5
+        self.qkv = nn.Linear(dim, heads * (2 * qk_dim + v_dim))
+        self.proj = nn.Linear(heads * v_dim, dim)
+
+    def forward(self, x):
+        b, n, _ = x.shape
+        widths = [self.heads * self.qk_dim, self.heads * self.qk_dim, self.heads * self.v_dim]
+        q, k, v = (part.reshape(b, n, self.heads, -1).transpose(1, 2) for part in self.qkv(x).split(widths, dim=-1))
+        attention = ((q * self.scale) @ k.transpose(-2, -1)).softmax(dim=-1)
+        return self.proj((attention @ v).transpose(1, 2).reshape(b, n, -1))
+
+
+class Mlp(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """A pre-norm block; whatever was compressed away is not there."""
+
+    def __init__(self, dim, spec, eps):
+        super().__init__()
+        eps = spec.get("norm_eps") or eps
+        self.linear = nn.Linear(dim, dim) if spec["kind"] == "linear" else None
+        self.attn = self.mlp = None
+        if spec["heads"]:
+            self.norm1 = nn.LayerNorm(dim, eps=eps)
+            self.attn = Attention(dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"))
+        if spec["mlp_hidden"]:
+            self.norm2 = nn.LayerNorm(dim, eps=eps)
+            self.mlp = Mlp(dim, spec["mlp_hidden"])
+
+    def forward(self, x):
+        if self.linear is not None:
+            return self.linear(x)
+        if self.attn is not None:
+            x = x + self.attn(self.norm1(x))
+        if self.mlp is not None:
+            x = x + self.mlp(self.norm2(x))
+        return x
+
+
+class PatchEmbed(nn.Module):
+    def __init__(self, channels, dim, patch):
+        super().__init__()
+        self.proj = nn.Conv2d(channels, dim, patch, stride=patch)
+
+    def forward(self, x):
+        return self.proj(x).flatten(2).transpose(1, 2)
+
+
+class VisionTransformer(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        spec = config["espalier"]
+        dim, eps = spec["embed_dim"], spec["layer_norm_eps"]
+        tokens = (spec["image_size"] // spec["patch_size"]) ** 2 + 1
+        self.patch_embed = PatchEmbed(spec["channels"], dim, spec["patch_size"])
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, dim))
+        self.blocks = nn.ModuleList(Block(dim, block, eps) for block in spec["blocks"])
+        self.norm = nn.LayerNorm(dim, eps=eps)
+        self.head = nn.Linear(dim, config["num_classes"])
+
+    def forward_features(self, pixels):
+        x = self.patch_embed(pixels)
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + self.pos_embed
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def forward(self, pixels):
+        return self.head(self.forward_features(pixels)[:, 0])
+
+
+def load(folder=os.path.dirname(os.path.abspath(__file__))):
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    model = VisionTransformer(config)
+    model.load_state_dict(read_safetensors(os.path.join(folder, "model.safetensors")), strict=True)
+    return model.eval()
+
+
+if __name__ == "__main__":
+    net = load()
+    size = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "config.json"), encoding="utf-8"))["espalier"]
+    with torch.no_grad():
+        out = net(torch.zeros(1, size["channels"], size["image_size"], size["image_size"]))
+    print(f"{sum(p.numel() for p in net.parameters()):,} parameters, logits {tuple(out.shape)}")
