@@ -30,7 +30,7 @@ internal sealed class CompressCommand : CliCommand
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy before, after and at every stage.");
         _batch = _own.Int("--batch", "N", "Images per gradient step (default 16; official: 64).");
         AddGroup(_own);
-        _effort = AddGroup(new EffortOptions("Gradient steps per finetune."));
+        _effort = AddGroup(new EffortOptions("Gradient steps per finetune (default: as many as fit into 20 minutes)."));
         _method = AddGroup(new MethodOptions());
         Complete();
     }

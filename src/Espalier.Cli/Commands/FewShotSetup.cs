@@ -5,7 +5,6 @@ using Espalier.DcVit;
 using Espalier.FewShot;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
-using Espalier.Models.Formats;
 
 namespace Espalier.Cli.Commands;
 
@@ -18,9 +17,7 @@ internal static class FewShotSetup
     public static FewShotRequest Request(string model, Target target, MethodSettings method, string? images, int count, EffortSettings effort,
         CommandContext context, string? eval = null, int? batch = null)
     {
-        var source = ModelSource.Open(model);
-        if (source.IsRandom)
-            throw new UsageException($"{model} is an architecture without weights; compress a model folder, a weights file or fashion-vit, or train it first.");
+        var source = WeightedModel.Open(model, context);
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
         return new FewShotRequest
         {

@@ -2,7 +2,6 @@ using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
-using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Torch;
@@ -14,8 +13,7 @@ internal static class SynthesizeHandler
 {
     public static SynthesizeResult Run(SynthesizeOptions options, CommandContext context)
     {
-        var source = ModelSource.Open(options.Model);
-        if (source.IsRandom) throw new UsageException($"{options.Model} is an architecture without weights; there is nothing in it to draw out.");
+        var source = WeightedModel.Open(options.Model, context);
         var compute = Computing.Of(context.Common);
         using var folder = context.OpenRun(options.Output);
         compute.Apply();

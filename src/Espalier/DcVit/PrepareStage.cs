@@ -1,6 +1,5 @@
 using Espalier.FewShot;
 using Espalier.Models.Data;
-using Espalier.Models.Formats;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -18,7 +17,7 @@ internal static class PrepareStage
         if (request.Images is { } images)
         {
             var drawn = request.SampleList is { } list ? SampleList.Read(list, images) : FewShotSampler.Sample(images, request.Count, request.Seed);
-            AtomicFile.WriteText(Path.Combine(context.Folder, SamplesFile), SampleList.Format(images, drawn));
+            SampleList.Write(Path.Combine(context.Folder, SamplesFile), images, drawn);
             if (drawn.Length < request.Count && request.SampleList is null)
                 context.Progress.Report(ProgressUpdate.Message("images", $"there are only {drawn.Length}, fewer than the {request.Count} asked for"));
         }

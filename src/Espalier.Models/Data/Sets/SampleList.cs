@@ -1,4 +1,5 @@
 using System.Text;
+using Espalier.Models.Formats;
 
 namespace Espalier.Models.Data;
 
@@ -18,19 +19,8 @@ public static class SampleList
 
     /// <summary>Writes the list; the file appears whole or not at all.</summary>
     /// <exception cref="FailureException">The file cannot be written.</exception>
-    public static void Write(string path, ImageDataset dataset, IEnumerable<int> indices)
-    {
-        var temporary = path + ".tmp";
-        try
-        {
-            File.WriteAllText(temporary, Format(dataset, indices));
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new FailureException($"{path}: cannot be written: {e.Message}", e);
-        }
-    }
+    public static void Write(string path, ImageDataset dataset, IEnumerable<int> indices) =>
+        AtomicFile.WriteText(path, Format(dataset, indices));
 
     /// <summary>
     /// Reads a list back as indices into <paramref name="dataset"/>. Lines of the form "path label" are understood too: the label
