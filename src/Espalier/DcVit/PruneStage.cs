@@ -10,9 +10,6 @@ namespace Espalier.DcVit;
 internal static class PruneStage
 {
     private const string RecordFile = "pruned.json";
-    private const string StepsFile = "steps.json";
-
-    private sealed record PlannedSteps(long Steps);
 
     /// <summary>Name of progressive step <paramref name="number"/>, from 1.</summary>
     internal static string StepName(int number) => $"prune-{number}";
@@ -76,12 +73,11 @@ internal static class PruneStage
     private static long Steps(FewShotSession session, IReadOnlyList<int> order)
     {
         if (session.Request.Effort.Steps is { } given) return given;
-        var folder = session.Folder.StepFolder(StepName(1));
-        if (StepFile.Read<PlannedSteps>(folder, StepsFile) is { } planned) return planned.Steps;
-        var perRound = Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t));
-        var steps = Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - Reserve(session)).TotalSeconds / perRound));
-        StepFile.Write(folder, StepsFile, new PlannedSteps(steps));
-        return steps;
+        return PlannedSteps.Once(session.Folder.StepFolder(StepName(1)), () =>
+        {
+            var perRound = Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t));
+            return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - Reserve(session)).TotalSeconds / perRound));
+        });
     }
 
     // How far back a finetune reaches depends only on the last block compressed so far, and the ranking timed that.

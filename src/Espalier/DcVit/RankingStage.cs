@@ -15,9 +15,6 @@ namespace Espalier.DcVit;
 internal static class RankingStage
 {
     private const string RecordFile = "ranked.json";
-    private const string StepsFile = "steps.json";
-
-    private sealed record PlannedSteps(long Steps);
 
     /// <summary>Name of the step that ranks one candidate in one round; there is one round unless blocks are ranked anew after each cut.</summary>
     internal static string StepName(int round, int block) => round == 0 ? $"rank-{block}" : $"rank-{round}-{block}";
@@ -72,14 +69,14 @@ internal static class RankingStage
     {
         var effort = session.Request.Effort;
         if ((effort.RankSteps ?? effort.Steps) is { } given) return given;
-        var file = session.Folder.StepFolder(StepName(0, session.Structure.Candidates[0]));
-        if (StepFile.Read<PlannedSteps>(file, StepsFile) is { } planned) return planned.Steps;
-        using var last = Compress(session, session.Teacher, session.Structure.Candidates[^1], step: 0);
-        var seconds = (session.Finetuner.Measure(student, compressed) + session.Finetuner.Measure(last, [session.Structure.Candidates[^1]])) / 2;
-        var runs = session.Structure.Candidates.Length * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
-        var steps = Math.Max(1, (long)(session.Budget!.TimeFor("ranking").TotalSeconds / runs / seconds));
-        StepFile.Write(file, StepsFile, new PlannedSteps(steps));
-        return steps;
+        var candidates = session.Structure.Candidates;
+        return PlannedSteps.Once(session.Folder.StepFolder(StepName(0, candidates[0])), () =>
+        {
+            using var last = Compress(session, session.Teacher, candidates[^1], step: 0);
+            var seconds = (session.Finetuner.Measure(student, compressed) + session.Finetuner.Measure(last, [candidates[^1]])) / 2;
+            var runs = candidates.Length * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
+            return Math.Max(1, (long)(session.Budget!.TimeFor("ranking").TotalSeconds / runs / seconds));
+        });
     }
 
     private static int PartsLeft(FewShotSession session, int round, int block)

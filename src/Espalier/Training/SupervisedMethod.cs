@@ -121,15 +121,14 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     {
         var perEpoch = (train.Count + request.Recipe.BatchSize - 1) / request.Recipe.BatchSize;
         if (request.Effort.FixedSteps(perEpoch) is { } known) return known;
-        var path = Path.Combine(context.Folder, "steps.txt");
-        if (File.Exists(path)) return long.Parse(File.ReadAllText(path));
-        using var probe = Start();
-        using var batches = Batches(probe, train);
-        var seconds = StepTimer.Measure(
-            onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
-        var steps = Math.Max(1, (long)(request.Effort.Time!.Value.TotalSeconds * 0.95 / seconds));
-        Models.Formats.AtomicFile.WriteText(path, $"{steps}");
-        return steps;
+        return PlannedSteps.Once(context.Folder, () =>
+        {
+            using var probe = Start();
+            using var batches = Batches(probe, train);
+            var seconds = StepTimer.Measure(
+                onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
+            return Math.Max(1, (long)(request.Effort.Time!.Value.TotalSeconds * 0.95 / seconds));
+        });
     }
 
     private JsonObject Provenance(long steps) => new()
