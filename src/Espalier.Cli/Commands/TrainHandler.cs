@@ -49,6 +49,12 @@ internal static class TrainHandler
         return recipe with
         {
             BatchSize = given.Batch ?? recipe.BatchSize,
+            Optimizer = given.Optimizer switch
+            {
+                "muon" => OptimizerKind.Muon,
+                "sgd" => OptimizerKind.Sgd,
+                _ => recipe.Optimizer,
+            },
             LearningRate = given.LearningRate ?? recipe.LearningRate,
             WeightDecay = given.WeightDecay ?? recipe.WeightDecay,
             WarmUpEpochs = given.WarmupEpochs ?? recipe.WarmUpEpochs,

@@ -7,6 +7,8 @@ public sealed record TrainingSettings
 {
     public int? Batch { get; init; }
 
+    public string? Optimizer { get; init; }
+
     public double? LearningRate { get; init; }
 
     public double? WeightDecay { get; init; }
@@ -35,12 +37,14 @@ public sealed record TrainOptions(string Model, string Data, string? Eval, Train
 /// <summary>The recipe of supervised training.</summary>
 public sealed class TrainingOptions : OptionGroup
 {
+    private readonly Option<string> _optimizer;
     private readonly Option<int?> _batch, _holdOut;
     private readonly Option<double?> _lr, _weightDecay, _warmup, _smoothing, _mixup, _cutmix, _erasing, _dropPath, _ema;
 
     public TrainingOptions() : base("Recipe")
     {
         _batch = AddNumber<int>("--batch", "N", "Images per gradient step.", 1);
+        _optimizer = AddChoice("--optimizer", ["adamw", "muon", "sgd"], "What moves the weights (default adamw).");
         _lr = Share("--lr", "X", "Learning rate at its highest.");
         _weightDecay = Share("--weight-decay", "X", "Weight decay.");
         _warmup = Share("--warmup", "E", "Epochs of warm-up.");
@@ -55,7 +59,7 @@ public sealed class TrainingOptions : OptionGroup
 
     public TrainingSettings Read(ParseResult parsed) => new()
     {
-        Batch = parsed.GetValue(_batch), LearningRate = parsed.GetValue(_lr), WeightDecay = parsed.GetValue(_weightDecay),
+        Batch = parsed.GetValue(_batch), Optimizer = parsed.GetValue(_optimizer), LearningRate = parsed.GetValue(_lr), WeightDecay = parsed.GetValue(_weightDecay),
         WarmupEpochs = parsed.GetValue(_warmup), LabelSmoothing = parsed.GetValue(_smoothing), Mixup = parsed.GetValue(_mixup),
         Cutmix = parsed.GetValue(_cutmix), RandomErasing = parsed.GetValue(_erasing), DropPath = parsed.GetValue(_dropPath),
         Ema = parsed.GetValue(_ema), HoldOut = parsed.GetValue(_holdOut),

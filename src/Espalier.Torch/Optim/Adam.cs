@@ -31,14 +31,21 @@ public class Adam : Optimizer
     protected override void Update(Tensor[] gradients)
     {
         if (Options.WeightDecay != 0) Decay(gradients);
-        Foreach.Mul(_mean, Options.Beta1);
-        Foreach.Add(_mean, gradients, 1 - Options.Beta1);
-        Foreach.Mul(_variance, Options.Beta2);
-        Foreach.AddCMul(_variance, gradients, gradients, 1 - Options.Beta2);
-        var denominator = Foreach.Sqrt(_variance);
-        Foreach.Div(denominator, Math.Sqrt(1 - Math.Pow(Options.Beta2, Steps)));
-        Foreach.Add(denominator, Options.Eps);
-        Foreach.AddCDiv(Parameters, _mean, denominator, -LearningRate / (1 - Math.Pow(Options.Beta1, Steps)));
+        Move(Parameters, gradients, _mean, _variance, LearningRate, Steps, Options);
+    }
+
+    /// <summary>One step without weight decay.</summary>
+    internal static void Move(Tensor[] parameters, Tensor[] gradients, Tensor[] mean, Tensor[] variance, double learningRate, long step,
+        AdamOptions options)
+    {
+        Foreach.Mul(mean, options.Beta1);
+        Foreach.Add(mean, gradients, 1 - options.Beta1);
+        Foreach.Mul(variance, options.Beta2);
+        Foreach.AddCMul(variance, gradients, gradients, 1 - options.Beta2);
+        var denominator = Foreach.Sqrt(variance);
+        Foreach.Div(denominator, Math.Sqrt(1 - Math.Pow(options.Beta2, step)));
+        Foreach.Add(denominator, options.Eps);
+        Foreach.AddCDiv(parameters, mean, denominator, -learningRate / (1 - Math.Pow(options.Beta1, step)));
     }
 
     protected virtual void Decay(Tensor[] gradients) => Foreach.Add(gradients, Parameters, Options.WeightDecay);

@@ -79,11 +79,11 @@ public abstract class Optimizer : IDisposable
 
     protected abstract void Update(Tensor[] gradients);
 
-    /// <summary>Allocates one zero tensor per parameter.</summary>
-    protected Tensor[] NewState()
+    /// <summary>Allocates one zero tensor per parameter, or for each of <paramref name="of"/>.</summary>
+    protected Tensor[] NewState(IEnumerable<Tensor>? of = null)
     {
         using var noGrad = new NoGrad();
-        var state = Parameters.Select(p => TensorScope.Release(Tensor.ZerosLike(p))).ToArray();
+        var state = (of ?? Parameters).Select(p => TensorScope.Release(Tensor.ZerosLike(p))).ToArray();
         _state.Add(state);
         return state;
     }

@@ -9,7 +9,9 @@ public sealed record TrainRecipe
     /// <summary>Images per step.</summary>
     public int BatchSize { get; init; } = 128;
 
-    /// <summary>Highest learning rate of AdamW.</summary>
+    public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
+
+    /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 1e-3;
 
     public double WeightDecay { get; init; } = 0.05;
@@ -76,6 +78,7 @@ public sealed record TrainRecipe
             WarmUp = WarmUpEpochs > 0 ? WarmUp.LearningRate : WarmUp.None,
             WarmUpShare = Math.Min(0.5, WarmUpEpochs * batchesPerEpoch / Math.Max(1, steps)),
         },
+        Optimizer = Optimizer,
         Adam = new AdamOptions { WeightDecay = WeightDecay },
         ClipNorm = ClipNorm > 0 ? ClipNorm : null,
         EmaDecay = Ema > 0 ? Ema : null,

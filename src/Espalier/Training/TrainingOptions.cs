@@ -9,6 +9,8 @@ public enum OptimizerKind
     AdamW,
     Adam,
     Sgd,
+    /// <summary>Orthogonalised momentum for matrices, AdamW for the rest.</summary>
+    Muon,
 }
 
 /// <summary>How a loop runs. Everything has a default but the number of steps and the learning rate.</summary>
@@ -21,7 +23,7 @@ public sealed record TrainingOptions
 
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
 
-    /// <summary>Moments and weight decay of Adam and AdamW; its decay also serves SGD.</summary>
+    /// <summary>Moments and weight decay of Adam and AdamW; its decay also serves SGD and Muon.</summary>
     public AdamOptions Adam { get; init; } = new();
 
     /// <summary>Momentum of SGD.</summary>
@@ -45,6 +47,7 @@ public sealed record TrainingOptions
     internal Optimizer CreateOptimizer(IReadOnlyList<Tensor> parameters) => Optimizer switch
     {
         OptimizerKind.AdamW => new AdamW(parameters, LearningRate.Peak, Adam),
+        OptimizerKind.Muon => new Muon(parameters, LearningRate.Peak, Adam),
         OptimizerKind.Adam => new Adam(parameters, LearningRate.Peak, Adam),
         _ => new Sgd(parameters, LearningRate.Peak, Momentum, Adam.WeightDecay),
     };

@@ -35,6 +35,7 @@ public class OptimizerTests : TorchTest
     [InlineData("sgd")]
     [InlineData("adam")]
     [InlineData("adamw")]
+    [InlineData("muon")]
     public void A_restored_optimizer_continues_bit_by_bit(string name)
     {
         using var net = new TinyVit();
@@ -125,6 +126,7 @@ public class OptimizerTests : TorchTest
     {
         "sgd" => new Sgd(parameters, 0.05, momentum: 0.9, weightDecay: 0.01),
         "plain-sgd" => new Sgd(parameters, 0.05),
+        "muon" => new Muon(parameters, 3e-3, new AdamOptions { WeightDecay = 0.1 }),
         "adam" => new Adam(parameters, 3e-3, new AdamOptions { WeightDecay = 0.01 }),
         _ => new AdamW(parameters, 3e-3, new AdamOptions { Beta1 = 0.8, Beta2 = 0.95, Eps = 1e-6, WeightDecay = 0.1 }),
     };
