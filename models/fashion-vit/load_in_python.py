@@ -62,17 +62,34 @@ class Mlp(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
+class Mixer(nn.Module):
+    """Stands in for attention: a bias for each position and, the same for all of them, a low-rank map of the mean token."""
+
+    def __init__(self, tokens, dim, rank):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(tokens, dim))
+        self.down = nn.Linear(dim, rank, bias=False) if rank else None
+        self.up = nn.Linear(rank, dim, bias=False) if rank else None
+
+    def forward(self, x):
+        if self.down is None:
+            return self.bias
+        return self.bias + self.up(self.down(x.mean(dim=1, keepdim=True)))
+
+
 class Block(nn.Module):
     """A pre-norm block; whatever was compressed away is not there."""
 
-    def __init__(self, dim, spec, eps):
+    def __init__(self, tokens, dim, spec, eps):
         super().__init__()
         eps = spec.get("norm_eps") or eps
         self.linear = nn.Linear(dim, dim) if spec["kind"] == "linear" else None
-        self.attn = self.mlp = None
+        self.attn = self.mixer = self.mlp = None
         if spec["heads"]:
             self.norm1 = nn.LayerNorm(dim, eps=eps)
             self.attn = Attention(dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"))
+        if spec.get("mixer_rank") is not None:
+            self.mixer = Mixer(tokens, dim, spec["mixer_rank"])
         if spec["mlp_hidden"]:
             self.norm2 = nn.LayerNorm(dim, eps=eps)
             self.mlp = Mlp(dim, spec["mlp_hidden"])
@@ -82,6 +99,8 @@ class Block(nn.Module):
             return self.linear(x)
         if self.attn is not None:
             x = x + self.attn(self.norm1(x))
+        elif self.mixer is not None:
+            x = x + self.mixer(x)
         if self.mlp is not None:
             x = x + self.mlp(self.norm2(x))
         return x
@@ -105,7 +124,7 @@ class VisionTransformer(nn.Module):
         self.patch_embed = PatchEmbed(spec["channels"], dim, spec["patch_size"])
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, dim))
-        self.blocks = nn.ModuleList(Block(dim, block, eps) for block in spec["blocks"])
+        self.blocks = nn.ModuleList(Block(tokens, dim, block, eps) for block in spec["blocks"])
         self.norm = nn.LayerNorm(dim, eps=eps)
         self.head = nn.Linear(dim, config["num_classes"])
 

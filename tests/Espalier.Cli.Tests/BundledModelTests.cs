@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Models.Vit;
 using Espalier.Testing;
 
 namespace Espalier.Cli.Tests;
@@ -17,6 +18,14 @@ public sealed class BundledModelTests
         json.RootElement.GetProperty("macs_budget").GetInt64().ShouldBe(79_180_032);
         json.RootElement.GetProperty("macs_full").GetInt64().ShouldBe(83_864_832);
         new FileInfo(Path.Combine(s_folder, "model.safetensors")).Length.ShouldBeLessThan(8_000_000);
+    }
+
+    [Fact]
+    public void The_bundled_loader_is_the_one_that_is_written_today()
+    {
+        using var folder = new TemporaryFolder();
+        var written = Path.Combine(folder.WriteModel(), VitFolder.PythonLoader);
+        File.ReadAllText(Path.Combine(s_folder, VitFolder.PythonLoader)).ShouldBe(File.ReadAllText(written));
     }
 
     [Fact]

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Testing;
 
 namespace Espalier.Cli.Tests;
 
@@ -21,6 +24,26 @@ public sealed class InspectAndPlanTests
         Keys(root.GetProperty("preprocessing")).ShouldBe(["size", "resize", "crop", "interpolation", "mean", "std"]);
         root.GetProperty("blocks")[3].GetProperty("kind").GetString().ShouldBe("full");
         root.GetProperty("preprocessing").GetProperty("interpolation").GetString().ShouldBe("bicubic");
+    }
+
+    [Fact]
+    public void Inspect_shows_the_rank_of_a_mixer_where_there_is_one()
+    {
+        using var folder = new TemporaryFolder();
+        var dense = VitArchitecture.Uniform("tiny", 8, patchSize: 4, channels: 1, embedDim: 8, depth: 3, heads: 2, classes: 6);
+        var net = dense with { Blocks = [dense.Blocks[0], new VitBlock { MlpHidden = 32 }, new VitBlock { MlpHidden = 32, MixerRank = 0 }] };
+        using (var model = VitInit.Random(net, new Preprocessing { Size = 8, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: 1))
+            VitFolder.Write(Directory.CreateDirectory(folder["model"]).FullName, model);
+
+        using var json = JsonDocument.Parse(CliRun.Of("inspect", folder["model"], "--json").Out);
+        var blocks = json.RootElement.GetProperty("blocks").EnumerateArray().ToArray();
+        blocks[0].TryGetProperty("mixer_rank", out _).ShouldBeFalse();
+        blocks[1].TryGetProperty("mixer_rank", out _).ShouldBeFalse();
+        (blocks[2].GetProperty("mixer_rank").GetInt32(), blocks[2].GetProperty("kind").GetString()).ShouldBe((0, "ffn_only"));
+        // 5 positions of width 8.
+        (blocks[2].GetProperty("params").GetInt64() - blocks[1].GetProperty("params").GetInt64()).ShouldBe(40);
+        CliRun.Of("inspect", folder["model"]).Out.ShouldContain("mixer rank");
+        CliRun.Of("inspect vit_tiny_patch16_224").Out.ShouldNotContain("mixer");
     }
 
     [Fact]

@@ -28,7 +28,8 @@ internal static class InspectHandler
     }
 
     private static BlockResult Block(int index, VitBlock block, Cost cost) =>
-        new(index, Kind(block.Kind), block.Heads, block.QkDim, block.VDim, block.MlpHidden, cost.Parameters, cost.MacsBudget, cost.MacsFull);
+        new(index, Kind(block.Kind), block.Heads, block.QkDim, block.VDim, block.MlpHidden, cost.Parameters, cost.MacsBudget, cost.MacsFull,
+            block.MixerRank);
 
     /// <summary>The name scripts know a kind by.</summary>
     internal static string Kind(BlockKind kind) => kind switch

@@ -37,19 +37,26 @@ public sealed record InspectResult : CommandResult
         console.WriteText(
             $"Input {Preprocessing.Size}×{Preprocessing.Size}, shortest side resized to {Preprocessing.Resize} ({Preprocessing.Interpolation}), centre crop {Tables.Number(Preprocessing.Crop)}, "
             + $"mean {List(Preprocessing.Mean)}, std {List(Preprocessing.Std)}");
-        IReadOnlyList<string> total = ["all", "", "", "", "", "", Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
+        IReadOnlyList<string> total = ["all", "", "", "", "", "", .. Mixer(""), Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
         console.WriteTable(
-            ["block", "kind", "heads", "q/k dim", "v dim", "MLP", "params", "MACs (budget)", "MACs (full)"],
+            ["block", "kind", "heads", "q/k dim", "v dim", "MLP", .. Mixer("mixer rank"), "params", "MACs (budget)", "MACs (full)"],
             Blocks.Select(b => (IReadOnlyList<string>)
-                [$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", Tables.Count(b.Params), Tables.Count(b.MacsBudget), Tables.Count(b.MacsFull)])
+            [
+                $"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", .. Mixer($"{b.MixerRank}"),
+                Tables.Count(b.Params), Tables.Count(b.MacsBudget), Tables.Count(b.MacsFull),
+            ])
             .Append(total));
     }
+
+    /// <summary>The cell of a column that few models need.</summary>
+    private IEnumerable<string> Mixer(string cell) => Blocks.Any(b => b.MixerRank is not null) ? [cell] : [];
 
     private static string List(ImmutableArray<double> values) => string.Join('/', values.Select(Tables.Number));
 }
 
-/// <summary>One block of <c>inspect</c>.</summary>
-public sealed record BlockResult(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull);
+/// <summary>One block of <c>inspect</c>; <c>mixer_rank</c> is only there when the block has a token mixer.</summary>
+public sealed record BlockResult(
+    int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull, int? MixerRank = null);
 
 /// <summary>The preprocessing of <c>inspect</c>.</summary>
 public sealed record PreprocessingResult(int Size, int Resize, double Crop, string Interpolation, ImmutableArray<double> Mean, ImmutableArray<double> Std);

@@ -14,13 +14,16 @@ internal static class BlockJson
         json.WriteNumber("qk_dim", block.QkDim);
         json.WriteNumber("v_dim", block.VDim);
         json.WriteNumber("mlp_hidden", block.MlpHidden);
+        if (block.MixerRank is { } rank) json.WriteNumber("mixer_rank", rank);
         if (block.AttentionScale is { } scale) json.WriteNumber("attention_scale", scale);
         if (block.NormEps is { } eps) json.WriteNumber("norm_eps", eps);
         json.WriteEndObject();
     }
 
     /// <summary>Reads one block.</summary>
-    /// <exception cref="InputException">A width is missing or negative, or the widths contradict the kind.</exception>
+    /// <exception cref="InputException">
+    /// A width is missing or negative, the widths contradict the kind, or a token mixer stands where none may.
+    /// </exception>
     public static VitBlock Read(JsonElement json, int index, string path)
     {
         var kind = json.GetText("kind", path);
@@ -31,6 +34,7 @@ internal static class BlockJson
             VDim = json.GetInt("v_dim", path) ?? 0,
             MlpHidden = json.GetInt("mlp_hidden", path) ?? 0,
             IsLinear = kind == "linear",
+            MixerRank = json.GetInt("mixer_rank", path),
             AttentionScale = json.GetNumber("attention_scale", path),
             NormEps = json.GetNumber("norm_eps", path),
         };
@@ -39,6 +43,9 @@ internal static class BlockJson
                 + $"{block.Kind.JsonName()}.");
         if (block.HasAttention != (block.QkDim > 0) || block.HasAttention != (block.VDim > 0))
             throw new InputException($"{path}: block {index} must have heads, qk_dim and v_dim all above 0, or all 0.");
+        if (block.HasMixer && !block.TakesMixer)
+            throw new InputException($"{path}: block {index} is {kind} and has a mixer_rank; a token mixer needs a block whose "
+                + "attention is gone and whose MLP is not (ffn_only).");
         return block;
     }
 }

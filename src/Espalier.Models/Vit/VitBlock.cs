@@ -5,7 +5,7 @@ public enum BlockKind
 {
     /// <summary>Attention and MLP.</summary>
     Full,
-    /// <summary>MLP only: LN1 and the attention are gone.</summary>
+    /// <summary>MLP only: LN1 and the attention are gone; a token mixer may stand in for them.</summary>
     FfnOnly,
     /// <summary>Attention only: LN2 and the MLP are gone.</summary>
     AttnOnly,
@@ -54,9 +54,20 @@ public sealed record VitBlock
     /// <summary>LayerNorm epsilon of this block; null means the model's.</summary>
     public double? NormEps { get; init; }
 
+    /// <summary>
+    /// Rank r of the token mixer that stands in for the removed attention: before the MLP, every token gets the bias of its position
+    /// and the same low-rank function of the mean token. 0: the bias alone; null: no mixer.
+    /// </summary>
+    public int? MixerRank { get; init; }
+
     public bool HasAttention => Heads > 0;
 
     public bool HasMlp => MlpHidden > 0;
+
+    public bool HasMixer => MixerRank is not null;
+
+    /// <summary>Whether a token mixer may stand in the block: the attention is gone and the MLP is not.</summary>
+    public bool TakesMixer => Kind == BlockKind.FfnOnly;
 
     public BlockKind Kind => IsLinear ? BlockKind.Linear
         : HasAttention ? (HasMlp ? BlockKind.Full : BlockKind.AttnOnly)

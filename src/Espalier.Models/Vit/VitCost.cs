@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Espalier.Models.Vit;
 
 /// <summary>
-/// The one counter of parameters and MACs. Biases, GELU, softmax, residual and position-embedding adds count 0
+/// The one counter of parameters and MACs. Biases, GELU, softmax, means, residual and position-embedding adds count 0
 /// (DC-ViT's counter: specification §2.1).
 /// </summary>
 public static class VitCost
@@ -19,7 +19,8 @@ public static class VitCost
 
     /// <summary>One block on N = <paramref name="tokens"/> tokens of width D = <paramref name="embedDim"/>.</summary>
     public static Cost Of(VitBlock block, int embedDim, int tokens) =>
-        block.IsLinear ? Linear(embedDim, embedDim, tokens) : Attention(block, embedDim, tokens) + Mlp(block, embedDim, tokens);
+        block.IsLinear ? Linear(embedDim, embedDim, tokens)
+            : Attention(block, embedDim, tokens) + Mixer(block, embedDim, tokens) + Mlp(block, embedDim, tokens);
 
     /// <summary>LN1, qkv, both attention products and the projection; zero when the attention is gone.</summary>
     public static Cost Attention(VitBlock block, int embedDim, int tokens)
@@ -28,6 +29,14 @@ public static class VitCost
         long n = tokens, heads = block.Heads, qk = block.QkDim, v = block.VDim;
         var products = new Cost(0, 0, n * n * heads * (qk + v));
         return Norm(embedDim, n) + Linear(embedDim, heads * (2 * qk + v), n) + products + Linear(heads * v, embedDim, n);
+    }
+
+    /// <summary>A bias per position and, once an image, two r×D matrices on the mean token; zero without a token mixer.</summary>
+    public static Cost Mixer(VitBlock block, int embedDim, int tokens)
+    {
+        if (block.MixerRank is not { } rank) return default;
+        long d = embedDim, matrices = 2 * d * rank;
+        return new Cost(tokens * d + matrices, matrices, matrices);
     }
 
     /// <summary>LN2, fc1 and fc2; zero when the MLP is gone.</summary>

@@ -14,9 +14,13 @@ public static class VitEdit
         (w, p) => RemoveAll(w, p + "norm1.", p + "attn."));
 
     /// <summary>Removes LN2, the MLP and its residual add: x ← x + Attn(LN1(x)) is left.</summary>
-    public static VitModel RemoveMlp(this VitModel model, int block) => model.Edit(block,
-        b => b with { MlpHidden = 0 },
-        (w, p) => RemoveAll(w, p + "norm2.", p + "mlp."));
+    /// <exception cref="ArgumentException">The block has a token mixer, which does not stand alone.</exception>
+    public static VitModel RemoveMlp(this VitModel model, int block)
+    {
+        if (model.Architecture.Blocks[block].HasMixer)
+            throw new ArgumentException($"Block {block} has a token mixer, which needs the MLP; use DropBlock to drop both.");
+        return model.Edit(block, b => b with { MlpHidden = 0 }, (w, p) => RemoveAll(w, p + "norm2.", p + "mlp."));
+    }
 
     /// <summary>Removes the whole block; it keeps its place in the architecture and passes its input on.</summary>
     public static VitModel DropBlock(this VitModel model, int block) => model.Edit(block,
@@ -48,6 +52,32 @@ public static class VitEdit
             w.Set(p + "mlp.fc1.weight", w[p + "mlp.fc1.weight"].IndexSelect(0, kept));
             w.Set(p + "mlp.fc1.bias", w[p + "mlp.fc1.bias"].IndexSelect(0, kept));
             w.Set(p + "mlp.fc2.weight", w[p + "mlp.fc2.weight"].IndexSelect(1, kept));
+        });
+    }
+
+    /// <summary>
+    /// Adds a token mixer in place of the removed attention: x ← x + bias + up·(down·m), m being the mean over the tokens. Bias and up
+    /// are 0, so that the model computes what it did; down is N(0, 0.02²), since with both matrices at 0 neither would get a gradient.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="block">Index of a block without attention that has an MLP and no mixer yet.</param>
+    /// <param name="rank">r ≥ 0; 0 adds the bias per position alone.</param>
+    /// <param name="seed">For the down matrix; blocks differ under one seed.</param>
+    /// <exception cref="ArgumentException">The block takes no mixer, has one, or the rank is negative.</exception>
+    public static VitModel AddMixer(this VitModel model, int block, int rank, ulong seed = 0)
+    {
+        var (net, before) = (model.Architecture, model.Architecture.Blocks[block]);
+        ArgumentOutOfRangeException.ThrowIfNegative(rank);
+        if (before.HasMixer) throw new ArgumentException($"Block {block} has a token mixer already.");
+        if (!before.TakesMixer)
+            throw new ArgumentException($"Block {block} is {before.Kind.JsonName()}; a token mixer needs a block whose attention is gone and "
+                + "whose MLP is not (ffn_only).");
+        return model.Edit(block, b => b with { MixerRank = rank }, (w, p) =>
+        {
+            w.Set(p + "mixer.bias", Tensor.Zeros([net.Tokens, net.EmbedDim], device: model.Device));
+            if (rank == 0) return;
+            w.Set(p + "mixer.down.weight", Normal([rank, net.EmbedDim], new SeededRandom(seed, "mixer", block), model.Device));
+            w.Set(p + "mixer.up.weight", Tensor.Zeros([net.EmbedDim, rank], device: model.Device));
         });
     }
 
@@ -85,6 +115,14 @@ public static class VitEdit
         var ordered = new Weights();
         foreach (var (name, _) in VitTensors.Expected(architecture)) ordered.Set(name, weights[name]);
         return ordered;
+    }
+
+    // From a stream of its own: an edit in the middle of a training must not restart the generator of libtorch.
+    private static Tensor Normal(ReadOnlySpan<long> shape, SeededRandom random, string device)
+    {
+        var values = new float[shape[0] * shape[1]];
+        foreach (ref var value in values.AsSpan()) value = (float)(0.02 * random.NextGaussian());
+        return Tensor.From<float>(values, shape, device);
     }
 
     private static void RemoveAll(Weights weights, params string[] prefixes)

@@ -8,7 +8,9 @@ namespace Espalier.Models.Vit;
 /// </summary>
 public static class VitForward
 {
-    /// <summary>Changes the output of one residual branch before it is added: stochastic depth, masks, probes.</summary>
+    /// <summary>
+    /// Changes the output of one residual branch before it is added: stochastic depth, masks, probes. A token mixer is no branch.
+    /// </summary>
     /// <param name="block">Index of the block.</param>
     /// <param name="branch">Output of its attention or MLP, [B, N, D]; freed after the block unless the hook releases it.</param>
     public delegate Tensor BranchHook(int block, Tensor branch);
@@ -38,7 +40,10 @@ public static class VitForward
         return tokens;
     }
 
-    /// <summary>Tokens through block <paramref name="i"/>: x + Attn(LN1(x)), then x + MLP(LN2(x)), as far as they are still there.</summary>
+    /// <summary>
+    /// Tokens through block <paramref name="i"/>: x + Attn(LN1(x)), or x + Mixer(x) in its place, then x + MLP(LN2(x)), as far as they
+    /// are still there.
+    /// </summary>
     public static Tensor Block(this VitModel model, int i, Tensor x, BranchHook? hook = null)
     {
         // Handles on what is only passed through go at the end of the block: memory stays at what autograd itself keeps.
@@ -60,10 +65,14 @@ public static class VitForward
         return x;
     }
 
-    /// <summary>The first half of block <paramref name="i"/>: x + Attn(LN1(x)), or x when the attention is gone.</summary>
+    /// <summary>
+    /// The first half of block <paramref name="i"/>: x + Attn(LN1(x)); without attention x + Mixer(x), or x when there is no mixer.
+    /// </summary>
     public static Tensor AfterAttention(this VitModel model, int i, Tensor x, BranchHook? hook = null)
     {
-        if (!model.Architecture.Blocks[i].HasAttention) return x;
+        var block = model.Architecture.Blocks[i];
+        if (block.HasMixer) return x + model.Mixer(i, x);
+        if (!block.HasAttention) return x;
         var branch = model.Attention(i, model.BlockNorm(i, 1, x));
         return x + (hook is null ? branch : hook(i, branch));
     }
@@ -94,6 +103,15 @@ public static class VitForward
         var attention = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k).Softmax(-1);
         return attention.MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v)
             .Linear(w[$"blocks.{i}.attn.proj.weight"], w[$"blocks.{i}.attn.proj.bias"]);
+    }
+
+    // bias [N, D] + up·(down·m) [B, 1, D], m being the mean of the block's input over its tokens: [B, N, D], or [N, D] at rank 0.
+    private static Tensor Mixer(this VitModel model, int i, Tensor x)
+    {
+        var (prefix, w) = ($"blocks.{i}.mixer.", model.Weights);
+        if (model.Architecture.Blocks[i].MixerRank == 0) return w[prefix + "bias"];
+        var mean = x.Mean([1], keepDim: true);
+        return w[prefix + "bias"] + mean.Linear(w[prefix + "down.weight"]).Linear(w[prefix + "up.weight"]);
     }
 
     private static Tensor BlockNorm(this VitModel model, int i, int which, Tensor x) => x.LayerNorm(

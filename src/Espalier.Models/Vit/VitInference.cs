@@ -19,7 +19,9 @@ public static partial class VitInference
 {
     private const int UsualHeadDim = 64;
 
-    /// <summary>Infers the architecture; blocks that lost their attention or MLP, or have a narrower MLP, are recognised.</summary>
+    /// <summary>
+    /// Infers the architecture; blocks that lost their attention or MLP, got a token mixer, or have a narrower MLP, are recognised.
+    /// </summary>
     /// <param name="shapes">Shape of every tensor, by name.</param>
     /// <param name="hints">What else is known.</param>
     /// <param name="where">The file, for errors.</param>
@@ -64,7 +66,17 @@ public static partial class VitInference
         }
         if (shapes.ContainsKey(prefix + "mlp.fc1.weight"))
             block = block with { MlpHidden = Narrow(Shape(shapes, prefix + "mlp.fc1.weight", 2, where)[0], where) };
-        return block;
+        return block with { MixerRank = MixerRank(shapes, prefix + "mixer.", block, where) };
+    }
+
+    private static int? MixerRank(IReadOnlyDictionary<string, ImmutableArray<long>> shapes, string prefix, VitBlock block, string where)
+    {
+        var hasMatrices = shapes.ContainsKey(prefix + "down.weight");
+        if (!hasMatrices && !shapes.ContainsKey(prefix + "bias")) return null;
+        if (!block.TakesMixer)
+            throw new InputException($"{where}: {prefix}* is a token mixer, which needs a block whose attention is gone and "
+                + $"whose MLP is not; this one is {block.Kind.JsonName()}.");
+        return hasMatrices ? Narrow(Shape(shapes, prefix + "down.weight", 2, where)[0], where) : 0;
     }
 
     /// <summary>From the config, else from the timm name, else from the usual head width of 64.</summary>

@@ -27,6 +27,15 @@ public class ModelConfigTests
     }
 
     [Fact]
+    public void Mixers_are_written_where_there_are_any()
+    {
+        var text = ModelConfig.Of(Compressed.Mixed, Preprocessing).ToJson();
+        ModelConfig.Parse(text, "config.json").Architecture!.Blocks.ShouldBe(Compressed.Mixed.Blocks);
+        JsonNode.Parse(text)!["espalier"]!["blocks"]!.AsArray().Select(b => (int?)b!["mixer_rank"]).ShouldBe([null, 3, 0, null, null, null]);
+        ModelConfig.Of(Compressed.Net, Preprocessing).ToJson().ShouldNotContain("mixer");
+    }
+
+    [Fact]
     public void Configs_of_other_tools_give_what_they_have()
     {
         var timm = ModelConfig.Parse("""{"architecture":"vit_x","model_args":{"num_heads":5},"pretrained_cfg":{"input_size":[3,64,64],"interpolation":"bilinear","mean":[0,0,0],"std":[1,1,1],"pool_size":null}}""", "c");
@@ -54,6 +63,11 @@ public class ModelConfigTests
     [Theory]
     [InlineData("\"heads\": 4", "\"heads\": 0", "block 0")]
     [InlineData("\"mlp_hidden\": 100", "\"mlp_hidden\": 0", "block 1 has the kind ffn_only, but its widths make it dropped")]
+    [InlineData("\"kind\": \"full\"", "\"mixer_rank\": 2, \"kind\": \"full\"", "block 0 is full and has a mixer_rank; a token mixer needs a block whose attention is gone")]
+    [InlineData("\"kind\": \"attn_only\"", "\"mixer_rank\": 0, \"kind\": \"attn_only\"", "block 2 is attn_only and has a mixer_rank")]
+    [InlineData("\"kind\": \"linear\"", "\"mixer_rank\": 1, \"kind\": \"linear\"", "block 3 is linear and has a mixer_rank")]
+    [InlineData("\"kind\": \"dropped\"", "\"mixer_rank\": 1, \"kind\": \"dropped\"", "block 4 is dropped and has a mixer_rank")]
+    [InlineData("\"kind\": \"ffn_only\"", "\"mixer_rank\": -1, \"kind\": \"ffn_only\"", "mixer_rank must be a whole number ≥ 0, not -1.")]
     [InlineData("\"depth\": 6", "\"depth\": 7", "blocks must have depth entries")]
     public void Blocks_that_contradict_themselves_are_refused(string old, string replaced, string fault)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
 using Espalier.Models.Tests.Formats;
 using Espalier.Models.Vit;
@@ -59,6 +60,10 @@ public class PythonPeerTests : TorchTest
                     continue
                 if b['heads']:
                     x = x + attention(norm(x, w, p + 'norm1', b['eps']), w, p, b)
+                if b['mixer'] is not None:
+                    mean = sum(x[:, t] for t in range(x.shape[1])) / x.shape[1]
+                    shift = (w[p + 'mixer.up.weight'] @ (w[p + 'mixer.down.weight'] @ mean.t())).t() if b['mixer'] else 0 * mean
+                    x = torch.stack([x[:, t] + w[p + 'mixer.bias'][t] + shift for t in range(x.shape[1])], 1)
                 if b['hidden']:
                     x = x + mlp(norm(x, w, p + 'norm2', b['eps']), w, p)
             logits = linear(norm(x, w, 'norm', spec['eps'])[:, 0], w, 'head')
@@ -105,6 +110,7 @@ public class PythonPeerTests : TorchTest
             dense,
             .. Compressed.Net.Blocks.Select(block => dense with { Blocks = dense.Blocks.SetItem(2, block) }),
             Compressed.Net,
+            Compressed.Mixed,
             TestNets.Narrowed(dense, new SeededRandom(1)),
         ];
         using var root = new TemporaryFolder();
@@ -121,6 +127,42 @@ public class PythonPeerTests : TorchTest
         ShouldAgree(PythonOracle.Run(Loader, s_modules, [.. nets.Select((_, i) => root[$"{i}"])]), expected, 1e-4);
     }
 
+    [SkippableFact]
+    public void Mixers_and_odd_attention_survive_the_disk_and_agree_with_both_scripts()
+    {
+        PythonOracle.Require(s_modules);
+        using var folder = new TemporaryFolder();
+        using var model = TestNets.Model(Compressed.Mixed, 4);
+        var pixels = TestNets.Pixels(model.Architecture, 3, 4);
+        VitFolder.Write(folder.Path, model);
+        SafetensorsWriter.Write(folder["pixels.safetensors"], new[] { KeyValuePair.Create("pixels", pixels) }.ToTensorData());
+        SafetensorsWriter.Write(folder["plain"], model.Weights.Append(KeyValuePair.Create("pixels", pixels)).ToTensorData());
+
+        using var loaded = ModelSource.Open(folder.Path).Load();
+        loaded.Architecture.Blocks.ShouldBe(Compressed.Mixed.Blocks);
+        VitCost.Of(loaded.Architecture).ShouldBe(TensorCount.Of(loaded));
+        var logits = loaded.Answer(pixels);
+        var spec = JsonSerializer.Serialize(new[] { Spec(Compressed.Mixed, folder["plain"]) });
+        ShouldAgree(PythonOracle.Run(Plain, s_modules, spec), [logits], 1e-5);
+        ShouldAgree(PythonOracle.Run(Loader, s_modules, folder.Path), [logits], 1e-5);
+
+        // What the scripts agree on depends on the mixers and the scales: without either the logits are others.
+        ShouldMatter(block => block.AttentionScale is not null, block => block with { AttentionScale = null });
+        ShouldMatter(block => block.HasMixer, block => block with { MixerRank = null });
+
+        void ShouldMatter(Func<VitBlock, bool> which, Func<VitBlock, VitBlock> change)
+        {
+            for (var i = 0; i < loaded.Architecture.Depth; i++)
+            {
+                var blocks = loaded.Architecture.Blocks;
+                if (!which(blocks[i])) continue;
+                var net = loaded.Architecture with { Blocks = blocks.SetItem(i, change(blocks[i])) };
+                using var other = new VitModel(net, loaded.Preprocessing, loaded.Weights.Clone());
+                Distance(other.Answer(pixels), logits).ShouldBeGreaterThan(1e-3 * logits.Abs().Max().Item(), $"block {i}");
+            }
+        }
+    }
+
     private static object Spec(VitArchitecture net, string file) => new
     {
         file,
@@ -129,7 +171,7 @@ public class PythonPeerTests : TorchTest
         blocks = net.Blocks.Select(b => new
         {
             heads = b.Heads, qk = b.QkDim, v = b.VDim, hidden = b.MlpHidden, linear = b.IsLinear,
-            scale = b.AttentionScale, eps = b.NormEps ?? net.LayerNormEps,
+            mixer = b.MixerRank, scale = b.AttentionScale, eps = b.NormEps ?? net.LayerNormEps,
         }),
     };
 

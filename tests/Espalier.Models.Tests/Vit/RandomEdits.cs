@@ -1,4 +1,5 @@
 using Espalier.Models.Vit;
+using Espalier.Torch;
 
 namespace Espalier.Models.Tests.Vit;
 
@@ -24,9 +25,19 @@ internal static class RandomEdits
         return [.. random.Choose(hidden, random.NextInt(1, hidden)).Order()];
     }
 
+    /// <summary>The model without the block's attention and with a token mixer of noise in its place.</summary>
+    public static VitModel Mix(VitModel model, int block, SeededRandom random)
+    {
+        using var noGrad = new NoGrad();
+        using var without = model.RemoveAttention(block);
+        var mixed = without.AddMixer(block, random.NextInt(0, 5));
+        foreach (var name in mixed.BlockTensors(block).Where(n => n.Contains(".mixer."))) mixed.Weights[name].UniformInPlace(-0.5, 0.5);
+        return mixed;
+    }
+
     private static VitModel Edit(VitModel model, int block, SeededRandom random)
     {
-        switch (random.NextInt(7))
+        switch (random.NextInt(8))
         {
             case 0: return model.RemoveAttention(block);
             case 1: return model.RemoveMlp(block);
@@ -34,6 +45,7 @@ internal static class RandomEdits
             case 3: return model.ReplaceByLinear(block);
             case 4: return model.KeepHidden(block, Units(model, block, random));
             case 5: return model.SetNormEps(block, 1e-5);
+            case 6: return Mix(model, block, random);
             default:
                 using (var without = model.RemoveAttention(block)) return without.KeepHidden(block, Units(without, block, random));
         }

@@ -33,7 +33,7 @@ public class VitCostTests
     [Fact]
     public void Every_parameter_is_in_some_tensor()
     {
-        foreach (var net in VitRegistry.Names.Select(n => VitRegistry.Find(n)!.Architecture).Append(Compressed.Net))
+        foreach (var net in VitRegistry.Names.Select(n => VitRegistry.Find(n)!.Architecture).Append(Compressed.Net).Append(Compressed.Mixed))
             VitCost.Of(net).Parameters.ShouldBe(VitTensors.Expected(net).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b)), net.Name);
     }
 
@@ -50,5 +50,19 @@ public class VitCostTests
         costs[3].ShouldBe(new Cost(D * D + D, N * D * D, N * D * D));
         costs[4].ShouldBe(default);
         VitCost.Of(net).ShouldBe(costs.Aggregate((a, b) => a + b) + VitCost.Of(net with { Blocks = [] }));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(64)]
+    public void A_mixer_costs_its_biases_and_two_matrices_on_one_vector(int rank)
+    {
+        const int N = 17, D = 64;
+        var block = new VitBlock { MlpHidden = 100 };
+        var mixed = VitCost.Of(block with { MixerRank = rank }, D, N) - VitCost.Of(block, D, N);
+        mixed.ShouldBe(new Cost(N * D + 2 * rank * D, 2 * rank * D, 2 * rank * D));
+        VitCost.Mixer(block with { MixerRank = rank }, D, N).ShouldBe(mixed);
+        VitCost.Mixer(block, D, N).ShouldBe(default);
     }
 }

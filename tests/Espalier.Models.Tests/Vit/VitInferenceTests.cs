@@ -25,6 +25,30 @@ public class VitInferenceTests
     }
 
     [Fact]
+    public void Token_mixers_are_recognised()
+    {
+        var net = VitRegistry.Find("tiny-test-vit")!.Architecture;
+        net = net with { Blocks = net.Blocks.SetItem(1, Compressed.Mixed.Blocks[1] with { NormEps = null }).SetItem(2, Compressed.Mixed.Blocks[2]) };
+        ShouldBeSame(VitInference.Infer(Shapes(net), new VitHints(net.Name), "file").Architecture, net);
+    }
+
+    [Theory]
+    [InlineData(BlockKind.Full, "mixer.bias")]
+    [InlineData(BlockKind.Full, "mixer.down.weight")]
+    [InlineData(BlockKind.Linear, "mixer.bias")]
+    [InlineData(BlockKind.Dropped, "mixer.bias")]
+    [InlineData(BlockKind.AttnOnly, "mixer.bias")]
+    public void A_mixer_where_none_may_stand_is_refused(BlockKind kind, string tensor)
+    {
+        var net = VitRegistry.Find("tiny-test-vit")!.Architecture;
+        var block = new[] { net.Blocks[0], net.Blocks[0] with { MlpHidden = 0 }, new() { IsLinear = true }, new() }.Single(b => b.Kind == kind);
+        var shapes = Shapes(net with { Blocks = net.Blocks.SetItem(2, block) });
+        shapes["blocks.2." + tensor] = [3, net.EmbedDim];
+        Should.Throw<InputException>(() => VitInference.Infer(shapes, new VitHints(net.Name), "file")).Message.ShouldBe(
+            $"file: blocks.2.mixer.* is a token mixer, which needs a block whose attention is gone and whose MLP is not; this one is {kind.JsonName()}.");
+    }
+
+    [Fact]
     public void The_head_count_says_what_it_rests_on()
     {
         var shapes = Shapes(VitRegistry.Find("vit_tiny_patch16_224")!.Architecture);
