@@ -27,6 +27,7 @@ public sealed partial class Tensor
     private static readonly Operator s_max = new("aten::max");
     private static readonly Operator s_argmax = new("aten::argmax");
     private static readonly Operator s_topk = new("aten::topk");
+    private static readonly Operator s_multinomial = new("aten::multinomial");
     private static readonly Operator s_norm = new("aten::norm", "ScalarOpt_dim");
     private static readonly Operator s_normAll = new("aten::norm", "Scalar");
     private static readonly Operator s_eq = new("aten::eq", "Tensor");
@@ -86,6 +87,9 @@ public sealed partial class Tensor
         var results = s_topk.CallMany(this, k);
         return (results[0]!, results[1]!);
     }
+
+    /// <summary>Draws k indices per row, with replacement, by the row's probabilities: int64 [rows, k], with libtorch's seeded generator.</summary>
+    public Tensor Multinomial(long k) => s_multinomial.Call(this, k, true);
 
     /// <summary>Euclidean norm over the given dimensions.</summary>
     public Tensor Norm(long[] dims) => s_norm.Call(this, 2, dims);

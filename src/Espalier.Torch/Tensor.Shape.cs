@@ -9,6 +9,7 @@ public sealed partial class Tensor
     private static readonly Operator s_select = new("aten::select", "int");
     private static readonly Operator s_narrow = new("aten::narrow");
     private static readonly Operator s_indexSelect = new("aten::index_select");
+    private static readonly Operator s_indexAdd = new("aten::index_add");
     private static readonly Operator s_expand = new("aten::expand");
     private static readonly Operator s_unbind = new("aten::unbind", "int");
     private static readonly Operator s_split = new("aten::split_with_sizes");
@@ -47,6 +48,9 @@ public sealed partial class Tensor
         for (var k = 0; k < wide.Length; k++) wide[k] = indices[k];
         return scope.Keep(IndexSelect(dim, From(wide).To(Device)));
     }
+
+    /// <summary>A copy with the slices of <paramref name="source"/> added at the (int64) indices of one dimension.</summary>
+    public Tensor IndexAdd(long dim, Tensor indices, Tensor source) => s_indexAdd.Call(this, dim, indices, source);
 
     /// <summary>A view that repeats dimensions of size 1 without copying.</summary>
     public Tensor Expand(params long[] shape) => s_expand.Call(this, shape);

@@ -81,6 +81,31 @@ public static class VitEdit
         });
     }
 
+    /// <summary>
+    /// Gives a block's attention other widths and tensors; the factor on its logits stays the number it was.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="block">Index of a block with attention.</param>
+    /// <param name="heads">Heads, at least 1.</param>
+    /// <param name="qkDim">Query and key width per head.</param>
+    /// <param name="vDim">Value width per head.</param>
+    /// <param name="qkv">Weight [heads·(2·qk + v), D] (rows q, then k, then v, each head-major) and bias.</param>
+    /// <param name="projection">Weight [D, heads·v] and bias [D].</param>
+    public static VitModel ReplaceAttention(this VitModel model, int block, int heads, int qkDim, int vDim,
+        (Tensor Weight, Tensor Bias) qkv, (Tensor Weight, Tensor Bias) projection) => model.Edit(block,
+        b => b with
+        {
+            Heads = heads, QkDim = qkDim, VDim = vDim,
+            AttentionScale = b.AttentionScale ?? (qkDim == b.QkDim ? null : 1 / Math.Sqrt(b.QkDim)),
+        },
+        (w, p) =>
+        {
+            w.Set(p + "attn.qkv.weight", qkv.Weight.Clone());
+            w.Set(p + "attn.qkv.bias", qkv.Bias.Clone());
+            w.Set(p + "attn.proj.weight", projection.Weight.Clone());
+            w.Set(p + "attn.proj.bias", projection.Bias.Clone());
+        });
+
     /// <summary>Changes one block's LayerNorm epsilon.</summary>
     public static VitModel SetNormEps(this VitModel model, int block, double? eps) =>
         model.Edit(block, b => b with { NormEps = eps }, (_, _) => { });

@@ -56,13 +56,7 @@ public static class VitForward
         var block = model.Architecture.Blocks[i];
         var w = model.Weights;
         if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]);
-        x = model.AfterAttention(i, x, hook);
-        if (block.HasMlp)
-        {
-            var branch = model.MlpHidden(i, x).Linear(w[$"blocks.{i}.mlp.fc2.weight"], w[$"blocks.{i}.mlp.fc2.bias"]);
-            x += hook is null ? branch : hook(i, branch);
-        }
-        return x;
+        return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
     }
 
     /// <summary>
@@ -73,7 +67,40 @@ public static class VitForward
         var block = model.Architecture.Blocks[i];
         if (block.HasMixer) return x + model.Mixer(i, x);
         if (!block.HasAttention) return x;
-        var branch = model.Attention(i, model.BlockNorm(i, 1, x));
+        var branch = model.HeadOutputs(i, model.AttentionInput(i, x))
+            .Linear(model.Weights[$"blocks.{i}.attn.proj.weight"], model.Weights[$"blocks.{i}.attn.proj.bias"]);
+        return x + (hook is null ? branch : hook(i, branch));
+    }
+
+    /// <summary>LN1(x), what the attention of block <paramref name="i"/> sees: [B, N, D].</summary>
+    public static Tensor AttentionInput(this VitModel model, int i, Tensor x) => model.BlockNorm(i, 1, x);
+
+    /// <summary>
+    /// softmax(QKᵀ·scale)·V of every head, side by side: [B, N, heads·v_dim], what the projection of block <paramref name="i"/> sees.
+    /// qkv rows are q|k|v, each head-major; widths per head may differ between q/k and v once a block was cut.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="i">Index of a block with attention.</param>
+    /// <param name="x">Normalised tokens [B, N, D], see <see cref="AttentionInput"/>.</param>
+    public static Tensor HeadOutputs(this VitModel model, int i, Tensor x)
+    {
+        var (block, w) = (model.Architecture.Blocks[i], model.Weights);
+        var (b, n) = (x.Size(0), x.Size(1));
+        long heads = block.Heads, qk = block.QkDim, v = block.VDim;
+        var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], w[$"blocks.{i}.attn.qkv.bias"])
+            .Split([heads * qk, heads * qk, heads * v], -1);
+        var q = parts[0].Reshape(b, n, heads, qk).Transpose(1, 2);
+        var k = parts[1].Reshape(b, n, heads, qk).Permute(0, 2, 3, 1);
+        var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
+        var attention = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k).Softmax(-1);
+        return attention.MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v);
+    }
+
+    /// <summary>The second half of block <paramref name="i"/>: x + MLP(LN2(x)), or x when the MLP is gone.</summary>
+    public static Tensor AfterMlp(this VitModel model, int i, Tensor x, BranchHook? hook = null)
+    {
+        if (!model.Architecture.Blocks[i].HasMlp) return x;
+        var branch = model.MlpHidden(i, x).Linear(model.Weights[$"blocks.{i}.mlp.fc2.weight"], model.Weights[$"blocks.{i}.mlp.fc2.bias"]);
         return x + (hook is null ? branch : hook(i, branch));
     }
 
@@ -88,22 +115,6 @@ public static class VitForward
     /// <summary>Normalised tokens to logits: a linear map of the class token.</summary>
     public static Tensor Head(this VitModel model, Tensor features) =>
         features.Select(1, 0).Linear(model.Weights["head.weight"], model.Weights["head.bias"]);
-
-    // qkv rows are q|k|v, each head-major; widths per head may differ between q/k and v once a block was cut.
-    private static Tensor Attention(this VitModel model, int i, Tensor x)
-    {
-        var (block, w) = (model.Architecture.Blocks[i], model.Weights);
-        var (b, n) = (x.Size(0), x.Size(1));
-        long heads = block.Heads, qk = block.QkDim, v = block.VDim;
-        var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], w[$"blocks.{i}.attn.qkv.bias"])
-            .Split([heads * qk, heads * qk, heads * v], -1);
-        var q = parts[0].Reshape(b, n, heads, qk).Transpose(1, 2);
-        var k = parts[1].Reshape(b, n, heads, qk).Permute(0, 2, 3, 1);
-        var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
-        var attention = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k).Softmax(-1);
-        return attention.MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v)
-            .Linear(w[$"blocks.{i}.attn.proj.weight"], w[$"blocks.{i}.attn.proj.bias"]);
-    }
 
     // bias [N, D] + up·(down·m) [B, 1, D], m being the mean of the block's input over its tokens: [B, N, D], or [N, D] at rank 0.
     private static Tensor Mixer(this VitModel model, int i, Tensor x)

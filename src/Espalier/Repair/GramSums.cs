@@ -1,0 +1,98 @@
+using Espalier.Torch;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// All that a least-squares repair of one linear layer needs to know of the images: weighted second moments of its inputs (with a constant
+/// appended, for the bias) and of the output it should have. Summed in float64 batch by batch, so memory does not grow with the images;
+/// kept apart by fold, so that a solution can be judged on images it did not see.
+/// </summary>
+public sealed class GramSums : IDisposable
+{
+    private readonly Tensor[] _gram;
+    private readonly Tensor[] _cross;
+    private readonly double[] _energy;
+
+    /// <param name="inputs">m, inputs of the layer.</param>
+    /// <param name="outputs">D, outputs of the layer.</param>
+    /// <param name="folds">Parts the images are divided into; at least 2.</param>
+    /// <param name="device">Device of the activations.</param>
+    public GramSums(int inputs, int outputs, int folds, string device)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(folds, 2);
+        Inputs = inputs;
+        _gram = Zeros(folds, inputs + 1, inputs + 1, device);
+        _cross = Zeros(folds, outputs, inputs + 1, device);
+        _energy = new double[folds];
+    }
+
+    /// <summary>m.</summary>
+    public int Inputs { get; }
+
+    public int Folds => _gram.Length;
+
+    /// <summary>Adds the tokens of some images.</summary>
+    /// <param name="inputs">[B, N, m], what the layer sees.</param>
+    /// <param name="targets">[B, N, D], what it should answer.</param>
+    /// <param name="tokenWeights">[N], how much each position counts; not negative.</param>
+    /// <param name="fold">Part the images belong to.</param>
+    public void Add(Tensor inputs, Tensor targets, Tensor tokenWeights, int fold)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        var one = Tensor.Ones([inputs.Size(0), inputs.Size(1), 1], device: inputs.Device);
+        var x = Tensor.Cat([inputs.To(DType.Float32), one], -1);
+        var weights = tokenWeights.To(DType.Float32).Reshape(1, -1, 1);
+        var weighted = (x * weights).Reshape(-1, Inputs + 1);
+        var y = targets.To(DType.Float32);
+        _gram[fold].AddInPlace(weighted.Transpose(0, 1).MatMul(x.Reshape(-1, Inputs + 1)).To(DType.Float64));
+        _cross[fold].AddInPlace(y.Reshape(-1, y.Size(-1)).Transpose(0, 1).MatMul(weighted).To(DType.Float64));
+        _energy[fold] += (y * y * weights).To(DType.Float64).Sum().Item();
+    }
+
+    /// <summary>Σ w·x·xᵀ [m+1, m+1] over all folds, or over all but one, or of one.</summary>
+    public Tensor Gram(int? without = null, int? only = null) => Sum(_gram, without, only);
+
+    /// <summary>Σ w·y·xᵀ [D, m+1].</summary>
+    public Tensor Cross(int? without = null, int? only = null) => Sum(_cross, without, only);
+
+    /// <summary>Σ w·‖y − W·x‖² over all folds, or of one.</summary>
+    /// <param name="weights">W [D, m+1], float64, the bias last.</param>
+    /// <param name="only">One fold; null means all.</param>
+    public double Error(Tensor weights, int? only = null)
+    {
+        using var scope = new TensorScope();
+        var energy = only is { } fold ? _energy[fold] : _energy.Sum();
+        return energy - 2 * (weights * Cross(only: only)).Sum().Item() + (weights.MatMul(Gram(only: only)) * weights).Sum().Item();
+    }
+
+    /// <summary>Changes the basis of the inputs, x → T·x, after the fact.</summary>
+    /// <param name="basis">T [m, m], float64; the constant stays.</param>
+    public void Rotate(Tensor basis)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        var whole = Tensor.Zeros([Inputs + 1, Inputs + 1], DType.Float64, basis.Device);
+        whole.Narrow(0, 0, Inputs).Narrow(1, 0, Inputs).CopyFrom(basis);
+        whole.Narrow(0, Inputs, 1).Narrow(1, Inputs, 1).AddInPlace(Tensor.Ones([1, 1], DType.Float64, basis.Device));
+        foreach (var gram in _gram) gram.CopyFrom(whole.MatMul(gram).MatMul(whole.Transpose(0, 1)));
+        foreach (var cross in _cross) cross.CopyFrom(cross.MatMul(whole.Transpose(0, 1)));
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in _gram.Concat(_cross)) tensor.Dispose();
+    }
+
+    private static Tensor Sum(Tensor[] folds, int? without, int? only)
+    {
+        if (only is { } fold) return folds[fold].Clone();
+        var sum = Tensor.ZerosLike(folds[0]);
+        for (var k = 0; k < folds.Length; k++)
+            if (k != without) sum.AddInPlace(folds[k]);
+        return sum;
+    }
+
+    private static Tensor[] Zeros(int count, long rows, long columns, string device) =>
+        [.. Enumerable.Range(0, count).Select(_ => TensorScope.Release(Tensor.Zeros([rows, columns], DType.Float64, device)))];
+}

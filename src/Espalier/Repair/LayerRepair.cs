@@ -1,0 +1,75 @@
+using Espalier.Models;
+using Espalier.Torch;
+
+namespace Espalier.Repair;
+
+/// <summary>How the last layer of one residual branch is cut and solved: what attention and MLP have in common.</summary>
+/// <param name="Calibration">The images, for their folds.</param>
+/// <param name="Options">Switches.</param>
+/// <param name="TokenWeights">[N].</param>
+/// <param name="Name">Names random draws.</param>
+/// <param name="Cancellation">Stops between two batches.</param>
+internal sealed record LayerRepair(Calibration Calibration, RepairOptions Options, Tensor TokenWeights, string Name, CancellationToken Cancellation)
+{
+    private const double DefaultStrength = 1e-3;
+
+    /// <summary>Whether layers that keep all their inputs are solved anew.</summary>
+    internal bool Refits => Options is { Solve: true, RefitWhole: true };
+
+    /// <summary>Sums over all images: the layer's inputs, and the wanted tokens less those that skip the branch.</summary>
+    internal GramSums Sums(int inputs, TokenStream before, TokenStream wanted, Func<Tensor, Tensor> layerInputs)
+    {
+        var sums = new GramSums(inputs, (int)wanted[0].Size(-1), Calibration.Folds, wanted[0].Device);
+        using var noGrad = new NoGrad();
+        for (var k = 0; k < before.Count; k++)
+        {
+            Cancellation.ThrowIfCancellationRequested();
+            using var scope = new TensorScope();
+            sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
+        }
+        return sums;
+    }
+
+    /// <summary>The groups of inputs to keep, ascending.</summary>
+    internal int[] Choose(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep)
+    {
+        var dropped = Order(sums, prior, groups, keep).Take(groups.Count - keep).ToHashSet();
+        return [.. Enumerable.Range(0, groups.Count).Where(g => !dropped.Contains(g))];
+    }
+
+    /// <summary>The layer that keeps some inputs, [D, k+1] with its bias last.</summary>
+    /// <param name="sums">Of the layer with all its inputs.</param>
+    /// <param name="prior">Its weights [D, m+1], float64.</param>
+    /// <param name="kept">Ascending inputs.</param>
+    /// <param name="isCut">Whether this block lost something here.</param>
+    internal Tensor Solve(GramSums sums, Tensor prior, int[] kept, bool isCut)
+    {
+        using var scope = new TensorScope();
+        var sliced = prior.IndexSelect(1, [.. kept, sums.Inputs]);
+        if (!Options.Solve || (!isCut && !Options.RefitWhole)) return scope.Keep(sliced);
+        var strength = Options.Strength ?? Ridge.ChooseStrength(sums, prior, kept);
+        var solved = Ridge.Solve(sums.Gram(), sums.Cross(), prior, kept, strength);
+        return scope.Keep(Options.Damping == 1 ? solved : sliced + (solved - sliced) * Options.Damping);
+    }
+
+    private IEnumerable<int> Order(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep)
+    {
+        using var scope = new TensorScope();
+        switch (Options.UnitChoice)
+        {
+            case RepairUnitChoice.Random:
+                var random = Enumerable.Range(0, groups.Count).ToArray();
+                new SeededRandom(Options.Seed, "repair units", Name).Shuffle(random.AsSpan());
+                return random;
+            case RepairUnitChoice.Variance:
+                var gram = sums.Gram();
+                var norm = (prior * prior).Sum([0]).ToArray<double>();
+                var moment = gram.Diagonal().ToArray<double>();
+                var total = gram.Narrow(0, sums.Inputs, 1).Reshape(-1).ToArray<double>();
+                double Score(int j) => (moment[j] - total[j] * total[j] / total[^1]) * norm[j];
+                return [.. Enumerable.Range(0, groups.Count).OrderBy(g => groups[g].Sum(Score)).ThenBy(g => g)];
+            default:
+                return Elimination.Order(sums.Gram(), sums.Cross(), prior, Options.Strength ?? DefaultStrength, groups, keep).Order;
+        }
+    }
+}

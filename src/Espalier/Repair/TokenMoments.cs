@@ -1,0 +1,33 @@
+using Espalier.Torch;
+
+namespace Espalier.Repair;
+
+/// <summary>Second moments of normalised tokens, for <see cref="QueryKeyCut"/>, summed in float64.</summary>
+internal static class TokenMoments
+{
+    /// <summary>
+    /// C_q, of tokens with a constant appended, weighted by position, and C_k, of tokens centred within their image, all alike: both [D+1, D+1].
+    /// </summary>
+    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights)
+    {
+        using var scope = new TensorScope();
+        Tensor? queries = null, keys = null;
+        for (var k = 0; k < tokens.Count; k++)
+        {
+            using var batch = new TensorScope();
+            var x = normalise(tokens[k]);
+            x = Tensor.Cat([x, Tensor.Ones([x.Size(0), x.Size(1), 1], device: x.Device)], -1);
+            var centred = (x - x.Mean([1], keepDim: true)).Reshape(-1, x.Size(-1));
+            var (q, c) = (Moment(x.Reshape(-1, x.Size(-1)), (x * weights.Reshape(1, -1, 1)).Reshape(-1, x.Size(-1))), Moment(centred, centred));
+            if (queries is null || keys is null) (queries, keys) = (batch.Keep(q), batch.Keep(c));
+            else
+            {
+                queries.AddInPlace(q);
+                keys.AddInPlace(c);
+            }
+        }
+        return (scope.Keep(queries!), scope.Keep(keys!));
+    }
+
+    private static Tensor Moment(Tensor a, Tensor b) => a.Transpose(0, 1).MatMul(b).To(DType.Float64);
+}

@@ -1,0 +1,48 @@
+using Espalier.Torch;
+
+namespace Espalier.Repair;
+
+/// <summary>The tokens of all calibration images at one depth of a network, batch by batch: 4·N·D bytes an image.</summary>
+internal sealed class TokenStream : IDisposable
+{
+    private Tensor[] _batches;
+
+    private TokenStream(Tensor[] batches) => _batches = batches;
+
+    internal int Count => _batches.Length;
+
+    internal Tensor this[int batch] => _batches[batch];
+
+    /// <summary>Makes one batch of tokens after the other.</summary>
+    internal static TokenStream Of(int batches, Func<int, Tensor> make, CancellationToken cancellation) => new(Make(batches, make, cancellation));
+
+    /// <summary>The tokens after a function of each batch, as another stream.</summary>
+    internal TokenStream Through(Func<Tensor, Tensor> step, CancellationToken cancellation) =>
+        new(Make(_batches.Length, k => step(_batches[k]), cancellation));
+
+    /// <summary>Moves on: replaces the tokens by a function of them.</summary>
+    internal void Advance(Func<Tensor, Tensor> step, CancellationToken cancellation)
+    {
+        var moved = Make(_batches.Length, k => step(_batches[k]), cancellation);
+        Dispose();
+        _batches = moved;
+    }
+
+    public void Dispose()
+    {
+        foreach (var batch in _batches) batch.Dispose();
+    }
+
+    private static Tensor[] Make(int count, Func<int, Tensor> make, CancellationToken cancellation)
+    {
+        using var noGrad = new NoGrad();
+        var batches = new Tensor[count];
+        for (var k = 0; k < count; k++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = new TensorScope();
+            batches[k] = TensorScope.Release(make(k).Alias());
+        }
+        return batches;
+    }
+}
