@@ -7,6 +7,7 @@ using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Testing;
+using Espalier.Tests.FewShot;
 using Espalier.Torch;
 
 namespace Espalier.Tests.DcVit.EndToEnd;
