@@ -78,6 +78,22 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         Bytes("cut").ShouldBe(Bytes("whole"));
     }
 
+    [Fact]
+    public void A_run_whose_files_lack_something_is_refused_and_the_file_named()
+    {
+        using var stop = new CancellationTokenSource();
+        var progress = new Immediate(update =>
+        {
+            if (update.Stage == "ranking block 2") stop.Cancel();
+        });
+        Should.Throw<OperationCanceledException>(() => Compress("cut", Request(steps: 2), progress: progress, cancellation: stop.Token));
+        var ranked = Path.Combine(PathOf("cut"), "steps", "rank-1", "ranked.json");
+        File.WriteAllText(ranked, """{ "block": 1, "metric": 0.5 }""");
+        using var folder = RunFolder.Open(PathOf("cut"));
+        var method = new DcVitMethod(Request(steps: 2), s_options, TimeProvider.System);
+        Should.Throw<InputException>(() => method.Compress(folder, new Immediate(_ => { }), default)).Message.ShouldContain(ranked);
+    }
+
     public static TheoryData<string, DcVitOptions> Switches => new()
     {
         { "official profile", new DcVitOptions { Profile = DcVitProfile.Official } },
