@@ -1,5 +1,5 @@
 using Espalier.Cli.Output;
-using Espalier.DcVit;
+using Espalier.FewShot;
 using Espalier.Reports;
 using Espalier.Runs;
 
@@ -11,12 +11,13 @@ internal static class CompressHandler
     public static CompressResult Compress(CompressOptions options, CommandContext context)
     {
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context,
-            options.Eval, options.Batch);
-        var method = new DcVitMethod(request, context.Time); // plans first: an impossible target leaves no folder behind
+            options.Eval);
+        // Plans before a folder is made: an impossible target leaves none behind.
+        IFewShotMethod method = DcVitSetup.Method(request, options.Method, context.Time, options.Batch);
         Warn(method, context);
         using var folder = context.OpenRun(options.Output);
         var result = method.Compress(folder, context.Progress, context.Cancellation);
-        var report = FewShotReport.Of(request, result, options.Model, options.Eval, options.Output, folder.State.Seconds, context, method.Structure.Warnings);
+        var report = FewShotReport.Of(method, result, options.Model, options.Eval, options.Output, folder.State.Seconds, context);
         ReportFiles.Write(report, folder.Path);
         folder.RemoveSteps();
         return CompressResult.Of(report);
@@ -24,9 +25,8 @@ internal static class CompressHandler
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Order = null }, options.Images, options.Count,
-            options.Effort, context);
-        var method = new DcVitMethod(request, context.Time);
+        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context);
+        var method = DcVitSetup.Method(request, options.Method with { Order = null }, context.Time);
         Warn(method, context);
         var temporary = Directory.CreateTempSubdirectory("espalier-rank-").FullName;
         try
@@ -41,8 +41,8 @@ internal static class CompressHandler
         }
     }
 
-    private static void Warn(DcVitMethod method, CommandContext context)
+    private static void Warn(IFewShotMethod method, CommandContext context)
     {
-        foreach (var warning in method.Structure.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
+        foreach (var warning in method.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
     }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Espalier.DcVit;
 using Espalier.FewShot;
 using Espalier.Reports;
 
@@ -8,9 +7,10 @@ namespace Espalier.Cli.Commands;
 /// <summary>The report of a few-shot run.</summary>
 internal static class FewShotReport
 {
-    public static RunReport Of(FewShotRequest request, FewShotResult result, string model, string? eval, string output, double seconds,
-        CommandContext context, ImmutableArray<string> warnings)
+    public static RunReport Of(IFewShotMethod method, FewShotResult result, string model, string? eval, string output, double seconds,
+        CommandContext context)
     {
+        var request = method.Request;
         var last = result.Stages.LastOrDefault();
         var raw = result.Stages.FirstOrDefault();
         return new RunReport
@@ -23,7 +23,7 @@ internal static class FewShotReport
             Model = model,
             Architecture = request.Model.Architecture.Name,
             Method = request.Method,
-            Profile = request.Options.Profile.Name,
+            Profile = method.Profile,
             Target = request.Target.ToString(),
             TargetMacs = request.Target.Resolve(result.Before).Amount,
             Seed = context.Common.Seed,
@@ -62,7 +62,7 @@ internal static class FewShotReport
                 new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
             ],
             Pictures = Pictures(output),
-            Notes = [.. warnings, .. Notes(result)],
+            Notes = [.. method.Warnings, .. Notes(result)],
         };
     }
 
@@ -87,16 +87,16 @@ internal static class FewShotReport
         foreach (var group in result.Losses.GroupBy(l => l.Block))
         {
             var before = points.Count > 0 ? points[^1].Step : 0;
-            points.AddRange(group.Select(l => new ReportLoss(before + l.Step, l.Loss, $"block {l.Block}")));
+            points.AddRange(group.Select(l => new ReportLoss(before + l.Step, l.Loss, l.Block is { } block ? $"block {block}" : null)));
         }
         return points.ToImmutable();
     }
 
     private static ImmutableArray<string> Pictures(string output)
     {
-        var folder = Path.Combine(output, DcVitMethod.PicturesFolder);
+        var folder = Path.Combine(output, FewShotResult.PicturesFolder);
         return Directory.Exists(folder)
-            ? [.. Directory.EnumerateFiles(folder, "*.png").Order(StringComparer.Ordinal).Select(f => $"{DcVitMethod.PicturesFolder}/{Path.GetFileName(f)}")]
+            ? [.. Directory.EnumerateFiles(folder, "*.png").Order(StringComparer.Ordinal).Select(f => $"{FewShotResult.PicturesFolder}/{Path.GetFileName(f)}")]
             : [];
     }
 

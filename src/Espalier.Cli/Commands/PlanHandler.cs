@@ -12,7 +12,7 @@ internal static class PlanHandler
     public static PlanResult Run(PlanOptions options)
     {
         var net = ModelSource.Open(options.Model).Architecture;
-        var switches = FewShotSetup.Options(options.Method);
+        var switches = DcVitSetup.Options(options.Method);
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;
         return switches.Variant == BlockVariant.Compress

@@ -1,8 +1,6 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
-using Espalier.MetricSets;
-using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -13,108 +11,91 @@ namespace Espalier.DcVit;
 /// one after another, finetuning after each by mimicking the teacher's features. Every part is a resumable step of the run. Whole-block
 /// dropping is the same method with another edit.
 /// </summary>
-public sealed class DcVitMethod(FewShotRequest request, TimeProvider time)
+public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
 {
-    /// <summary>Folder of the synthetic images, as PNG files, inside the run folder.</summary>
-    public const string PicturesFolder = "metric-set";
+    private readonly Structure _structure = Structure.Plan(request.Model.Architecture, request.Target, options);
 
-    private readonly Structure _structure = Structure.Plan(request.Model.Architecture, request.Target, request.Options);
+    /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
+    public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
+
+    public FewShotRequest Request => request;
+
+    public string Profile => options.Profile.Name;
 
     /// <summary>What will be done to how many blocks.</summary>
     public Structure Structure => _structure;
 
-    /// <summary>Runs, or goes on with, the whole method; leaves a model folder.</summary>
+    public ImmutableArray<string> Warnings => _structure.Warnings;
+
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new FewShotSession(request, folder, _structure, time);
+        using var session = Session(folder);
         FewShotResult? result = null;
         List<RunStep> steps =
         [
             .. RankingSteps(session),
             .. PruningSteps(session),
-            new RunStep("finish", context => result = Finish(session, context)),
+            new RunStep(FinishStage.Name, context => result = Finish(session, context)),
         ];
         new Run(folder, steps, time).Execute(progress, cancellation);
-        return result ?? FewShotCollector.Of(session);
+        return result ?? DcVitCollector.Of(session);
     }
 
     /// <summary>Runs, or goes on with, the method up to the ranking.</summary>
     public FewShotResult Rank(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new FewShotSession(request, folder, _structure, time);
+        using var session = Session(folder);
         new Run(folder, RankingSteps(session), time).Execute(progress, cancellation);
-        return FewShotCollector.Of(session);
+        return DcVitCollector.Of(session);
     }
 
-    private List<RunStep> RankingSteps(FewShotSession session)
+    private List<RunStep> RankingSteps(DcVitSession session)
     {
         List<RunStep> steps =
         [
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
             new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
         ];
-        if (request.Options.Order is null)
+        if (options.Order is null)
             steps.AddRange(_structure.Candidates.Select(block =>
                 new RunStep(RankingStage.StepName(0, block), context => RankingStage.Run(session, context, 0, block))));
         return steps;
     }
 
-    private IEnumerable<RunStep> PruningSteps(FewShotSession session)
+    private IEnumerable<RunStep> PruningSteps(DcVitSession session)
     {
-        var count = request.Options.Once ? 1 : _structure.Count;
+        var count = options.Once ? 1 : _structure.Count;
         for (var number = 1; number <= count; number++)
         {
             var n = number;
             yield return new RunStep(PruneStage.StepName(n), context => PruneStage.Run(session, context, n));
-            if (!request.Options.Profile.Rerank || request.Options.Order is not null || n == count) continue;
+            if (!options.Profile.Rerank || options.Order is not null || n == count) continue;
             foreach (var block in _structure.Candidates)
                 yield return new RunStep(RankingStage.StepName(n, block), context => RankingStage.Run(session, context, n, block));
         }
     }
 
-    private FewShotResult Finish(FewShotSession session, StepContext context)
+    private FewShotResult Finish(DcVitSession session, StepContext context)
     {
         var order = RankingStage.Order(session);
         using (var raw = PruneStage.RawCut(session, order))
-            StepFile.Write(context.Folder, FewShotCollector.RawCutFile, session.Measure("cut", null, raw, context.Cancellation));
-        WritePictures(session, context.Run.PathOf(PicturesFolder));
-        Models.Formats.AtomicFile.WriteText(context.Run.PathOf(PrepareStage.SamplesFile), session.Samples.List);
-        using var student = session.LoadStudent(PruneStage.StepName(request.Options.Once ? 1 : _structure.Count));
-        var result = FewShotCollector.Of(session);
-        VitFolder.Write(context.Run.Path, student, Provenance(session, result), request.Model.ClassNames);
+            StepFile.Write(context.Folder, DcVitCollector.RawCutFile, session.Measure("cut", null, raw, context.Cancellation));
+        using var student = session.LoadStudent(PruneStage.StepName(options.Once ? 1 : _structure.Count));
+        var result = DcVitCollector.Of(session);
+        FinishStage.Run(session, context, student, result, new JsonObject
+        {
+            ["profile"] = options.Profile.Name,
+            ["variant"] = options.Variant.ToString(),
+            ["k"] = _structure.Count,
+            ["hidden"] = _structure.Hidden,
+            ["order"] = new JsonArray([.. result.Order.Select(b => (JsonNode)b)]),
+            ["rank_steps"] = result.RankSteps,
+            ["learning_rate"] = options.LearningRate,
+            ["batch_size"] = options.BatchSize,
+            ["feature"] = options.Feature.ToString(),
+        });
         return result;
     }
 
-    private static void WritePictures(FewShotSession session, string folder)
-    {
-        var set = MetricSetFile.Read(session.Folder.StepFolder(MetricSetStage.Name));
-        if (set.Steps == 0) return; // real images stay where they are
-        Directory.CreateDirectory(folder);
-        foreach (var (image, i) in set.ToImages(session.Teacher.Preprocessing).Select((image, i) => (image, i)))
-            PngWriter.Write(Path.Combine(folder, $"{i:D3}.png"), image);
-    }
-
-    // No times in here: the same run gives the same bytes.
-    private JsonObject Provenance(FewShotSession session, FewShotResult result) => new()
-    {
-        ["method"] = request.Method,
-        ["profile"] = request.Options.Profile.Name,
-        ["variant"] = request.Options.Variant.ToString(),
-        ["seed"] = request.Seed,
-        ["target"] = request.Target.ToString(),
-        ["k"] = _structure.Count,
-        ["hidden"] = _structure.Hidden,
-        ["order"] = new JsonArray([.. result.Order.Select(b => (JsonNode)b)]),
-        ["images"] = session.Samples.Train.Count,
-        ["image_list_hash"] = session.Samples.ListHash,
-        ["source"] = request.Model.Architecture.Name,
-        ["source_hash"] = request.Model.SourceHash,
-        ["synthesis_steps"] = result.SynthesisSteps,
-        ["rank_steps"] = result.RankSteps,
-        ["steps"] = result.FinetuneSteps,
-        ["learning_rate"] = request.Options.LearningRate,
-        ["batch_size"] = request.Options.BatchSize,
-        ["feature"] = request.Options.Feature.ToString(),
-        ["precision"] = request.Compute.PrecisionName,
-    };
+    private DcVitSession Session(RunFolder folder) => new(request, options, _structure, folder, time);
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Espalier.MetricSets;
 
 namespace Espalier.DcVit;
 
@@ -25,14 +24,6 @@ public sealed record DcVitOptions
     public UpdateRange Update { get; init; } = UpdateRange.Before;
 
     public FeaturePoint Feature { get; init; } = FeaturePoint.PreGap;
-
-    public MetricKind Metric { get; init; } = MetricKind.Kl;
-
-    /// <summary><c>synthetic</c>, <c>images</c> (the training images), or a folder of images.</summary>
-    public string MetricSet { get; init; } = "synthetic";
-
-    /// <summary>Images in the metric set at most; a larger folder is sampled.</summary>
-    public int MetricImages { get; init; } = 50;
 
     /// <summary>All k blocks are compressed together and finetuned once.</summary>
     public bool Once { get; init; }

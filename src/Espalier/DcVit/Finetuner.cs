@@ -22,19 +22,17 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
     /// <param name="compressed">All blocks compressed so far.</param>
     /// <param name="steps">Optimizer steps; the schedule keeps its shape over any number.</param>
     /// <param name="stream">Names this finetune, for its own order of images and augmentations.</param>
-    /// <param name="checkpoint">Where the state is saved now and then; null saves nothing.</param>
-    /// <param name="onStep">Told after each step.</param>
-    /// <param name="stopEarly">Asked after each step.</param>
+    /// <param name="hooks">What is told and asked on the way.</param>
     /// <param name="cancellation">Stops between two steps.</param>
-    public void Run(VitModel student, IReadOnlyCollection<int> compressed, long steps, string stream, Checkpoint? checkpoint,
-        Action<StepReport>? onStep, Func<bool>? stopEarly, CancellationToken cancellation)
+    public void Run(VitModel student, IReadOnlyCollection<int> compressed, long steps, string stream, LoopHooks hooks,
+        CancellationToken cancellation)
     {
         using var batches = Batches(stream);
         using var loop = new TrainingLoop(Task(student, compressed), batches, LoopOptions(steps, batches.BatchesPerEpoch))
         {
-            OnStep = onStep,
-            StopEarly = stopEarly,
-            Checkpoint = checkpoint,
+            OnStep = hooks.OnStep,
+            StopEarly = hooks.StopEarly,
+            Checkpoint = hooks.Checkpoint,
         };
         loop.Run(cancellation);
         loop.Finish();

@@ -14,7 +14,7 @@ internal static class PruneStage
     /// <summary>Name of progressive step <paramref name="number"/>, from 1.</summary>
     internal static string StepName(int number) => $"prune-{number}";
 
-    internal static void Run(FewShotSession session, StepContext context, int number)
+    internal static void Run(DcVitSession session, StepContext context, int number)
     {
         var order = RankingStage.Order(session);
         int[] compressed = [.. session.Options.Once ? order : order.Take(number)];
@@ -28,24 +28,24 @@ internal static class PruneStage
         {
             if (start is not null) student.Weights.CopyFrom(start.Weights);
             // A candidate that was ranked with at least as many steps is trained already (§5.1: not again).
-            record = warm is { } ranked && ranked.Record.Steps >= steps ? ranked.Record
-                : FinetuneStep.Run(session, context, student, compressed, steps, $"prune {number}", $"finetuning after block {block}",
-                    PartsLeft(session, number));
+            record = warm is { } ranked && ranked.Finetune.Steps >= steps ? ranked.Finetune
+                : session.Finetune(context, student, compressed, $"prune {number}",
+                    new FinetuneStep($"finetuning after block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, number)));
         }
         var finetuned = session.Measure("finetuned", session.Options.Once ? null : block, student, context.Cancellation) with
         {
             Steps = record.Steps,
             Seconds = record.Seconds,
         };
-        StepFile.Write(context.Folder, RecordFile, new PruneRecord(cut, finetuned, record with { Metric = finetuned.Metric }));
+        StepFile.Write(context.Folder, RecordFile, new PruneRecord(block, cut, finetuned, record));
         VitFolder.Write(context.Folder, student);
     }
 
-    internal static PruneRecord? Read(FewShotSession session, int number) =>
+    internal static PruneRecord? Read(DcVitSession session, int number) =>
         StepFile.Read<PruneRecord>(session.Folder.StepFolder(StepName(number)), RecordFile);
 
     /// <summary>The teacher with all these blocks cut and nothing finetuned.</summary>
-    internal static VitModel RawCut(FewShotSession session, IReadOnlyList<int> blocks)
+    internal static VitModel RawCut(DcVitSession session, IReadOnlyList<int> blocks)
     {
         var student = session.Teacher.Clone();
         for (var t = 0; t < blocks.Count; t++)
@@ -53,7 +53,7 @@ internal static class PruneStage
         return student;
     }
 
-    private static VitModel Cut(FewShotSession session, int[] compressed, int number)
+    private static VitModel Cut(DcVitSession session, int[] compressed, int number)
     {
         if (session.Options.Once || !session.Options.Profile.CarryOver) return RawCut(session, compressed);
         if (number > 1)
@@ -62,15 +62,15 @@ internal static class PruneStage
         return RankingStage.Compress(session, session.Teacher, compressed[0], step: 0); // the units of the ranked candidate
     }
 
-    private static (VitModel Student, FinetuneRecord Record)? Candidate(FewShotSession session, int block)
+    private static (VitModel Student, FinetuneRecord Finetune)? Candidate(DcVitSession session, int block)
     {
         if (session.Options.Order is not null || session.Options.Once) return null;
-        var record = RankingStage.Read(session, 0, block)!;
-        return (session.LoadStudent(RankingStage.StepName(0, block)), record);
+        var finetune = RankingStage.Read(session, 0, block)!.Finetune;
+        return (session.LoadStudent(RankingStage.StepName(0, block)), finetune);
     }
 
     // One number for all finetunes of the run: the contract's --steps repeats it.
-    private static long Steps(FewShotSession session, IReadOnlyList<int> order)
+    private static long Steps(DcVitSession session, IReadOnlyList<int> order)
     {
         if (session.Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(session.Folder.StepFolder(StepName(1)), () =>
@@ -81,19 +81,19 @@ internal static class PruneStage
     }
 
     // How far back a finetune reaches depends only on the last block compressed so far, and the ranking timed that.
-    private static double SecondsPerStep(FewShotSession session, IReadOnlyList<int> order, int number)
+    private static double SecondsPerStep(DcVitSession session, IReadOnlyList<int> order, int number)
     {
         var furthest = session.Options.Once ? order.Max() : order.Take(number).Max();
-        if (RankingStage.Read(session, 0, furthest) is { Steps: > 0 } ranked) return ranked.Seconds / ranked.Steps;
+        if (RankingStage.Read(session, 0, furthest) is { Finetune: { Steps: > 0 } ranked }) return ranked.Seconds / ranked.Steps;
         using var student = RankingStage.Compress(session, session.Teacher, furthest, step: 0);
         return session.Finetuner.Measure(student, [furthest]);
     }
 
     /// <summary>Time for what comes besides gradient steps: evaluations, metrics, writing.</summary>
-    private static TimeSpan Reserve(FewShotSession session) => TimeSpan.FromSeconds(
+    private static TimeSpan Reserve(DcVitSession session) => TimeSpan.FromSeconds(
         PrepareStage.Read(session).EvaluationSeconds * (2 * Finetunes(session) + 1) + 2 + session.Budget!.Total.TotalSeconds * 0.02);
 
-    private static int Finetunes(FewShotSession session) => session.Options.Once ? 1 : session.Structure.Count;
+    private static int Finetunes(DcVitSession session) => session.Options.Once ? 1 : session.Structure.Count;
 
-    private static int PartsLeft(FewShotSession session, int number) => Finetunes(session) - number + 1;
+    private static int PartsLeft(DcVitSession session, int number) => Finetunes(session) - number + 1;
 }

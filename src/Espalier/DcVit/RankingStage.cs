@@ -19,7 +19,7 @@ internal static class RankingStage
     /// <summary>Name of the step that ranks one candidate in one round; there is one round unless blocks are ranked anew after each cut.</summary>
     internal static string StepName(int round, int block) => round == 0 ? $"rank-{block}" : $"rank-{round}-{block}";
 
-    internal static void Run(FewShotSession session, StepContext context, int round, int block)
+    internal static void Run(DcVitSession session, StepContext context, int round, int block)
     {
         var done = Order(session).Take(round).ToList();
         if (done.Contains(block)) return;
@@ -27,22 +27,22 @@ internal static class RankingStage
         using var student = Compress(session, start, block, round);
         int[] compressed = [.. done, block];
         var steps = Steps(session, context, student, compressed, round, block);
-        var record = FinetuneStep.Run(session, context, student, compressed, steps, $"rank {round} {block}",
-            $"ranking block {block}", PartsLeft(session, round, block));
-        StepFile.Write(context.Folder, RecordFile, record with { Metric = session.Recoverability.Score(student) });
+        var finetune = session.Finetune(context, student, compressed, $"rank {round} {block}",
+            new FinetuneStep($"ranking block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, round, block)));
+        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Recoverability.Score(student), finetune));
         VitFolder.Write(context.Folder, student);
     }
 
     /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>
-    internal static ImmutableArray<FinetuneRecord> Ranked(FewShotSession session, int round = 0) =>
-        [.. session.Structure.Candidates.Select(block => Read(session, round, block)).OfType<FinetuneRecord>()
+    internal static ImmutableArray<RankRecord> Ranked(DcVitSession session, int round = 0) =>
+        [.. session.Structure.Candidates.Select(block => Read(session, round, block)).OfType<RankRecord>()
             .OrderBy(r => r.Metric).ThenBy(r => r.Block)];
 
-    internal static FinetuneRecord? Read(FewShotSession session, int round, int block) =>
-        StepFile.Read<FinetuneRecord>(session.Folder.StepFolder(StepName(round, block)), RecordFile);
+    internal static RankRecord? Read(DcVitSession session, int round, int block) =>
+        StepFile.Read<RankRecord>(session.Folder.StepFolder(StepName(round, block)), RecordFile);
 
     /// <summary>The blocks in the order of compression: as given, or by rank.</summary>
-    internal static ImmutableArray<int> Order(FewShotSession session)
+    internal static ImmutableArray<int> Order(DcVitSession session)
     {
         if (session.Options.Order is { } given) return given;
         if (!session.Options.Profile.Rerank) return [.. Ranked(session).Take(session.Structure.Count).Select(r => r.Block)];
@@ -52,7 +52,7 @@ internal static class RankingStage
     }
 
     /// <summary>The student with one more block compressed, as progressive step <paramref name="step"/> (from 0) does it.</summary>
-    internal static VitModel Compress(FewShotSession session, VitModel student, int block, int step)
+    internal static VitModel Compress(DcVitSession session, VitModel student, int block, int step)
     {
         using var scope = new TensorScope();
         var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
@@ -65,7 +65,7 @@ internal static class RankingStage
     }
 
     // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.
-    private static long Steps(FewShotSession session, StepContext context, VitModel student, int[] compressed, int round, int block)
+    private static long Steps(DcVitSession session, StepContext context, VitModel student, int[] compressed, int round, int block)
     {
         var effort = session.Request.Effort;
         if ((effort.RankSteps ?? effort.Steps) is { } given) return given;
@@ -79,7 +79,7 @@ internal static class RankingStage
         });
     }
 
-    private static int PartsLeft(FewShotSession session, int round, int block)
+    private static int PartsLeft(DcVitSession session, int round, int block)
     {
         var candidates = session.Structure.Candidates;
         var rounds = session.Options.Profile.Rerank ? session.Structure.Count : 1;

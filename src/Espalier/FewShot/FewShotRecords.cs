@@ -16,18 +16,13 @@ public sealed record PreparedRecord(double? Top1, double? Top5, double Evaluatio
 public sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, double Loss);
 
 /// <summary>A finetune that was run.</summary>
-/// <param name="Block">The candidate, or the block compressed last.</param>
-/// <param name="Metric">Distance from the teacher on the metric set after it.</param>
 /// <param name="Steps">Gradient steps taken.</param>
 /// <param name="Planned">Gradient steps planned; more than taken when time ran out.</param>
 /// <param name="Seconds">Time of the finetune alone.</param>
-public sealed record FinetuneRecord(int Block, double Metric, long Steps, long Planned, double Seconds)
+public sealed record FinetuneRecord(long Steps, long Planned, double Seconds)
 {
     public ImmutableArray<LossPoint> Losses { get; init; } = [];
 }
 
 /// <summary>A point of a loss curve.</summary>
 public sealed record LossPoint(long Step, double Loss);
-
-/// <summary>One progressive step: the cut, the finetune after it, and the network at both points.</summary>
-public sealed record PruneRecord(FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune);

@@ -6,18 +6,23 @@ namespace Espalier.FewShot;
 /// <summary>What a few-shot run came to.</summary>
 public sealed record FewShotResult
 {
+    /// <summary>Folder of the synthetic images, as PNG files, inside the run folder.</summary>
+    public const string PicturesFolder = "metric-set";
+
     public required Cost Before { get; init; }
 
     public required Cost After { get; init; }
 
-    public required int Hidden { get; init; }
+    /// <summary>Hidden units kept in each compressed block; null when they differ.</summary>
+    public int? Hidden { get; init; }
 
     /// <summary>Compressed blocks in the order of compression.</summary>
     public ImmutableArray<int> Order { get; init; } = [];
 
-    /// <summary>Every candidate with its metric, best first; empty when the order was given.</summary>
+    /// <summary>Every candidate with its metric, best first; empty when nothing was ranked.</summary>
     public ImmutableArray<(int Block, double Metric)> Ranking { get; init; } = [];
 
+    /// <summary>The network on its way, in order; the first is right after the cut, the last is the result.</summary>
     public ImmutableArray<FewShotStage> Stages { get; init; } = [];
 
     public double? Top1Before { get; init; }
@@ -42,8 +47,8 @@ public sealed record FewShotResult
     /// <summary>True when time ran out before a finetune had all its steps: the run cannot be repeated exactly.</summary>
     public bool StoppedEarly { get; init; }
 
-    /// <summary>Loss curves of the progressive finetunes, by block.</summary>
-    public ImmutableArray<(int Block, long Step, double Loss)> Losses { get; init; } = [];
+    /// <summary>Loss curves of the finetunes, by the block compressed before each; null for one of the whole network.</summary>
+    public ImmutableArray<(int? Block, long Step, double Loss)> Losses { get; init; } = [];
 
     public required SampledImages Samples { get; init; }
 }

@@ -17,21 +17,17 @@ public sealed class TimeBudget
 
     /// <param name="total">Time for the whole command.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="phases">Phases in order.</param>
     /// <param name="spentBefore">Time an interrupted run had used before it was resumed.</param>
-    /// <param name="phases">Phases in order; <see cref="FewShotPhases"/> when null.</param>
-    public TimeBudget(TimeSpan total, TimeProvider time, TimeSpan spentBefore = default, ImmutableArray<TimePhase>? phases = null)
+    public TimeBudget(TimeSpan total, TimeProvider time, ImmutableArray<TimePhase> phases, TimeSpan spentBefore = default)
     {
         if (total <= TimeSpan.Zero) throw new UsageException("The time budget must be longer than 0 minutes.");
         Total = total;
         _time = time;
         _begun = time.GetTimestamp();
         _spentBefore = spentBefore;
-        Phases = phases ?? FewShotPhases;
+        Phases = phases;
     }
-
-    /// <summary>15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
-    public static ImmutableArray<TimePhase> FewShotPhases { get; } =
-        [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
 
     public TimeSpan Total { get; }
 

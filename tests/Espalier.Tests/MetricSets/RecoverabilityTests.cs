@@ -1,4 +1,3 @@
-using Espalier.DcVit;
 using Espalier.MetricSets;
 using Espalier.Models.Vit;
 using Espalier.Torch;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Espalier.Runs;
 using Espalier.Testing;
 
@@ -5,12 +6,14 @@ namespace Espalier.Tests.Runs;
 
 public sealed class TimeTests
 {
+    private static readonly ImmutableArray<TimePhase> s_phases = [new("synthesis", 15), new("ranking", 35), new("finetuning", 50)];
+
     private readonly ManualTime _time = new();
 
     [Fact]
-    public void Time_is_split_15_35_50_when_every_phase_uses_its_share()
+    public void Time_is_split_by_weight_when_every_phase_uses_its_share()
     {
-        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time);
+        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time, s_phases);
 
         foreach (var (phase, minutes) in new[] { ("synthesis", 15.0), ("ranking", 35.0), ("finetuning", 50.0) })
         {
@@ -23,7 +26,7 @@ public sealed class TimeTests
     [Fact]
     public void Unused_time_flows_on()
     {
-        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time);
+        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time, s_phases);
 
         budget.TimeFor("ranking").TotalMinutes.ShouldBe(100 * 0.35 / 0.85, 1e-6);
         budget.TimeFor("finetuning").TotalMinutes.ShouldBe(100, 1e-6);
@@ -32,7 +35,7 @@ public sealed class TimeTests
     [Fact]
     public void A_resumed_run_counts_the_time_spent_before()
     {
-        var budget = new TimeBudget(TimeSpan.FromMinutes(10), _time, spentBefore: TimeSpan.FromMinutes(9));
+        var budget = new TimeBudget(TimeSpan.FromMinutes(10), _time, s_phases, spentBefore: TimeSpan.FromMinutes(9));
         _time.Advance(TimeSpan.FromMinutes(5));
 
         budget.Left.ShouldBe(TimeSpan.Zero);
@@ -40,7 +43,7 @@ public sealed class TimeTests
     }
 
     [Fact]
-    public void No_time_at_all_is_wrong_usage() => Should.Throw<UsageException>(() => new TimeBudget(TimeSpan.Zero, _time));
+    public void No_time_at_all_is_wrong_usage() => Should.Throw<UsageException>(() => new TimeBudget(TimeSpan.Zero, _time, s_phases));
 
     [Fact]
     public void A_meter_gives_rate_and_time_left()

@@ -7,6 +7,7 @@ using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Testing;
+using Espalier.Tests.FewShot;
 using Espalier.Torch;
 
 namespace Espalier.Tests.DcVit.EndToEnd;
@@ -16,6 +17,8 @@ namespace Espalier.Tests.DcVit.EndToEnd;
 public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesModel>, IDisposable
 {
     private const double Keep = 0.85;
+
+    private static readonly DcVitOptions s_options = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
 
     private readonly string _root = Directory.CreateTempSubdirectory("espalier-method-").FullName;
 
@@ -60,19 +63,35 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         // Six updates for the synthesis, then six for each candidate, or for each of the two blocks of a given order.
         var request = Request(steps: 6);
-        if (ordered) request = request with { Options = request.Options with { Order = [3, 1] } };
-        Compress("whole", request);
+        var options = ordered ? s_options with { Order = [3, 1] } : s_options;
+        Compress("whole", request, options);
         using var stop = new CancellationTokenSource();
         var seen = 0;
         var progress = new Immediate(_ =>
         {
             if (++seen == updates) stop.Cancel();
         });
-        Should.Throw<OperationCanceledException>(() => Compress("cut", request, progress, stop.Token));
+        Should.Throw<OperationCanceledException>(() => Compress("cut", request, options, progress, stop.Token));
         File.Exists(Path.Combine(PathOf("cut"), ModelFolder.WeightsFile)).ShouldBeFalse();
         using (var folder = RunFolder.Open(PathOf("cut")))
-            new DcVitMethod(request, TimeProvider.System).Compress(folder, new Immediate(_ => { }), default);
+            new DcVitMethod(request, options, TimeProvider.System).Compress(folder, new Immediate(_ => { }), default);
         Bytes("cut").ShouldBe(Bytes("whole"));
+    }
+
+    [Fact]
+    public void A_run_whose_files_lack_something_is_refused_and_the_file_named()
+    {
+        using var stop = new CancellationTokenSource();
+        var progress = new Immediate(update =>
+        {
+            if (update.Stage == "ranking block 2") stop.Cancel();
+        });
+        Should.Throw<OperationCanceledException>(() => Compress("cut", Request(steps: 2), progress: progress, cancellation: stop.Token));
+        var ranked = Path.Combine(PathOf("cut"), "steps", "rank-1", "ranked.json");
+        File.WriteAllText(ranked, """{ "block": 1, "metric": 0.5 }""");
+        using var folder = RunFolder.Open(PathOf("cut"));
+        var method = new DcVitMethod(Request(steps: 2), s_options, TimeProvider.System);
+        Should.Throw<InputException>(() => method.Compress(folder, new Immediate(_ => { }), default)).Message.ShouldContain(ranked);
     }
 
     public static TheoryData<string, DcVitOptions> Switches => new()
@@ -97,8 +116,6 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         { "update attention", new DcVitOptions { Update = UpdateRange.Attention } },
         { "class token", new DcVitOptions { Feature = FeaturePoint.AfterGap } },
         { "middle block", new DcVitOptions { Feature = FeaturePoint.MiddleBlock } },
-        { "MSE metric", new DcVitOptions { Metric = MetricKind.Mse } },
-        { "training images as metric set", new DcVitOptions { MetricSet = "images" } },
         { "some candidates", new DcVitOptions { Candidates = [2, 3, 4] } },
         { "kept block", new DcVitOptions { Keep = [2] } },
         { "RandAugment", new DcVitOptions { RandAugment = true } },
@@ -109,12 +126,38 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     public void Every_switch_ends_in_a_model_that_meets_the_target(string name, DcVitOptions options)
     {
         name.ShouldNotBeEmpty();
-        var result = Compress("a", Request(steps: 2) with { Options = options with { BatchSize = 16, MetricImages = 8 }, Eval = null });
+        var result = Compress("a", Request(steps: 2) with { Eval = null }, options);
         using var model = ModelSource.Open(PathOf("a")).Load();
         VitCost.Of(model.Architecture).ShouldBe(result.After);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
         if (options.Keep.Length > 0) model.Architecture.Blocks[2].Kind.ShouldBe(BlockKind.Full);
+    }
+
+    public static TheoryData<MetricSetOptions> MetricSets => new()
+    {
+        new MetricSetOptions { Kind = MetricKind.Mse },
+        new MetricSetOptions { Source = MetricSetOptions.TrainingImages },
+        new MetricSetOptions { LossyStorage = true },
+    };
+
+    [Theory]
+    [MemberData(nameof(MetricSets))]
+    public void Blocks_can_be_ranked_on_any_metric_set(MetricSetOptions options)
+    {
+        var request = Request(steps: 2) with { Eval = null };
+        var result = Compress("a", request with { MetricSet = options with { MaxImages = 8 } });
+        result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
+        result.Stages[0].Metric.ShouldNotBe(Compress("b", request).Stages[0].Metric);
+    }
+
+    [Fact]
+    public void The_official_profile_keeps_its_metric_set_lossily_without_being_asked()
+    {
+        var options = s_options with { Profile = DcVitProfile.Clean.With("metric_storage", "official") };
+        var request = Request(steps: 1) with { Eval = null };
+        var asked = request with { MetricSet = request.MetricSet with { LossyStorage = true } };
+        Compress("a", request, options).Ranking.ShouldBe(Compress("b", asked).Ranking);
     }
 
     [Fact]
@@ -123,7 +166,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         var result = Compress("a", Request(steps: 3) with { Images = null });
         result.Samples.Train.Count.ShouldBe(8);
         File.ReadAllLines(Path.Combine(PathOf("a"), "samples.txt"))[0].ShouldBe("synthetic-000");
-        Directory.EnumerateFiles(Path.Combine(PathOf("a"), DcVitMethod.PicturesFolder)).Count().ShouldBe(8);
+        Directory.EnumerateFiles(Path.Combine(PathOf("a"), FewShotResult.PicturesFolder)).Count().ShouldBe(8);
     }
 
     [Fact]
@@ -139,6 +182,10 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     }
 
     [Fact]
+    public void A_time_is_split_15_35_50() =>
+        DcVitMethod.Phases.ShouldBe([new TimePhase("synthesis", 0.15), new TimePhase("ranking", 0.35), new TimePhase("finetuning", 0.50)]);
+
+    [Fact]
     public void Synthetic_sets_are_kept_for_the_next_run()
     {
         var request = Request(steps: 2) with { CacheFolder = Path.Combine(_root, "cache") };
@@ -150,8 +197,8 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     [Fact]
     public void An_impossible_order_is_refused_before_anything_is_written()
     {
-        Should.Throw<UsageException>(() => Compress("a", Request(steps: 1) with { Options = new DcVitOptions { Order = [2, 2] } })).Message.ShouldContain("twice");
-        Should.Throw<UsageException>(() => Compress("a", Request(steps: 1) with { Options = new DcVitOptions { Order = [2, 9] } })).Message.ShouldContain("no block 9");
+        Should.Throw<UsageException>(() => Compress("a", Request(steps: 1), new DcVitOptions { Order = [2, 2] })).Message.ShouldContain("twice");
+        Should.Throw<UsageException>(() => Compress("a", Request(steps: 1), new DcVitOptions { Order = [2, 9] })).Message.ShouldContain("no block 9");
         Directory.Exists(PathOf("a")).ShouldBeFalse();
     }
 
@@ -165,18 +212,19 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         Model = toy.Source,
         Target = new Target(TargetForm.KeepMacs, Keep),
         Method = "dc-vit",
-        Options = new DcVitOptions { BatchSize = 16, LearningRate = 1e-3, MetricImages = 8, RandAugment = false, MinCropArea = 0.8 },
         Images = toy.Train,
         Count = 50,
         Eval = toy.Test,
+        MetricSet = new MetricSetOptions { MaxImages = 8 },
         Effort = new FewShotEffort { Steps = steps },
         Seed = 7,
         Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
     };
 
-    private FewShotResult Compress(string name, FewShotRequest request, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    private FewShotResult Compress(string name, FewShotRequest request, DcVitOptions? options = null, IProgress<ProgressUpdate>? progress = null,
+        CancellationToken cancellation = default)
     {
-        var method = new DcVitMethod(request, TimeProvider.System);
+        var method = new DcVitMethod(request, options ?? s_options, TimeProvider.System);
         using var folder = RunFolder.Create(PathOf(name), new RunManifest
         {
             Command = "compress",

@@ -1,51 +1,49 @@
+using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Evaluation;
-using Espalier.FewShot;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
-/// <summary>What the steps of one few-shot run share: teacher, structure, images, clock. Made anew in every sitting.</summary>
-internal sealed class FewShotSession : IDisposable
+/// <summary>
+/// What the steps of one few-shot run share, whatever the method: teacher, images, measurements, clock. Made anew in every sitting.
+/// A method derives its own to add what its steps share besides.
+/// </summary>
+internal class FewShotSession : IDisposable
 {
-    private readonly TimeProvider _time;
     private SampledImages? _samples;
     private Recoverability? _recoverability;
     private HeldOutCheck? _heldOut;
 
-    internal FewShotSession(FewShotRequest request, RunFolder folder, Structure structure, TimeProvider time)
+    /// <param name="request">What was asked for.</param>
+    /// <param name="folder">The run.</param>
+    /// <param name="phases">How the method shares out its time, in order; one is <see cref="MetricSetStage.Name"/>.</param>
+    /// <param name="time">The clock.</param>
+    internal FewShotSession(FewShotRequest request, RunFolder folder, ImmutableArray<TimePhase> phases, TimeProvider time)
     {
-        (Request, Folder, Structure, _time) = (request, folder, structure, time);
-        var (options, compute) = (request.Options, request.Compute);
-        compute.Apply();
-        Teacher = request.Model.Load(compute.Device, request.Seed);
-        Compression = new BlockCompression(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
+        (Request, Folder, Time) = (request, folder, time);
+        Compute.Apply();
+        Teacher = request.Model.Load(Compute.Device, request.Seed);
         if (request.Effort.Time is { } total)
-            Budget = new TimeBudget(total, time, TimeSpan.FromSeconds(folder.State.Seconds));
+            Budget = new TimeBudget(total, time, phases, TimeSpan.FromSeconds(folder.State.Seconds));
     }
 
     internal FewShotRequest Request { get; }
-
-    internal DcVitOptions Options => Request.Options;
 
     internal ComputeOptions Compute => Request.Compute;
 
     internal RunFolder Folder { get; }
 
-    internal Structure Structure { get; }
-
     internal VitModel Teacher { get; }
-
-    internal BlockCompression Compression { get; }
 
     /// <summary>Null when the numbers of steps are fixed.</summary>
     internal TimeBudget? Budget { get; }
 
-    internal TimeProvider Time => _time;
+    internal TimeProvider Time { get; }
 
     /// <summary>The few-shot images: those on the list of the preparation, or the synthetic set when there are no real ones.</summary>
     internal SampledImages Samples => _samples ??= Request.Images is { } source
@@ -58,9 +56,11 @@ internal sealed class FewShotSession : IDisposable
     /// <summary>The check on images that were not drawn.</summary>
     private HeldOutCheck HeldOut => _heldOut ??= new HeldOutCheck(Teacher, Samples.HeldOut, Compute.TrainsInBf16);
 
-    internal Finetuner Finetuner => new(Teacher, Samples.Train, Options, Compute, Request.Seed, _time);
-
     /// <summary>The network at one point of its way, measured.</summary>
+    /// <param name="stage"><c>cut</c>, <c>repaired</c> or <c>finetuned</c>.</param>
+    /// <param name="block">The block cut last; null when all were cut at once.</param>
+    /// <param name="student">The network.</param>
+    /// <param name="cancellation">Checked between two batches.</param>
     internal FewShotStage Measure(string stage, int? block, VitModel student, CancellationToken cancellation)
     {
         var evaluation = Evaluate(student, cancellation);
@@ -75,7 +75,7 @@ internal sealed class FewShotSession : IDisposable
 
     /// <summary>Accuracy on the evaluation images; null without any.</summary>
     internal EvaluationResult? Evaluate(VitModel model, CancellationToken cancellation) => Request.Eval is not { } data ? null
-        : new Evaluator(_time)
+        : new Evaluator(Time)
         {
             BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50,
             Bf16 = Compute.EvaluatesInBf16,
@@ -84,6 +84,25 @@ internal sealed class FewShotSession : IDisposable
     /// <summary>Loads a student that a step left in its folder.</summary>
     internal VitModel LoadStudent(string step) =>
         ModelSource.Open(Folder.StepFolder(step)).Load(Compute.Device);
+
+    /// <summary>The result so far, as the shared steps know it; a method adds its own.</summary>
+    /// <param name="before">Cost of the teacher.</param>
+    /// <param name="after">Cost of the planned student.</param>
+    internal FewShotResult Collect(Cost before, Cost after)
+    {
+        var (prepared, set) = (PrepareStage.Read(this), MetricSetStage.Read(this));
+        return new FewShotResult
+        {
+            Before = before,
+            After = after,
+            Top1Before = prepared.Top1,
+            Top5Before = prepared.Top5,
+            SynthesisSteps = set.Steps,
+            SynthesisSeconds = set.Seconds,
+            MetricSetCached = set.Cached,
+            Samples = Samples,
+        };
+    }
 
     public void Dispose()
     {

@@ -1,31 +1,28 @@
 using Espalier.Evaluation;
-using Espalier.FewShot;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Runs;
 using Espalier.Torch;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
 /// <summary>The second step: make, find or load the metric set (§3-4).</summary>
 internal static class MetricSetStage
 {
     internal const string Name = "synthesis";
     private const string RecordFile = "metric-set.json";
-    private const string Synthetic = "synthetic";
-    private const string TrainingImages = "images";
 
     internal static void Run(FewShotSession session, StepContext context)
     {
         using var scope = new TensorScope();
         var begun = session.Time.GetTimestamp();
-        var source = session.Options.MetricSet;
+        var wanted = session.Request.MetricSet;
         // Without real images the synthetic ones are also what is trained on, so they are needed whatever the metric set is.
-        if (source == Synthetic || session.Request.Images is null) Synthesise(session, context, begun);
+        if (wanted.Source == MetricSetOptions.Synthetic || session.Request.Images is null) Synthesise(session, context, begun);
         else
         {
-            var images = source == TrainingImages ? session.Samples.Train : ImageDataset.Open(source, LabelPolicy.Ignored);
-            var chosen = images.Subset(FewShotSampler.Sample(images, session.Options.MetricImages, session.Request.Seed));
+            var images = wanted.Source == MetricSetOptions.TrainingImages ? session.Samples.Train : ImageDataset.Open(wanted.Source, LabelPolicy.Ignored);
+            var chosen = images.Subset(FewShotSampler.Sample(images, wanted.MaxImages, session.Request.Seed));
             MetricSetFile.Write(context.Folder, ImageTensors.Load(chosen, session.Teacher.Preprocessing), null, steps: 0);
             Write(session, context, new MetricSetRecord(0, false, 0, double.NaN), begun);
         }
@@ -35,9 +32,9 @@ internal static class MetricSetStage
     {
         using var scope = new TensorScope();
         var images = MetricSetFile.Read(session.Folder.StepFolder(Name)).ToTensor(session.Compute.Device);
-        if (session.Options.Profile.LossyMetricSet && session.Options.MetricSet == Synthetic)
+        if (session.Request.MetricSet is { LossyStorage: true, Source: MetricSetOptions.Synthetic })
             images = LossyStorage.RoundTrip(images, session.Teacher.Preprocessing);
-        return new Recoverability(session.Teacher, images, session.Options.Metric, session.Compute.TrainsInBf16);
+        return new Recoverability(session.Teacher, images, session.Request.MetricSet.Kind, session.Compute.TrainsInBf16);
     }
 
     internal static MetricSetRecord Read(FewShotSession session) =>
@@ -73,12 +70,12 @@ internal static class MetricSetStage
         var (effort, most) = (session.Request.Effort, Options(session).Steps);
         if ((effort.SynthesisSteps ?? effort.Steps) is { } given) return (Math.Min(given, most), true);
         var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
-        return (Math.Clamp((long)(session.Budget!.TimeFor("synthesis").TotalSeconds / seconds), 10, most), false);
+        return (Math.Clamp((long)(session.Budget!.TimeFor(Name).TotalSeconds / seconds), 10, most), false);
     }
 
     private static SynthesisOptions Options(FewShotSession session) => new()
     {
-        Images = session.Options.MetricImages,
+        Images = session.Request.MetricSet.MaxImages,
         Seed = session.Request.Seed,
         Beta = SynthesisOptions.BetaFor(session.Teacher.Architecture.Name),
         Bf16 = session.Compute.TrainsInBf16,

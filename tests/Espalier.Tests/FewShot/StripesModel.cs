@@ -6,7 +6,7 @@ using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Training;
 
-namespace Espalier.Tests.DcVit.EndToEnd;
+namespace Espalier.Tests.FewShot;
 
 /// <summary>A tiny ViT trained for seconds on an easy set (stripes of four directions in noise), and images of that set. Made once.</summary>
 public sealed class StripesModel : IDisposable

@@ -1,22 +1,19 @@
 using Espalier.Budget;
 using Espalier.Compute;
-using Espalier.FewShot;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
-/// <summary>One few-shot compression, fully described.</summary>
+/// <summary>One few-shot compression, but for the switches of its method.</summary>
 public sealed record FewShotRequest
 {
     public required ModelSource Model { get; init; }
 
     public required Target Target { get; init; }
 
-    /// <summary>Name of the method, for reports: <c>dc-vit</c> or <c>drop-blocks</c>.</summary>
+    /// <summary>Name of the method, for reports and provenance, e.g. <c>dc-vit</c>.</summary>
     public required string Method { get; init; }
-
-    public required DcVitOptions Options { get; init; }
 
     /// <summary>Where the few-shot images are drawn from; null trains on the synthetic images alone.</summary>
     public ImageDataset? Images { get; init; }
@@ -29,6 +26,8 @@ public sealed record FewShotRequest
 
     /// <summary>Labelled images for accuracies; never used for a decision.</summary>
     public ImageDataset? Eval { get; init; }
+
+    public MetricSetOptions MetricSet { get; init; } = new();
 
     public required FewShotEffort Effort { get; init; }
 

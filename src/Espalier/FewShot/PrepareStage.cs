@@ -1,8 +1,7 @@
-using Espalier.FewShot;
 using Espalier.Models.Data;
 using Espalier.Runs;
 
-namespace Espalier.DcVit;
+namespace Espalier.FewShot;
 
 /// <summary>The first step: draw the few-shot images, measure the teacher.</summary>
 internal static class PrepareStage

@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using Espalier.Cli.Options;
+using Espalier.DcVit;
+using Espalier.FewShot;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>From the options of <c>compress</c>, <c>rank</c> and <c>plan</c> to DC-ViT and its switches.</summary>
+internal static class DcVitSetup
+{
+    /// <summary>The method for a request; it plans.</summary>
+    public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null)
+    {
+        if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
+        return new DcVitMethod(request, Options(method, batch), time);
+    }
+
+    public static DcVitOptions Options(MethodSettings method, int? batch = null)
+    {
+        var profile = DcVitProfile.Parse(method.Profile);
+        foreach (var (topic, setting) in method.Switches) profile = profile.With(topic, setting);
+        var defaults = DcVitOptions.For(profile);
+        return defaults with
+        {
+            Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant),
+            Once = method.Variant == "once",
+            UnitChoice = method.UnitChoice switch
+            {
+                "gelu_sample" => UnitChoice.GeluSample,
+                "rand_init" => UnitChoice.RandomInit,
+                _ => UnitChoice.RandomSample,
+            },
+            Update = method.Update switch
+            {
+                "all" => UpdateRange.All,
+                "inter" => UpdateRange.Inter,
+                "ln" => UpdateRange.LayerNorms,
+                "ffn_bias" => UpdateRange.MlpBiases,
+                "attn" => UpdateRange.Attention,
+                _ => UpdateRange.Before,
+            },
+            Feature = method.Feature switch
+            {
+                "pre_gap" => FeaturePoint.PreGap,
+                "after_gap" => FeaturePoint.AfterGap,
+                "middle_block" => FeaturePoint.MiddleBlock,
+                _ => defaults.Feature,
+            },
+            K = method.K,
+            Order = method.Order,
+            Candidates = method.Blocks,
+            Keep = Kept(method.Keep),
+            BatchSize = batch ?? defaults.BatchSize,
+            LearningRate = method.LearningRate ?? defaults.LearningRate,
+            RandAugment = method.Augment switch
+            {
+                "full" => true,
+                "crop" => false,
+                _ => defaults.RandAugment,
+            },
+        };
+    }
+
+    private static BlockVariant Variant(string? name) => name switch
+    {
+        "rm_attn" => BlockVariant.RemoveAttention,
+        "rm_ffn" => BlockVariant.RemoveMlp,
+        "identity" => BlockVariant.Identity,
+        "drop" => BlockVariant.Drop,
+        _ => BlockVariant.Compress,
+    };
+
+    // Compressing a block takes its attention and part of its MLP at once, so keeping either keeps the block.
+    private static ImmutableArray<int> Kept(ImmutableArray<string> parts) => [.. parts.Select(part => int.Parse(part.AsSpan(part.IndexOf(':') + 1))).Distinct()];
+}

@@ -1,0 +1,34 @@
+using Espalier.FewShot;
+using Espalier.Runs;
+
+namespace Espalier.DcVit;
+
+/// <summary>Collects what the steps of a run left in its folder.</summary>
+internal static class DcVitCollector
+{
+    internal const string RawCutFile = "raw-cut.json";
+
+    /// <summary>The result so far.</summary>
+    internal static FewShotResult Of(DcVitSession session)
+    {
+        var structure = session.Structure;
+        var ranked = session.Options.Order is null ? RankingStage.Ranked(session) : [];
+        var count = session.Options.Once ? 1 : structure.Count;
+        var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
+        var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
+        var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
+        return session.Collect(structure.Before, structure.After) with
+        {
+            Hidden = structure.Hidden,
+            Order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session)),
+            Ranking = [.. ranked.Select(r => (r.Block, r.Metric))],
+            Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
+            RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
+            RankSeconds = ranked.Sum(r => r.Finetune.Seconds),
+            FinetuneSteps = pruned.Count > 0 ? pruned[^1].Finetune.Steps : 0,
+            FinetuneSeconds = pruned.Sum(p => p.Finetune.Seconds),
+            StoppedEarly = finetunes.Any(f => f.Steps < f.Planned),
+            Losses = [.. pruned.SelectMany(p => p.Finetune.Losses.Select(l => ((int?)p.Block, l.Step, l.Loss)))],
+        };
+    }
+}

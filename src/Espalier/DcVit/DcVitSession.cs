@@ -1,0 +1,32 @@
+using System.Collections.Immutable;
+using Espalier.FewShot;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+
+namespace Espalier.DcVit;
+
+/// <summary>What the steps of DC-ViT share besides: switches, plan, edit, training.</summary>
+internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
+    : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
+{
+    internal DcVitOptions Options => options;
+
+    internal Structure Structure => structure;
+
+    internal BlockCompression Compression { get; } =
+        new(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
+
+    internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
+
+    /// <summary>Finetunes the student in place, as part of a step.</summary>
+    /// <param name="context">The step.</param>
+    /// <param name="student">The compressed network.</param>
+    /// <param name="compressed">All blocks compressed so far.</param>
+    /// <param name="stream">Names the finetune's random stream.</param>
+    /// <param name="step">How long, and under which name.</param>
+    internal FinetuneRecord Finetune(StepContext context, VitModel student, int[] compressed, string stream, FinetuneStep step) =>
+        step.Run(this, context, hooks => Finetuner.Run(student, compressed, step.Steps, stream, hooks, context.Cancellation));
+
+    private static FewShotRequest WithStorage(FewShotRequest request, DcVitProfile profile) => profile.LossyMetricSet
+        ? request with { MetricSet = request.MetricSet with { LossyStorage = true } } : request;
+}

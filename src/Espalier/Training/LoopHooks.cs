@@ -1,0 +1,7 @@
+namespace Espalier.Training;
+
+/// <summary>What whoever runs a <see cref="TrainingLoop"/> wants from it, for whoever makes it.</summary>
+/// <param name="OnStep">Told after each step.</param>
+/// <param name="StopEarly">Asked after each step; true ends the training.</param>
+/// <param name="Checkpoint">Where the state is saved now and then; null saves nothing.</param>
+public sealed record LoopHooks(Action<StepReport>? OnStep, Func<bool>? StopEarly, Checkpoint? Checkpoint);
