@@ -1,0 +1,76 @@
+using Espalier.Models.Vit;
+using Espalier.Torch;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// One walk through the network: block after block is cut to its target and repaired on the student's own activations, towards the teacher's,
+/// so that each solve also makes up for what earlier cuts left. With the student's own architecture as target it is a refit.
+/// </summary>
+/// <param name="teacher">The original network.</param>
+/// <param name="calibration">The images.</param>
+/// <param name="weights">What each token counts.</param>
+/// <param name="options">Switches.</param>
+public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenWeights weights, RepairOptions options)
+{
+    /// <summary>Told after each block.</summary>
+    public Action<int>? OnBlock { get; init; }
+
+    /// <summary>The student cut to <paramref name="target"/> and repaired; the given one stays as it is.</summary>
+    /// <param name="student">The teacher itself, or a network derived from it.</param>
+    /// <param name="target">Widths of every block, none above the student's; a mixer where an attention goes.</param>
+    /// <param name="cancellation">Stops between two batches of images.</param>
+    public VitModel Run(VitModel student, VitArchitecture target, CancellationToken cancellation = default)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        using var wanted = calibration.Embed(teacher, cancellation);
+        using var tokens = calibration.Embed(student, cancellation);
+        student = student.Clone();
+        try
+        {
+            for (var i = 0; i < target.Depth; i++)
+            {
+                student = Block(student, i, target.Blocks[i], tokens, wanted, cancellation);
+                OnBlock?.Invoke(i);
+            }
+            return student;
+        }
+        catch
+        {
+            student.Dispose();
+            throw;
+        }
+    }
+
+    // Leaves both streams behind the block.
+    private VitModel Block(VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
+    {
+        if (student.Architecture.Blocks[i].IsLinear)
+            throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
+        using var halfway = wanted.Through(x => teacher.AfterAttention(i, x), cancellation);
+        wanted.Advance(x => teacher.Block(i, x), cancellation);
+
+        if (student.Architecture.Blocks[i].HasAttention)
+            student = Replace(student, s => !target.HasAttention ? WithoutAttention(s, i, target)
+                : AttentionRepair.Run(s, i, target, tokens, target.HasMlp ? halfway : wanted, Layer(weights.AfterAttention(i), $"attention {i}")));
+        tokens.Advance(x => student.AfterAttention(i, x), cancellation);
+
+        if (student.Architecture.Blocks[i].HasMlp)
+            student = Replace(student, s => !target.HasMlp ? s.RemoveMlp(i)
+                : MlpRepair.Run(s, i, target.MlpHidden, tokens, wanted, Layer(weights.AfterMlp(i), $"mlp {i}")));
+        tokens.Advance(x => student.AfterMlp(i, x), cancellation);
+        return student;
+
+        LayerRepair Layer(Tensor tokenWeights, string name) => new(calibration, options, tokenWeights, name, cancellation);
+    }
+
+    private static VitModel WithoutAttention(VitModel student, int i, VitBlock target) => target.MixerRank is { } rank
+        ? Replace(student.RemoveAttention(i), s => s.AddMixer(i, rank))
+        : student.RemoveAttention(i);
+
+    private static VitModel Replace(VitModel model, Func<VitModel, VitModel> edit)
+    {
+        using (model) return edit(model);
+    }
+}
