@@ -20,7 +20,7 @@ internal sealed class CompressCommand : CliCommand
     private readonly EffortOptions _effort;
     private readonly MethodOptions _method;
 
-    public CompressCommand() : base("compress", "Makes a model smaller with few unlabelled images: plan, synthesis, ranking, cutting, finetuning.")
+    public CompressCommand() : base("compress", "Makes a model smaller with few unlabelled images: search or ranking, cutting, repair, finetuning.")
     {
         _model = AddArgument("MODEL", "A model folder, a weights file, fashion-vit.");
         _target = AddGroup(new TargetOptions());
@@ -28,9 +28,9 @@ internal sealed class CompressCommand : CliCommand
         _images = _own.Text("--images", "DATA", "Unlabelled images to finetune on (default: synthetic images only).");
         _count = _own.Int("--number", "N", "How many of them to draw (default 500).", 1, "-n");
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy before, after and at every stage.");
-        _batch = _own.Int("--batch", "N", "Images per gradient step (default 16; official: 64).");
+        _batch = _own.Int("--batch", "N", "Images per gradient step (default espalier 32, dc-vit 16, official 64).");
         AddGroup(_own);
-        _effort = AddGroup(new EffortOptions("Gradient steps per finetune (default: as many as fit into 20 minutes)."));
+        _effort = AddGroup(new EffortOptions("Gradient steps per finetune; 0 only repairs (default: as many as fit into 20 minutes).", leastSteps: 0));
         _method = AddGroup(new MethodOptions());
         Complete();
     }

@@ -10,10 +10,13 @@ internal static class CompressHandler
 {
     public static CompressResult Compress(CompressOptions options, CommandContext context)
     {
-        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context,
-            options.Eval);
+        var name = options.Method.Method ?? EspalierSetup.Name;
+        var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
+            options.Effort, context, options.Eval);
         // Plans before a folder is made: an impossible target leaves none behind.
-        IFewShotMethod method = DcVitSetup.Method(request, options.Method, context.Time, options.Batch);
+        IFewShotMethod method = name == EspalierSetup.Name
+            ? EspalierSetup.Method(request, options.Method, context.Time, options.Batch)
+            : DcVitSetup.Method(request, options.Method, context.Time, options.Batch);
         Warn(method, context);
         using var folder = context.OpenRun(options.Output);
         var result = method.Compress(folder, context.Progress, context.Cancellation);

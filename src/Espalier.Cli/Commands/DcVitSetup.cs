@@ -49,7 +49,7 @@ internal static class DcVitSetup
             K = method.K,
             Order = method.Order,
             Candidates = method.Blocks,
-            Keep = Kept(method.Keep),
+            Keep = FewShotSetup.Kept(method.Keep),
             BatchSize = batch ?? defaults.BatchSize,
             LearningRate = method.LearningRate ?? defaults.LearningRate,
             RandAugment = method.Augment switch
@@ -69,7 +69,4 @@ internal static class DcVitSetup
         "drop" => BlockVariant.Drop,
         _ => BlockVariant.Compress,
     };
-
-    // Compressing a block takes its attention and part of its MLP at once, so keeping either keeps the block.
-    private static ImmutableArray<int> Kept(ImmutableArray<string> parts) => [.. parts.Select(part => int.Parse(part.AsSpan(part.IndexOf(':') + 1))).Distinct()];
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.FewShot;
@@ -17,7 +18,7 @@ internal static class FewShotSetup
     {
         Model = WeightedModel.Open(model, context),
         Target = target,
-        Method = method.Method,
+        Method = method.Method ?? "dc-vit",
         Images = images is null ? null : ImageDataset.Open(images, LabelPolicy.IfPresent),
         Count = count,
         SampleList = method.Samples,
@@ -40,6 +41,10 @@ internal static class FewShotSetup
         Source = method.MetricSet ?? MetricSetOptions.Synthetic,
         Kind = method.Metric == "mse" ? MetricKind.Mse : MetricKind.Kl,
     };
+
+    /// <summary>Blocks of which a part must stay. What is cut in a block concerns both its halves, so keeping either keeps the block.</summary>
+    public static ImmutableArray<int> Kept(ImmutableArray<string> parts) =>
+        [.. parts.Select(part => int.Parse(part.AsSpan(part.IndexOf(':') + 1))).Distinct()];
 
     // XDG's place for what can be made again.
     private static string CacheFolder() => Path.Combine(

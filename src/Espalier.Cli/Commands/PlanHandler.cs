@@ -38,7 +38,7 @@ internal static class PlanHandler
         TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
         TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
         Count = options.Target.Count == CountConvention.Full ? "full" : "budget",
-        Method = options.Method.Method,
+        Method = options.Method.Method ?? "dc-vit",
         Options = [],
         Chosen = 0,
     };

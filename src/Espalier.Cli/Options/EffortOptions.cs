@@ -15,9 +15,9 @@ public sealed class EffortOptions : OptionGroup
     private readonly Option<double?> _minutes;
     private readonly Option<int?>? _epochs;
 
-    public EffortOptions(string steps, bool epochs = false) : base("Effort, at most one of")
+    public EffortOptions(string steps, bool epochs = false, long leastSteps = 1) : base("Effort, at most one of")
     {
-        _steps = AddNumber<long>("--steps", "S", steps, 1);
+        _steps = AddNumber<long>("--steps", "S", steps, leastSteps);
         _minutes = AddNumber<double>("--minutes", "T", "Bounds the whole command to T minutes (and 10 % at most).", 0);
         if (epochs) _epochs = AddNumber<int>("--epochs", "E", "Passes over the data.", 1);
     }

@@ -7,7 +7,8 @@ namespace Espalier.Cli.Options;
 /// <summary>A compression method and its switches, as read; null means the method's own default.</summary>
 public sealed record MethodSettings
 {
-    public string Method { get; init; } = "dc-vit";
+    /// <summary>Null means the command's default.</summary>
+    public string? Method { get; init; }
 
     public string Profile { get; init; } = "clean";
 
@@ -62,7 +63,7 @@ public sealed partial class MethodOptions : OptionGroup
 
     public MethodOptions() : base("Method")
     {
-        _method = AddChoice("--method", ["dc-vit", "drop-blocks"], "The compression method (default dc-vit).");
+        _method = AddChoice("--method", ["espalier", "dc-vit", "drop-blocks"], "The compression method (default of compress: espalier, else dc-vit).");
         _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
         _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);
         _order = Add<string>("--order", "2,4,1", "Compress these blocks in this order, without ranking.");
@@ -80,7 +81,7 @@ public sealed partial class MethodOptions : OptionGroup
         _samples = Add<string>("--samples", "FILE", "Use exactly these images: samples.txt of another run.");
         _rankSteps = AddNumber<long>("--rank-steps", "S", "Gradient steps per candidate (default: as --steps).", 1);
         _synthesisSteps = AddNumber<long>("--synthesis-steps", "S", "Steps of the synthesis (default: as --steps, at most 2000).", 1);
-        _switch = Add<string[]>("--switch", "TOPIC=SETTING", "One row of the profile, e.g. norm_eps=official; may be repeated.");
+        _switch = Add<string[]>("--switch", "TOPIC=SETTING", "One switch of the method, e.g. norm_eps=official (dc-vit) or query_key=off (espalier); may be repeated.");
     }
 
     public MethodSettings Read(ParseResult parsed)
@@ -88,7 +89,7 @@ public sealed partial class MethodOptions : OptionGroup
         var (k, order) = (parsed.GetValue(_k), parsed.GetValue(_order));
         var settings = new MethodSettings
         {
-            Method = parsed.GetValue(_method) ?? "dc-vit",
+            Method = parsed.GetValue(_method),
             Profile = parsed.GetValue(_profile) ?? "clean",
             K = k,
             Order = order is null ? null : BlockList.Parse("--order", order),

@@ -40,6 +40,11 @@ public sealed record FewShotResult
 
     public double RankSeconds { get; init; }
 
+    /// <summary>Rounds of a structure search: KL from the teacher on held-out images, and widths changed; empty without a search.</summary>
+    public ImmutableArray<(double Kl, int Moves)> Search { get; init; } = [];
+
+    public double SearchSeconds { get; init; }
+
     public long FinetuneSteps { get; init; }
 
     public double FinetuneSeconds { get; init; }

@@ -26,6 +26,13 @@ public sealed class GramSums : IDisposable
         _energy = new double[folds];
     }
 
+    private GramSums(GramSums other, Func<Tensor, Tensor> gram, Func<Tensor, Tensor> cross)
+    {
+        (Inputs, _energy) = (other.Inputs, [.. other._energy]);
+        _gram = [.. other._gram.Select(t => TensorScope.Release(gram(t)))];
+        _cross = [.. other._cross.Select(t => TensorScope.Release(cross(t)))];
+    }
+
     /// <summary>m.</summary>
     public int Inputs { get; }
 
@@ -66,17 +73,17 @@ public sealed class GramSums : IDisposable
         return energy - 2 * (weights * Cross(only: only)).Sum().Item() + (weights.MatMul(Gram(only: only)) * weights).Sum().Item();
     }
 
-    /// <summary>Changes the basis of the inputs, x → T·x, after the fact.</summary>
+    /// <summary>The same sums with the inputs in another basis, x → T·x.</summary>
     /// <param name="basis">T [m, m], float64; the constant stays.</param>
-    public void Rotate(Tensor basis)
+    public GramSums Rotated(Tensor basis)
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         var whole = Tensor.Zeros([Inputs + 1, Inputs + 1], DType.Float64, basis.Device);
         whole.Narrow(0, 0, Inputs).Narrow(1, 0, Inputs).CopyFrom(basis);
         whole.Narrow(0, Inputs, 1).Narrow(1, Inputs, 1).AddInPlace(Tensor.Ones([1, 1], DType.Float64, basis.Device));
-        foreach (var gram in _gram) gram.CopyFrom(whole.MatMul(gram).MatMul(whole.Transpose(0, 1)));
-        foreach (var cross in _cross) cross.CopyFrom(cross.MatMul(whole.Transpose(0, 1)));
+        var back = whole.Transpose(0, 1);
+        return new GramSums(this, gram => whole.MatMul(gram).MatMul(back), cross => cross.MatMul(back));
     }
 
     public void Dispose()

@@ -12,6 +12,7 @@ namespace Espalier.Repair;
 internal sealed record LayerRepair(Calibration Calibration, RepairOptions Options, Tensor TokenWeights, string Name, CancellationToken Cancellation)
 {
     private const double DefaultStrength = 1e-3;
+    private readonly Dictionary<string, int[]> _orders = [];
 
     /// <summary>Whether layers that keep all their inputs are solved anew.</summary>
     internal bool Refits => Options is { Solve: true, RefitWhole: true };
@@ -31,9 +32,15 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
     }
 
     /// <summary>The groups of inputs to keep, ascending.</summary>
-    internal int[] Choose(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep)
+    /// <param name="what">Names the choice: its order is worked out once and serves every width, so that choices are nested.</param>
+    /// <param name="sums">Of the layer with all its inputs.</param>
+    /// <param name="prior">Its weights [D, m+1], float64.</param>
+    /// <param name="groups">Inputs that go or stay together.</param>
+    /// <param name="keep">Groups to keep.</param>
+    internal int[] Choose(string what, GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep)
     {
-        var dropped = Order(sums, prior, groups, keep).Take(groups.Count - keep).ToHashSet();
+        if (!_orders.TryGetValue(what, out var order)) _orders[what] = order = [.. Order(sums, prior, groups)];
+        var dropped = order.Take(groups.Count - keep).ToHashSet();
         return [.. Enumerable.Range(0, groups.Count).Where(g => !dropped.Contains(g))];
     }
 
@@ -52,7 +59,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
         return scope.Keep(Options.Damping == 1 ? solved : sliced + (solved - sliced) * Options.Damping);
     }
 
-    private IEnumerable<int> Order(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep)
+    private IEnumerable<int> Order(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups)
     {
         using var scope = new TensorScope();
         switch (Options.UnitChoice)
@@ -69,7 +76,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
                 double Score(int j) => (moment[j] - total[j] * total[j] / total[^1]) * norm[j];
                 return [.. Enumerable.Range(0, groups.Count).OrderBy(g => groups[g].Sum(Score)).ThenBy(g => g)];
             default:
-                return Elimination.Order(sums.Gram(), sums.Cross(), prior, Options.Strength ?? DefaultStrength, groups, keep).Order;
+                return Elimination.Order(sums.Gram(), sums.Cross(), prior, Options.Strength ?? DefaultStrength, groups, keep: 1).Order;
         }
     }
 }

@@ -7,7 +7,7 @@ namespace Espalier.Repair;
 /// tokens' own distribution is the truncated SVD of C_q^½·A·C_k^½. Keys are centred within each image, because softmax ignores what all keys of
 /// a query share, and so the truncation need not spend rank on it.
 /// </summary>
-public sealed class QueryKeyCut
+public sealed class QueryKeyCut : IDisposable
 {
     private const double Ridge = 1e-6;
     private readonly Tensor[] _query;
@@ -35,8 +35,8 @@ public sealed class QueryKeyCut
             // C_q^½·W_qᵀ·W_k·C_k^½ has rank qk_dim at most: two thin factors are all that need be decomposed.
             var (u, s, vt) = rootQ.MatMul(attention.Query[h].Transpose(0, 1)).MatMul(attention.Key[h].MatMul(rootK)).Svd();
             var split = s.Narrow(0, 0, width).Sqrt().Reshape(-1, 1);
-            query[h] = scope.Keep((u.Narrow(1, 0, width).Transpose(0, 1) * split).MatMul(inverseQ));
-            key[h] = scope.Keep((vt.Narrow(0, 0, width) * split).MatMul(inverseK));
+            query[h] = TensorScope.Release((u.Narrow(1, 0, width).Transpose(0, 1) * split).MatMul(inverseQ));
+            key[h] = TensorScope.Release((vt.Narrow(0, 0, width) * split).MatMul(inverseK));
             var values = s.Narrow(0, 0, width).ToArray<double>();
             for (var (r, tail) = (width - 1, 0.0); r >= 0; r--) losses[r] += tail += values[r] * values[r];
         }
@@ -49,6 +49,11 @@ public sealed class QueryKeyCut
         Query = Array.ConvertAll(_query, q => q.Narrow(0, 0, width)),
         Key = Array.ConvertAll(_key, k => k.Narrow(0, 0, width)),
     };
+
+    public void Dispose()
+    {
+        foreach (var tensor in _query.Concat(_key)) tensor.Dispose();
+    }
 
     // Square root and its inverse; the little ridge keeps directions that never occur from being divided by zero.
     private static (Tensor Root, Tensor Inverse) Root(Tensor moment)

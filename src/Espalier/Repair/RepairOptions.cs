@@ -28,8 +28,11 @@ public sealed record RepairOptions
     /// <summary>Share of the way from the weights a layer has to the solution, in (0, 1].</summary>
     public double Damping { get; init; } = 1;
 
-    /// <summary>λ as a fraction of the inputs' mean second moment; null chooses it on images left out.</summary>
-    public double? Strength { get; init; }
+    /// <summary>
+    /// λ as a fraction of the inputs' mean second moment; null chooses it layer by layer on images left out. That choice is far too weak: it
+    /// serves the layer's own error, and the network's answers stay closest with a strong pull (<c>docs/results/espalier.md</c>).
+    /// </summary>
+    public double? Strength { get; init; } = 1;
 
     public ulong Seed { get; init; }
 }

@@ -16,6 +16,11 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
     /// <summary>Told after each block.</summary>
     public Action<int>? OnBlock { get; init; }
 
+    /// <summary>
+    /// Told before a part is cut, with the means to cut it otherwise at the price of a solve: for looking at the widths around the target.
+    /// </summary>
+    public Action<CutPoint>? OnCut { get; init; }
+
     /// <summary>The student cut to <paramref name="target"/> and repaired; the given one stays as it is.</summary>
     /// <param name="student">The teacher itself, or a network derived from it.</param>
     /// <param name="target">Widths of every block, none above the student's; a mixer where an attention goes.</param>
@@ -52,17 +57,31 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         wanted.Advance(x => teacher.Block(i, x), cancellation);
 
         if (student.Architecture.Blocks[i].HasAttention)
-            student = Replace(student, s => !target.HasAttention ? WithoutAttention(s, i, target)
-                : AttentionRepair.Run(s, i, target, tokens, target.HasMlp ? halfway : wanted, Layer(weights.AfterAttention(i), $"attention {i}")));
+            student = Replace(student, s =>
+            {
+                if (!target.HasAttention) return WithoutAttention(s, i, target);
+                using var repair = new AttentionRepair(s, i, tokens, target.HasMlp ? halfway : wanted, Layer(weights.AfterAttention(i), $"attention {i}"));
+                return Cut(s, i, target, CutPart.Attention, repair.Cut);
+            });
         tokens.Advance(x => student.AfterAttention(i, x), cancellation);
 
         if (student.Architecture.Blocks[i].HasMlp)
-            student = Replace(student, s => !target.HasMlp ? s.RemoveMlp(i)
-                : MlpRepair.Run(s, i, target.MlpHidden, tokens, wanted, Layer(weights.AfterMlp(i), $"mlp {i}")));
+            student = Replace(student, s =>
+            {
+                if (!target.HasMlp) return s.RemoveMlp(i);
+                using var repair = new MlpRepair(s, i, tokens, wanted, Layer(weights.AfterMlp(i), $"mlp {i}"));
+                return Cut(s, i, target, CutPart.Mlp, block => repair.Cut(block.MlpHidden));
+            });
         tokens.Advance(x => student.AfterMlp(i, x), cancellation);
         return student;
 
         LayerRepair Layer(Tensor tokenWeights, string name) => new(calibration, options, tokenWeights, name, cancellation);
+    }
+
+    private VitModel Cut(VitModel from, int i, VitBlock target, CutPart part, Func<VitBlock, VitModel> cut)
+    {
+        if (OnCut is not null) OnCut(new CutPoint(i, part, from.Architecture.Blocks[i], target, cut));
+        return cut(target);
     }
 
     private static VitModel WithoutAttention(VitModel student, int i, VitBlock target) => target.MixerRank is { } rank

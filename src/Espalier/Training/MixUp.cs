@@ -23,15 +23,22 @@ public sealed record MixUp
     /// <summary>Mixes a batch: pixels [B, C, S, S] and class probabilities [B, classes].</summary>
     public (Tensor Pixels, Tensor Targets) Apply(TensorBatch batch, int classes, ulong seed, long step)
     {
-        var random = new SeededRandom(seed, "mix", step);
         var targets = Smooth(batch.Labels!, classes);
+        var (pixels, weight) = Mix(batch.Pixels, seed, step);
+        return (pixels, weight == 1 ? targets : targets * weight + targets.Flip(0) * (1 - weight));
+    }
+
+    /// <summary>Mixes pixels [B, C, S, S] with those of the batch in reverse; the weight is the share of each image's own.</summary>
+    public (Tensor Pixels, double Weight) Mix(Tensor pixels, ulong seed, long step)
+    {
+        var random = new SeededRandom(seed, "mix", step);
         var on = (MixUpAlpha > 0 || CutMixAlpha > 0) && random.NextDouble() < Probability;
-        if (!on) return (batch.Pixels, targets);
+        if (!on) return (pixels, 1);
         var cut = CutMixAlpha > 0 && (MixUpAlpha <= 0 || random.NextBool());
         var weight = Beta(random, cut ? CutMixAlpha : MixUpAlpha);
-        var reversed = batch.Pixels.Flip(0);
-        var pixels = cut ? CutMix(batch.Pixels, reversed, random, ref weight) : batch.Pixels * weight + reversed * (1 - weight);
-        return (pixels, targets * weight + targets.Flip(0) * (1 - weight));
+        var reversed = pixels.Flip(0);
+        var mixed = cut ? CutMix(pixels, reversed, random, ref weight) : pixels * weight + reversed * (1 - weight);
+        return (mixed, weight);
     }
 
     private Tensor Smooth(Tensor labels, int classes)

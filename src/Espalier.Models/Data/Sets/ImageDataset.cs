@@ -69,6 +69,9 @@ public sealed class ImageDataset
     public ImageDataset Subset(IEnumerable<int> indices) =>
         new(Name, [.. indices.Select(i => Items[i])], ClassNames, ClassCount);
 
+    /// <summary>These items and then the other's; their ids must differ.</summary>
+    public ImageDataset Concat(ImageDataset other) => new(Name, [.. Items, .. other.Items], ClassNames, ClassCount);
+
     /// <summary>The first <paramref name="count"/> items, or all when there are fewer.</summary>
     public ImageDataset Take(int count) => new(Name, [.. Items.Take(count)], ClassNames, ClassCount);
 }

@@ -1,0 +1,49 @@
+using Espalier.Cli.Options;
+using Espalier.FewShot;
+using Espalier.Repair;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>From the options of <c>compress</c> and <c>plan</c> to Espalier's own method and its switches.</summary>
+internal static class EspalierSetup
+{
+    public const string Name = "espalier";
+
+    /// <summary>The method for a request; it plans.</summary>
+    public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null)
+    {
+        // Real images judge students better than synthetic ones, and cost nothing to make.
+        if (method.MetricSet is null && request.Images is not null)
+            request = request with { MetricSet = request.MetricSet with { Source = MetricSetOptions.TrainingImages } };
+        return new EspalierMethod(request, Options(method, batch), time);
+    }
+
+    public static EspalierOptions Options(MethodSettings method, int? batch)
+    {
+        Refuse(method.K is not null, "--k");
+        Refuse(method.Order is not null, "--order");
+        Refuse(method.Variant is not null, "--variant");
+        Refuse(method.Update is not null, "--update");
+        Refuse(method.Feature is not null, "--feature");
+        Refuse(method.UnitChoice is not null, "--unit-choice");
+        Refuse(method.Blocks is not null, "--blocks");
+        Refuse(method.Augment is not null, "--augment");
+        Refuse(method.MultipleOf is > 1, "--multiple-of");
+        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep) };
+        foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
+        var distillation = options.Distillation;
+        return options with
+        {
+            Distillation = distillation with
+            {
+                BatchSize = batch ?? distillation.BatchSize,
+                LearningRate = method.LearningRate ?? distillation.LearningRate,
+            },
+        };
+    }
+
+    private static void Refuse(bool given, string option)
+    {
+        if (given) throw new UsageException($"{option} belongs to --method dc-vit; espalier chooses structures by itself (--keep and --switch can limit it).");
+    }
+}

@@ -1,0 +1,41 @@
+using Espalier.Training;
+
+namespace Espalier.Repair;
+
+/// <summary>How a repaired network is finetuned on few unlabelled images without drifting off. Each switch stands in the ablation table.</summary>
+public sealed record DistillationOptions
+{
+    /// <summary>Weight of the feature loss: squared error of tokens over their variance, mean over the depths.</summary>
+    public double FeatureWeight { get; init; } = 1;
+
+    /// <summary>Blocks between two depths where features are compared; 0 compares after the final LayerNorm alone.</summary>
+    public int FeatureEvery { get; init; } = 3;
+
+    /// <summary>Weight of KL(teacher ‖ student) of the logits.</summary>
+    public double LogitWeight { get; init; } = 1;
+
+    /// <summary>Share of the way back to the repaired weights after each step, scaled with the learning rate; 0 is off.</summary>
+    public double Pull { get; init; }
+
+    /// <summary>Decay of the weight average that is kept in the end; 0 keeps the last weights.</summary>
+    public double Ema { get; init; } = 0.99;
+
+    /// <summary>Share of batches that are mixed, half by mixup and half by CutMix.</summary>
+    public double Mix { get; init; } = 0.5;
+
+    /// <summary>Train on the synthetic images, too.</summary>
+    public bool SyntheticInputs { get; init; }
+
+    /// <summary>Images per step.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
+
+    /// <summary>Highest learning rate.</summary>
+    public double LearningRate { get; init; } = 2e-4;
+
+    public double WeightDecay { get; init; } = 1e-4;
+
+    /// <summary>Smallest area of a random crop.</summary>
+    public double MinCropArea { get; init; } = 0.35;
+}

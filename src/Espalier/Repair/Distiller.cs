@@ -1,0 +1,56 @@
+using Espalier.Compute;
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Torch.Optim;
+using Espalier.Training;
+
+namespace Espalier.Repair;
+
+/// <summary>The finetune of a repaired network.</summary>
+public sealed class Distiller(VitModel teacher, ImageDataset images, DistillationOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
+{
+    private const double WarmUpShare = 0.05;
+
+    /// <summary>Images per step: the batch size, or all images when there are fewer.</summary>
+    public int ImagesPerStep => Math.Min(options.BatchSize, images.Count);
+
+    /// <summary>Trains the student in place.</summary>
+    public void Run(VitModel student, long steps, LoopHooks hooks, CancellationToken cancellation)
+    {
+        using var batches = Batches();
+        using var task = new Distillation(teacher, student, options, seed);
+        using var loop = new TrainingLoop(task, batches, LoopOptions(steps))
+        {
+            OnStep = hooks.OnStep,
+            StopEarly = hooks.StopEarly,
+            Checkpoint = hooks.Checkpoint,
+        };
+        loop.Run(cancellation);
+        loop.Finish();
+    }
+
+    /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>
+    public double Measure(VitModel student)
+    {
+        using var copy = student.Clone();
+        using var batches = Batches();
+        using var task = new Distillation(teacher, copy, options, seed);
+        return StepTimer.Measure(onStep => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps)) { OnStep = onStep }, time);
+    }
+
+    private ImageBatches Batches() => new(images,
+        new TrainTransform(teacher.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = options.MinCropArea }, RandAugment = null }),
+        new LoaderOptions { BatchSize = options.BatchSize, Seed = new SeededRandom(seed, "distillation").NextUInt64(), Prefetch = 3 }, compute.Device);
+
+    private TrainingOptions LoopOptions(long steps) => new()
+    {
+        Steps = steps,
+        LearningRate = new LearningRate { Peak = options.LearningRate, WarmUp = WarmUp.LearningRate, WarmUpShare = WarmUpShare },
+        Optimizer = options.Optimizer,
+        Adam = new AdamOptions { WeightDecay = options.WeightDecay },
+        EmaDecay = options.Ema > 0 ? options.Ema : null,
+        Bf16 = compute.TrainsInBf16,
+        Device = compute.Device,
+    };
+}

@@ -1,0 +1,92 @@
+using System.Collections.Immutable;
+using System.Text.Json.Nodes;
+using Espalier.FewShot;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// Espalier's own few-shot compression: (a) search how wide queries, values and MLP of every block should be, by what a cut costs once it is
+/// repaired in closed form; (b) cut and repair block after block on the student's own activations; (c) finetune from there by following
+/// the teacher at several depths. Every part is a resumable step of the run.
+/// </summary>
+public sealed class EspalierMethod(FewShotRequest request, EspalierOptions options, TimeProvider time) : IFewShotMethod
+{
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
+
+    /// <summary>How a time is shared out.</summary>
+    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.2), new(DistillationStage.Name, 0.7)];
+
+    public FewShotRequest Request => request;
+
+    public string? Profile => null;
+
+    public ImmutableArray<string> Warnings => [];
+
+    public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        using var session = new EspalierSession(request, options, _plan, folder, time);
+        FewShotResult? result = null;
+        List<RunStep> steps =
+        [
+            .. SearchSteps(session),
+            new RunStep(DistillationStage.Name, context => DistillationStage.Run(session, context)),
+            new RunStep(FinishStage.Name, context => result = Finish(session, context)),
+        ];
+        new Run(folder, steps, time).Execute(progress, cancellation);
+        return result ?? CollectFinished(session);
+    }
+
+    /// <summary>Runs, or goes on with, the method up to the repaired structure, without any gradient step.</summary>
+    public (VitArchitecture Structure, FewShotResult Result) Plan(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        using var session = new EspalierSession(request, options, _plan, folder, time);
+        new Run(folder, [.. SearchSteps(session)], time).Execute(progress, cancellation);
+        using var student = session.LoadStudent(SearchStage.Name);
+        return (student.Architecture, Collect(session, student));
+    }
+
+    private static IEnumerable<RunStep> SearchSteps(EspalierSession session) =>
+    [
+        new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
+        new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
+        new RunStep(SearchStage.Name, context => SearchStage.Run(session, context)),
+    ];
+
+    private FewShotResult Finish(EspalierSession session, StepContext context)
+    {
+        using var student = session.LoadStudent(DistillationStage.Name);
+        var result = Collect(session, student);
+        FinishStage.Run(session, context, student, result, new JsonObject
+        {
+            ["search_rounds"] = SearchStage.Read(session)!.Rounds.Length,
+            ["ridge_strength"] = options.Repair.Strength,
+            ["learning_rate"] = options.Distillation.LearningRate,
+            ["batch_size"] = options.Distillation.BatchSize,
+        });
+        return result;
+    }
+
+    private static FewShotResult CollectFinished(EspalierSession session)
+    {
+        using var student = session.LoadStudent(DistillationStage.Name);
+        return Collect(session, student);
+    }
+
+    private static FewShotResult Collect(EspalierSession session, VitModel student)
+    {
+        var search = SearchStage.Read(session)!;
+        var finetuned = DistillationStage.Read(session);
+        return session.Collect(VitCost.Of(session.Teacher.Architecture), VitCost.Of(student.Architecture)) with
+        {
+            Stages = [search.Cut, search.Repaired, .. finetuned is null ? Array.Empty<FewShotStage>() : [finetuned.Stage]],
+            Search = [.. search.Rounds.Select(r => (r.Kl, r.Moves))],
+            SearchSeconds = search.Seconds,
+            FinetuneSteps = finetuned?.Finetune.Steps ?? 0,
+            FinetuneSeconds = finetuned?.Finetune.Seconds ?? 0,
+            StoppedEarly = finetuned is { Finetune: { } f } && f.Steps < f.Planned,
+            Losses = [.. finetuned?.Finetune.Losses.Select(l => ((int?)null, l.Step, l.Loss)) ?? []],
+        };
+    }
+}

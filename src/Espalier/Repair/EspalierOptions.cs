@@ -1,0 +1,23 @@
+using System.Collections.Immutable;
+
+namespace Espalier.Repair;
+
+/// <summary>Switches of the method <c>espalier</c>.</summary>
+public sealed record EspalierOptions
+{
+    /// <summary>Kinds of widths that may be cut.</summary>
+    public ImmutableArray<WidthKind> Widths { get; init; } = [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden];
+
+    /// <summary>Blocks that stay whole.</summary>
+    public ImmutableArray<int> Keep { get; init; } = [];
+
+    /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
+    public int Rounds { get; init; } = 4;
+
+    public RepairOptions Repair { get; init; } = new();
+
+    public DistillationOptions Distillation { get; init; } = new();
+
+    /// <summary>After finetuning, solve once more for every layer, this share of the way; 0 is off.</summary>
+    public double Refit { get; init; }
+}

@@ -1,0 +1,39 @@
+using System.Collections.Immutable;
+using Espalier.Budget;
+using Espalier.FewShot;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+
+namespace Espalier.Repair;
+
+/// <summary>What the steps of <c>espalier</c> share besides: switches, limit, widths, finetune.</summary>
+internal sealed class EspalierSession(FewShotRequest request, EspalierOptions options, EspalierPlan plan, RunFolder folder, TimeProvider time)
+    : FewShotSession(request, folder, EspalierMethod.Phases, time)
+{
+    internal EspalierOptions Options => options;
+
+    internal EspalierPlan Plan => plan;
+
+    internal Distiller Distiller => new(Teacher, TrainingImages, options.Distillation, Compute, Request.Seed, Time);
+
+    private ImageDataset TrainingImages => options.Distillation.SyntheticInputs && Request.Images is not null
+        ? Samples.Train.Concat(SampledImages.Synthetic(MetricSets.MetricSetFile.Read(Folder.StepFolder(MetricSetStage.Name)), Teacher.Preprocessing).Train)
+        : Samples.Train;
+}
+
+/// <summary>What can be said before anything is measured.</summary>
+/// <param name="Limit">The target.</param>
+/// <param name="Knobs">Widths that may change.</param>
+/// <param name="Start">The uniform structure the search begins with.</param>
+internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, VitArchitecture Start)
+{
+    internal static EspalierPlan Of(VitArchitecture net, Target target, EspalierOptions options)
+    {
+        if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
+            throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
+        var limit = target.Resolve(VitCost.Of(net));
+        var knobs = Knob.Of(net, options.Widths, options.Keep);
+        return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
+    }
+}

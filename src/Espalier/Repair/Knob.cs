@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using Espalier.Models.Vit;
+
+namespace Espalier.Repair;
+
+/// <summary>The kinds of widths a structure search turns.</summary>
+public enum WidthKind
+{
+    /// <summary>q/k dimensions of every head.</summary>
+    QueryKey,
+    /// <summary>v dimensions of every head.</summary>
+    Value,
+    /// <summary>Hidden units of the MLP.</summary>
+    Hidden,
+}
+
+/// <summary>One width of one block.</summary>
+public readonly record struct Knob(int Block, WidthKind Kind)
+{
+    /// <summary>Widths a search steps by: an eighth of a head, a thirty-second of an MLP.</summary>
+    private const int HeadSteps = 8, HiddenSteps = 32;
+
+    /// <summary>Every width of a network that can be cut.</summary>
+    public static ImmutableArray<Knob> Of(VitArchitecture net, IReadOnlyCollection<WidthKind> kinds, IReadOnlyCollection<int> kept) =>
+    [
+        .. from i in Enumerable.Range(0, net.Depth)
+           where !kept.Contains(i) && !net.Blocks[i].IsLinear
+           from kind in Enum.GetValues<WidthKind>()
+           where kinds.Contains(kind) && (kind == WidthKind.Hidden ? net.Blocks[i].HasMlp : net.Blocks[i].HasAttention)
+           select new Knob(i, kind),
+    ];
+
+    /// <summary>The width this knob has in a network.</summary>
+    public int Read(VitArchitecture net) => Read(net.Blocks[Block]);
+
+    /// <summary>The width this knob has in a block.</summary>
+    public int Read(VitBlock block) => Kind switch
+    {
+        WidthKind.QueryKey => block.QkDim,
+        WidthKind.Value => block.VDim,
+        _ => block.MlpHidden,
+    };
+
+    /// <summary>The network with this width set, the factor on its logits left as it was.</summary>
+    public VitArchitecture Write(VitArchitecture net, int width) => net with { Blocks = net.Blocks.SetItem(Block, Write(net.Blocks[Block], width)) };
+
+    /// <summary>The block with this width set.</summary>
+    public VitBlock Write(VitBlock block, int width) => Kind switch
+    {
+        WidthKind.QueryKey => block with
+        {
+            QkDim = width,
+            AttentionScale = block.AttentionScale ?? (width == block.QkDim ? null : 1 / Math.Sqrt(block.QkDim)),
+        },
+        WidthKind.Value => block with { VDim = width },
+        _ => block with { MlpHidden = width },
+    };
+
+    /// <summary>The step a search changes this width by, out of the given network's.</summary>
+    public int Step(VitArchitecture given) => Math.Max(1, Read(given) / (Kind == WidthKind.Hidden ? HiddenSteps : HeadSteps));
+}

@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using Espalier.Budget;
+using Espalier.Models.Vit;
+
+namespace Espalier.Repair;
+
+/// <summary>One round of the search.</summary>
+/// <param name="Structure">Widths of every block.</param>
+/// <param name="Kl">KL from the teacher on the held-out images, repaired, before any gradient step.</param>
+/// <param name="Moves">Widths changed to come here.</param>
+public sealed record SearchRound(VitArchitecture Structure, double Kl, int Moves);
+
+/// <summary>
+/// Finds how wide each part of each block should be. Errors of several cuts compound, so widths are not judged alone on the teacher: in every
+/// round the whole structure is cut and repaired, then each width is tried a step wider and a step narrower, repaired, in that student;
+/// where a step up gains more per MAC than a step down elsewhere loses, the two are exchanged.
+/// </summary>
+/// <param name="pass">Cuts and repairs.</param>
+/// <param name="judge">Scores.</param>
+/// <param name="teacher">The network to make smaller.</param>
+/// <param name="limit">The target.</param>
+/// <param name="knobs">Widths that may change.</param>
+public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Judge judge, VitModel teacher, Limit limit, ImmutableArray<Knob> knobs)
+{
+    // A width that moves twice as far as it should does harm, and the estimates are noisy.
+    private const double MostMoves = 0.25;
+    private const double Margin = 1.25;
+
+    /// <summary>Told after each round.</summary>
+    public Action<SearchRound>? OnRound { get; init; }
+
+    /// <summary>Asked before each round after the first: false ends the search.</summary>
+    public Func<bool>? GoOn { get; init; }
+
+    /// <summary>All rounds; the one with the least KL is the result.</summary>
+    /// <param name="start">Where to begin; must meet the limit.</param>
+    /// <param name="rounds">At least 1: a single round only measures the start.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    public ImmutableArray<SearchRound> Run(VitArchitecture start, int rounds, CancellationToken cancellation)
+    {
+        var found = ImmutableArray.CreateBuilder<SearchRound>();
+        var (structure, moves, stride) = (start, 0, 2);
+        for (var round = 1; round <= rounds; round++)
+        {
+            var isLast = round == rounds;
+            var (kl, slopes) = Look(structure, isLast ? 0 : stride, cancellation);
+            var current = new SearchRound(structure, kl, moves);
+            found.Add(current);
+            OnRound?.Invoke(current);
+            if (isLast || GoOn?.Invoke() == false) break;
+            // A round that made it worse has gone too far along slopes that were right where it started.
+            if (round > 1 && kl > found.Min(f => f.Kl)) stride = 1;
+            var next = Exchange(structure, slopes);
+            if (next == structure) break;
+            moves = knobs.Count(k => k.Read(next) != k.Read(structure));
+            structure = Filling.Fill(next, teacher.Architecture, limit, knobs);
+        }
+        return found.ToImmutable();
+    }
+
+    private (double Kl, List<Slope> Slopes) Look(VitArchitecture structure, int stride, CancellationToken cancellation)
+    {
+        var alternatives = new List<Alternative>();
+        try
+        {
+            var walk = pass(stride == 0 ? null : point => alternatives.AddRange(Around(point, stride)));
+            using var student = walk.Run(teacher, structure, cancellation);
+            var kl = judge.Score(student, cancellation);
+            var scores = judge.Score(student, alternatives, cancellation);
+            return (kl, [.. scores.Select(s => Slope.Of(s.Key, s.Value - kl, structure, limit.Measure))]);
+        }
+        finally
+        {
+            foreach (var alternative in alternatives) alternative.Dispose();
+        }
+    }
+
+    private IEnumerable<Alternative> Around(CutPoint point, int stride)
+    {
+        foreach (var knob in knobs.Where(k => k.Block == point.Block && (k.Kind == WidthKind.Hidden) == (point.Part == CutPart.Mlp)))
+        {
+            var (full, step) = (knob.Read(teacher.Architecture), knob.Step(teacher.Architecture) * stride);
+            var now = knob.Read(point.Target);
+            foreach (var width in new[] { Math.Max(now - step, full / 8), Math.Min(now + step, full) }.Where(w => w > 0 && w != now))
+            {
+                using var other = point.Cut(knob.Write(point.Target, width));
+                yield return Alternative.Of(other, knob, width);
+            }
+        }
+    }
+
+    // Best steps up against best steps down, until a pair no longer gains.
+    private VitArchitecture Exchange(VitArchitecture structure, List<Slope> slopes)
+    {
+        var ups = new Queue<Slope>(slopes.Where(s => s.Cost > 0).OrderByDescending(s => s.GainPerCost));
+        var downs = new Queue<Slope>(slopes.Where(s => s.Cost < 0).OrderBy(s => s.GainPerCost));
+        var most = Math.Max(1, (int)(knobs.Length * MostMoves));
+        var moved = new HashSet<Knob>();
+        double freed = 0;
+        var (wider, narrower) = (0, 0);
+        while (wider < most && narrower < most && ups.TryPeek(out var up))
+        {
+            if (moved.Contains(up.Knob))
+            {
+                ups.Dequeue();
+                continue;
+            }
+            while (freed < up.Cost && downs.TryPeek(out var down) && narrower < most)
+            {
+                if (moved.Contains(down.Knob) || down.Knob == up.Knob)
+                {
+                    downs.Dequeue();
+                    continue;
+                }
+                if (up.GainPerCost <= Margin * Math.Max(0, down.GainPerCost)) return structure;
+                Move(downs.Dequeue());
+                narrower++;
+            }
+            if (freed < up.Cost) break;
+            Move(ups.Dequeue());
+            wider++;
+        }
+        return structure;
+
+        void Move(Slope slope)
+        {
+            structure = slope.Knob.Write(structure, slope.Width);
+            freed -= slope.Cost;
+            moved.Add(slope.Knob);
+        }
+    }
+
+    /// <summary>What changing one width does.</summary>
+    /// <param name="Knob">The width.</param>
+    /// <param name="Width">Its new value.</param>
+    /// <param name="Cost">Growth in the target's measure; negative for a step down.</param>
+    /// <param name="GainPerCost">KL lost per unit of cost added; the same number reads, for a step down, as KL added per unit saved.</param>
+    private sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
+    {
+        internal static Slope Of(Alternative alternative, double growth, VitArchitecture structure, CostMeasure measure)
+        {
+            var cost = VitCost.Of(alternative.Knob.Write(structure, alternative.Width)).In(measure) - VitCost.Of(structure).In(measure);
+            return new Slope(alternative.Knob, alternative.Width, cost, -growth / cost);
+        }
+    }
+}

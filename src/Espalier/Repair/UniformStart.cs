@@ -1,0 +1,54 @@
+using Espalier.Budget;
+using Espalier.Models;
+using Espalier.Models.Vit;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// Where a search starts: every block cut alike. q/k dimensions, which repair best, go twice as fast as hidden units; value dimensions only
+/// where a quarter of those is not enough.
+/// </summary>
+public static class UniformStart
+{
+    private const double LeastShare = 0.125;
+    private const double ValuesFrom = 0.25;
+    private const int Bisections = 50;
+
+    /// <summary>The mildest uniform cut that meets the limit, filled up with hidden units to just below it.</summary>
+    /// <exception cref="BudgetException">The target is met already or cannot be reached.</exception>
+    public static VitArchitecture Find(VitArchitecture given, Limit limit, IReadOnlyCollection<Knob> knobs)
+    {
+        var (before, least) = (VitCost.Of(given), At(given, knobs, 1));
+        if (limit.Met(before))
+            throw new BudgetException($"{given.Name} has {limit.Measure.Describe(before.In(limit.Measure))}; that is within {limit.Describe()} already.");
+        if (!limit.Met(VitCost.Of(least)))
+            throw new BudgetException($"Narrower blocks cannot bring {given.Name} to {limit.Describe()}: they reach " +
+                $"{limit.Measure.Describe(VitCost.Of(least).In(limit.Measure))} to {limit.Measure.Describe(before.In(limit.Measure))}.");
+        double low = 0, high = 1;
+        for (var k = 0; k < Bisections; k++)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = limit.Met(VitCost.Of(At(given, knobs, middle))) ? (low, middle) : (middle, high);
+        }
+        return Filling.Fill(At(given, knobs, high), given, limit, knobs);
+    }
+
+    private static VitArchitecture At(VitArchitecture given, IReadOnlyCollection<Knob> knobs, double cut) => knobs.Aggregate(given, (net, knob) =>
+    {
+        var share = knob.Kind switch
+        {
+            WidthKind.QueryKey => Math.Min(2 * cut, 1),
+            WidthKind.Value => Math.Max(0, (cut - ValuesFrom) / (1 - ValuesFrom)),
+            _ => cut,
+        };
+        return knob.Write(net, Rounded(given, knob, share));
+    });
+
+    // Head widths in steps of an eighth; hidden units to the unit, as they carry the exact size.
+    private static int Rounded(VitArchitecture given, Knob knob, double cut)
+    {
+        var (full, step) = (knob.Read(given), knob.Kind == WidthKind.Hidden ? 1 : knob.Step(given));
+        var width = (int)Math.Round(full * (1 - cut * (1 - LeastShare)) / step) * step;
+        return Math.Clamp(width, Math.Max(1, (int)(full * LeastShare)), full);
+    }
+}
