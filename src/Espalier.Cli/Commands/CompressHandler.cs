@@ -31,17 +31,9 @@ internal static class CompressHandler
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context);
         var method = DcVitSetup.Method(request, options.Method with { Order = null }, context.Time);
         Warn(method, context);
-        var temporary = Directory.CreateTempSubdirectory("espalier-rank-").FullName;
-        try
-        {
-            using var folder = RunFolder.Create(Path.Combine(temporary, "run"), context.Manifest(), force: false);
-            var result = method.Rank(folder, context.Progress, context.Cancellation);
-            return new RankResult([.. result.Ranking.Select(r => new RankedBlock(r.Block, r.Metric))]);
-        }
-        finally
-        {
-            Directory.Delete(temporary, recursive: true);
-        }
+        using var folder = TemporaryRun.Create(context);
+        var result = method.Rank(folder.Run, context.Progress, context.Cancellation);
+        return new RankResult([.. result.Ranking.Select(r => new RankedBlock(r.Block, r.Metric))]);
     }
 
     private static void Warn(IFewShotMethod method, CommandContext context)

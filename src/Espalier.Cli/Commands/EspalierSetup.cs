@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.FewShot;
 using Espalier.Repair;
@@ -10,13 +12,17 @@ internal static class EspalierSetup
     public const string Name = "espalier";
 
     /// <summary>The method for a request; it plans.</summary>
-    public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null)
-    {
-        // Real images judge students better than synthetic ones, and cost nothing to make.
-        if (method.MetricSet is null && request.Images is not null)
-            request = request with { MetricSet = request.MetricSet with { Source = MetricSetOptions.TrainingImages } };
-        return new EspalierMethod(request, Options(method, batch), time);
-    }
+    public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null) =>
+        new(WithRealImages(request, method), Options(method, batch), time);
+
+    /// <summary>A family for a request.</summary>
+    public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
+        new(WithRealImages(request, method), Options(method, batch), targets, time);
+
+    // Real images judge students better than synthetic ones, and cost nothing to make.
+    private static FewShotRequest WithRealImages(FewShotRequest request, MethodSettings method) =>
+        method.MetricSet is not null || request.Images is null ? request
+            : request with { MetricSet = request.MetricSet with { Source = MetricSetOptions.TrainingImages } };
 
     public static EspalierOptions Options(MethodSettings method, int? batch)
     {

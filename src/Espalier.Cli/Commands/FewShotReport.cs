@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
@@ -54,11 +55,15 @@ internal static class FewShotReport
             Output = output,
             Stages = [.. result.Stages.Select(Stage)],
             Ranking = [.. result.Ranking.Select(r => new ReportRank(r.Block, r.Metric))],
+            Search = [.. result.Search.Select((s, i) => new ReportSearch(i + 1, s.Kl, s.Moves))],
+            Structure = Structure(result),
             Losses = Losses(result),
             Phases =
             [
                 new ReportPhase("synthesis", result.SynthesisSeconds, result.SynthesisSteps),
-                new ReportPhase("ranking", result.RankSeconds, result.RankSteps, result.Ranking.Length),
+                result.Search.IsEmpty
+                    ? new ReportPhase("ranking", result.RankSeconds, result.RankSteps, result.Ranking.Length)
+                    : new ReportPhase("search and repair", result.SearchSeconds, 0, 0),
                 new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
             ],
             Pictures = Pictures(output),
@@ -73,12 +78,16 @@ internal static class FewShotReport
         Metric = s.Metric,
         HeldOutMse = s.HeldOut?.FeatureMse,
         HeldOutAgreement = s.HeldOut?.Agreement,
+        HeldOutKl = s.HeldOut?.Kl,
         Top1 = s.Top1,
         Top5 = s.Top5,
         MacsBudget = s.MacsBudget,
         Steps = s.Steps,
         Seconds = s.Seconds,
     };
+
+    private static ImmutableArray<ReportBlock> Structure(FewShotResult result) => result.Structure is not { } net ? [] :
+        [.. net.Blocks.Select((b, i) => new ReportBlock(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank))];
 
     // One curve over the whole run: each finetune goes on where the one before it ended.
     private static ImmutableArray<ReportLoss> Losses(FewShotResult result)
@@ -114,7 +123,10 @@ internal static class FewShotReport
             if (context.Arguments[i] is "--minutes" or "--steps" or "--rank-steps" or "--synthesis-steps") i++;
             else arguments.Add(context.Arguments[i]);
         }
-        arguments.AddRange(["--steps", $"{result.FinetuneSteps}", "--synthesis-steps", $"{result.SynthesisSteps}"]);
+        arguments.AddRange(["--steps", $"{result.FinetuneSteps}"]);
+        if (result.SynthesisSteps > 0) arguments.AddRange(["--synthesis-steps", $"{result.SynthesisSteps}"]);
+        if (result.Search.Length > 0 && !arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))
+            arguments.AddRange(["--switch", $"rounds={result.Search.Length}"]);
         if (result.Ranking.Length > 0) arguments.AddRange(["--rank-steps", $"{result.RankSteps}"]);
         return CommandLineText.Of([.. arguments]);
     }

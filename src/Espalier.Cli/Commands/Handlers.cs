@@ -9,13 +9,16 @@ internal static class Handlers
 {
     public static InspectResult Inspect(InspectOptions options, CommandContext context) => InspectHandler.Run(options);
 
-    public static PlanResult Plan(PlanOptions options, CommandContext context) => PlanHandler.Run(options);
+    public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method == EspalierSetup.Name
+        ? EspalierPlanHandler.Run(options, context) : PlanHandler.Run(options);
 
     public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => SynthesizeHandler.Run(options, context);
 
     public static RankResult Rank(RankOptions options, CommandContext context) => CompressHandler.Rank(options, context);
 
     public static CompressResult Compress(CompressOptions options, CommandContext context) => CompressHandler.Compress(options, context);
+
+    public static SweepCommandResult Sweep(SweepOptions options, CommandContext context) => SweepHandler.Run(options, context);
 
     public static EvaluateResult Evaluate(EvaluateOptions options, CommandContext context) => EvaluateHandler.Run(options, context);
 

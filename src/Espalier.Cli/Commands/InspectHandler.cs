@@ -28,16 +28,6 @@ internal static class InspectHandler
     }
 
     private static BlockResult Block(int index, VitBlock block, Cost cost) =>
-        new(index, Kind(block.Kind), block.Heads, block.QkDim, block.VDim, block.MlpHidden, cost.Parameters, cost.MacsBudget, cost.MacsFull,
+        new(index, block.Kind.JsonName(), block.Heads, block.QkDim, block.VDim, block.MlpHidden, cost.Parameters, cost.MacsBudget, cost.MacsFull,
             block.MixerRank);
-
-    /// <summary>The name scripts know a kind by.</summary>
-    internal static string Kind(BlockKind kind) => kind switch
-    {
-        BlockKind.Full => "full",
-        BlockKind.FfnOnly => "ffn_only",
-        BlockKind.AttnOnly => "attn_only",
-        BlockKind.Linear => "linear",
-        _ => "dropped",
-    };
 }

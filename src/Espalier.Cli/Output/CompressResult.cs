@@ -27,6 +27,9 @@ public sealed record CompressResult : CommandResult
 
     public required ImmutableArray<ReportStage> Stages { get; init; }
 
+    /// <summary>Every block of the result; only when a structure was searched for.</summary>
+    public ImmutableArray<ReportBlock>? Structure { get; init; }
+
     public double? Top1Before { get; init; }
 
     public double? Top1After { get; init; }
@@ -41,7 +44,7 @@ public sealed record CompressResult : CommandResult
         MacsBudgetBefore = report.MacsBudgetBefore ?? 0, MacsBudgetAfter = report.MacsBudgetAfter ?? 0,
         MacsFullBefore = report.MacsFullBefore ?? 0, MacsFullAfter = report.MacsFullAfter ?? 0,
         ParamsBefore = report.ParamsBefore ?? 0, ParamsAfter = report.ParamsAfter ?? 0,
-        Order = report.Order, Seconds = report.Seconds, Output = report.Output, Stages = report.Stages,
+        Order = report.Order, Structure = report.Structure.IsEmpty ? null : report.Structure, Seconds = report.Seconds, Output = report.Output, Stages = report.Stages,
         Top1Before = report.Top1Before, Top1After = report.Top1After, Top5Before = report.Top5Before, Top5After = report.Top5After,
     };
 
@@ -59,6 +62,9 @@ public sealed record CompressResult : CommandResult
         console.WriteTable(
             ["stage", "block", "metric", "top-1"],
             Stages.Select(s => (IReadOnlyList<string>)[s.Stage, s.Block?.ToString() ?? "–", Tables.Number(s.Metric), s.Top1 is { } top ? Tables.Percent(top) : "–"]));
-        console.WriteText($"Compressed blocks {string.Join(", ", Order)} in {Seconds:0} s. Written to {Output}");
+        if (Structure is { } blocks)
+            console.WriteTable(["block", "kind", "heads", "q/k", "v", "MLP hidden"],
+                blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
+        console.WriteText($"{(Order.IsEmpty ? "Compressed" : $"Compressed blocks {string.Join(", ", Order)}")} in {Seconds:0} s. Written to {Output}");
     }
 }

@@ -30,6 +30,13 @@ public sealed record PlanResult : CommandResult
         console.WriteText(TargetMacs is { } macs
             ? $"Target: at most {macs:N0} MACs ({Count}). * marks the choice."
             : $"Target: at most {TargetParams:N0} parameters. * marks the choice.");
+        if (Options is [{ Structure: { } blocks, PredictedKl: { } kl } only])
+        {
+            console.WriteText($"{Tables.Count(only.Params)} parameters, {Tables.Count(only.MacsBudget)} MACs (budget), {Tables.Count(only.MacsFull)} MACs (full); KL from the model {Tables.Number(kl)} once repaired");
+            console.WriteTable(["block", "kind", "heads", "q/k", "v", "MLP hidden"],
+                blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
+            return;
+        }
         console.WriteTable(
             ["", "blocks", "MLP ratio", "hidden", "params", "MACs (budget)", "MACs (full)"],
             Options.Select((o, i) => (IReadOnlyList<string>)
@@ -54,6 +61,9 @@ public sealed record PlanOptionResult
     public double? MlpRatio { get; init; }
 
     public int? Hidden { get; init; }
+
+    /// <summary>KL from the given model on held-out images, once repaired and before any training; only espalier foresees it.</summary>
+    public double? PredictedKl { get; init; }
 
     /// <summary>Widths of every block; null until the blocks are chosen.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]

@@ -104,7 +104,7 @@ internal class FewShotSession : IDisposable
         };
     }
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         _recoverability?.Dispose();
         _heldOut?.Dispose();

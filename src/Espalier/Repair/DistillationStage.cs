@@ -36,9 +36,7 @@ internal static class DistillationStage
     private static void Refit(EspalierSession session, VitModel student, CancellationToken cancellation)
     {
         if (session.Options.Refit == 0) return;
-        using var weights = TokenWeights.Equal(session.Teacher);
-        using var images = new Calibration(session.Samples.Train, session.Teacher, cancellation);
-        using var refitted = new RepairPass(session.Teacher, images, weights, session.Options.Repair with { Damping = session.Options.Refit })
+        using var refitted = new RepairPass(session.Teacher, session.Calibrate(cancellation), session.Weigh(cancellation), session.Options.Repair with { Damping = session.Options.Refit })
             .Run(student, student.Architecture, cancellation);
         student.Weights.CopyFrom(refitted.Weights);
     }

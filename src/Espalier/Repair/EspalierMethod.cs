@@ -81,6 +81,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         return session.Collect(VitCost.Of(session.Teacher.Architecture), VitCost.Of(student.Architecture)) with
         {
             Stages = [search.Cut, search.Repaired, .. finetuned is null ? Array.Empty<FewShotStage>() : [finetuned.Stage]],
+            Structure = student.Architecture,
             Search = [.. search.Rounds.Select(r => (r.Kl, r.Moves))],
             SearchSeconds = search.Seconds,
             FinetuneSteps = finetuned?.Finetune.Steps ?? 0,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Runs;
@@ -11,11 +12,30 @@ namespace Espalier.Repair;
 internal sealed class EspalierSession(FewShotRequest request, EspalierOptions options, EspalierPlan plan, RunFolder folder, TimeProvider time)
     : FewShotSession(request, folder, EspalierMethod.Phases, time)
 {
+    private const int WeighedImages = 96;
+    private TokenWeights? _weights;
+    private Calibration? _calibration;
+
     internal EspalierOptions Options => options;
 
     internal EspalierPlan Plan => plan;
 
     internal Distiller Distiller => new(Teacher, TrainingImages, options.Distillation, Compute, Request.Seed, Time);
+
+    /// <summary>What each token counts, the same in every sitting; measured once.</summary>
+    internal TokenWeights Weigh(CancellationToken cancellation) => _weights ??= options.Repair.WeighTokens
+        ? TokenWeights.Measure(Teacher, Samples.Train.Take(WeighedImages), new SeededRandom(Request.Seed, "token weights").NextUInt64(), cancellation)
+        : TokenWeights.Equal(Teacher);
+
+    /// <summary>All few-shot images, to repair on; loaded once.</summary>
+    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation);
+
+    public override void Dispose()
+    {
+        _weights?.Dispose();
+        _calibration?.Dispose();
+        base.Dispose();
+    }
 
     private ImageDataset TrainingImages => options.Distillation.SyntheticInputs && Request.Images is not null
         ? Samples.Train.Concat(SampledImages.Synthetic(MetricSets.MetricSetFile.Read(Folder.StepFolder(MetricSetStage.Name)), Teacher.Preprocessing).Train)

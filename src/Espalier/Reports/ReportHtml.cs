@@ -38,8 +38,11 @@ public static class ReportHtml
         <p class="soft">{string.Join(" · ", new[] { report.Method, report.Profile, report.Target, $"took {Time(report.Seconds)}" }.Where(s => !string.IsNullOrEmpty(s)))}</p>
         {ReportTables.Headline(report)}
         {Notes(report)}
+        {Section("Family", report.Family.Length, () => ReportTables.Family(report))}
         {Section("Stages", report.Stages.Length, () => ReportTables.Stages(report))}
         {Section("Recoverability of each block", report.Ranking.Length, () => Ranking(report))}
+        {Section("Structure search", report.Search.Length, () => ReportTables.Search(report))}
+        {Section("Structure", report.Structure.Length, () => ReportTables.Structure(report))}
         {Section("Loss", report.Losses.Length, () => Html.Of($"<figure>{LineChart.Draw(report.Losses)}</figure>"))}
         {Section("Where the time went", report.Phases.Length, () => ReportTables.Phases(report))}
         {Section("Synthetic metric set", report.Pictures.Length, () => Pictures(report, readPicture))}

@@ -18,6 +18,9 @@ public sealed record ReportStage
     /// <summary>Share of those images whose likeliest class is the teacher's.</summary>
     public double? HeldOutAgreement { get; init; }
 
+    /// <summary>Mean KL(teacher ‖ student) of the logits on those images.</summary>
+    public double? HeldOutKl { get; init; }
+
     /// <summary>A fraction; only with <c>--eval</c>.</summary>
     public double? Top1 { get; init; }
 
@@ -33,6 +36,43 @@ public sealed record ReportStage
 
 /// <summary>Recoverability of one candidate block; lower is better.</summary>
 public sealed record ReportRank(int Index, double Metric);
+
+/// <summary>One block of the result; q/k and v widths are per head, 0 when the attention is gone.</summary>
+public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null);
+
+/// <summary>One model of a family.</summary>
+public sealed record ReportMember
+{
+    /// <summary>Its folder, from the run folder.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Target as a share of the given model's MACs.</summary>
+    public required double Keep { get; init; }
+
+    public required long MacsBudget { get; init; }
+
+    public required long MacsFull { get; init; }
+
+    public required long Params { get; init; }
+
+    /// <summary>The metric loss on the metric set.</summary>
+    public required double Metric { get; init; }
+
+    /// <summary>Share of images that were not drawn whose likeliest class is the teacher's.</summary>
+    public double? HeldOutAgreement { get; init; }
+
+    public double? HeldOutKl { get; init; }
+
+    public double? Top1 { get; init; }
+
+    public double? Top5 { get; init; }
+
+    /// <summary>Gradient steps of its own finetune.</summary>
+    public long Steps { get; init; }
+}
+
+/// <summary>A round of the structure search: KL on held-out calibration images once repaired, and widths changed since the round before.</summary>
+public sealed record ReportSearch(int Round, double Kl, int Moves);
 
 /// <summary>One point of the loss curve; <paramref name="Step"/> counts from the start of the run.</summary>
 public sealed record ReportLoss(long Step, double Loss, string? Stage = null);

@@ -26,11 +26,23 @@ internal static class ReportTables
     {
         var accuracy = r.Stages.Any(s => s.Top1 is not null);
         var heldOut = r.Stages.Any(s => s.HeldOutMse is not null);
-        string[] head = ["stage", "block", "metric loss", .. heldOut ? ["held-out MSE"] : Array.Empty<string>(), .. accuracy ? ["top-1"] : Array.Empty<string>(), "MACs (budget)", "steps"];
+        string[] head = ["stage", "block", "metric loss", .. heldOut ? ["held-out MSE", "agreement"] : Array.Empty<string>(), .. accuracy ? ["top-1"] : Array.Empty<string>(), "MACs (budget)", "steps"];
         return Table(head, r.Stages.Select(s => (string[])
-            [s.Stage, s.Block?.ToString() ?? "–", Metric(s.Metric), .. heldOut ? [s.HeldOutMse is { } mse ? Metric(mse) : "–"] : Array.Empty<string>(),
+            [s.Stage, s.Block?.ToString() ?? "–", Metric(s.Metric), .. heldOut ? [s.HeldOutMse is { } mse ? Metric(mse) : "–", Percent(s.HeldOutAgreement)] : Array.Empty<string>(),
              .. accuracy ? [Percent(s.Top1)] : Array.Empty<string>(), Count(s.MacsBudget), Count(s.Steps)]));
     }
+
+    internal static Html Search(RunReport r) => Html.Of($"""
+        {Table(["round", "KL on held-out images, repaired", "widths changed"], r.Search.Select(s => (string[])[$"{s.Round}", Metric(s.Kl), $"{s.Moves}"]))}
+        <p class="soft">The round with the least KL was taken.</p>
+        """);
+
+    internal static Html Structure(RunReport r) => Table(["block", "kind", "heads", "q/k per head", "v per head", "MLP hidden"],
+        r.Structure.Select(b => (string[])[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
+
+    internal static Html Family(RunReport r) => Table(["keep", "parameters", "MACs (budget)", "MACs (full)", "agreement", "KL", "top-1"],
+        r.Family.Select(m => (string[])[Percent(m.Keep), Count(m.Params), Count(m.MacsBudget), Count(m.MacsFull), Percent(m.HeldOutAgreement),
+            m.HeldOutKl is { } kl ? Metric(kl) : "–", Percent(m.Top1)]));
 
     internal static Html Phases(RunReport r) => Table(
         ["phase", "time", "share", "trainings", "steps each"],

@@ -101,6 +101,15 @@ public sealed record RunReport
     /// <summary>Recoverability of every candidate block, best first.</summary>
     public ImmutableArray<ReportRank> Ranking { get; init; } = [];
 
+    /// <summary>The models of a sweep, the largest first.</summary>
+    public ImmutableArray<ReportMember> Family { get; init; } = [];
+
+    /// <summary>Rounds of the structure search; empty when the structure was not searched for.</summary>
+    public ImmutableArray<ReportSearch> Search { get; init; } = [];
+
+    /// <summary>Every block of the result.</summary>
+    public ImmutableArray<ReportBlock> Structure { get; init; } = [];
+
     public ImmutableArray<ReportLoss> Losses { get; init; } = [];
 
     /// <summary>Where the time went and the steps that were run, phase by phase.</summary>

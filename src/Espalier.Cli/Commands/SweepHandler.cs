@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using Espalier.Budget;
+using Espalier.Cli.Options;
+using Espalier.Cli.Output;
+using Espalier.Models.Vit;
+using Espalier.Repair;
+using Espalier.Reports;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>sweep</c>.</summary>
+internal static class SweepHandler
+{
+    public static SweepCommandResult Run(SweepOptions options, CommandContext context)
+    {
+        if (options.Method.Method is { } method && method != EspalierSetup.Name)
+            throw new UsageException($"--method {method}: families are made by espalier alone.");
+        if (options.From <= options.To) throw new UsageException($"--from {options.From} must be above --to {options.To}.");
+        var effort = options.Effort is { Steps: null, Minutes: null } ? new EffortSettings(null, 20 + 2.5 * (options.Points - 1), null) : options.Effort;
+        var request = FewShotSetup.Request(options.Model, Target(options, options.Points - 1), options.Method with { Method = EspalierSetup.Name },
+            options.Images, options.Number, effort, context, options.Eval);
+        var sweep = EspalierSetup.Sweep(request, options.Method, [.. Enumerable.Range(0, options.Points).Select(k => Target(options, k))], context.Time, options.Batch);
+        using var folder = context.OpenRun(options.Output);
+        var result = sweep.Run(folder, context.Progress, context.Cancellation);
+        var report = Report(options, context, sweep, result, folder.State.Seconds);
+        ReportFiles.Write(report, folder.Path);
+        folder.RemoveSteps();
+        return SweepCommandResult.Of(report);
+    }
+
+    // Evenly spaced from the first to the last.
+    private static Target Target(SweepOptions options, int k) =>
+        new(TargetForm.KeepMacs, options.From + (options.To - options.From) * k / (options.Points - 1), options.Count);
+
+    private static RunReport Report(SweepOptions options, CommandContext context, SweepMethod sweep, SweepResult result, double seconds) => new()
+    {
+        Command = context.Command,
+        CommandLine = context.CommandLine,
+        Version = CliVersion.Text,
+        Versions = TrainHandler.Versions(),
+        Model = options.Model,
+        Architecture = sweep.Request.Model.Architecture.Name,
+        Method = EspalierSetup.Name,
+        Seed = context.Common.Seed,
+        Threads = sweep.Request.Compute.ThreadCount,
+        Device = sweep.Request.Compute.Device,
+        Precision = sweep.Request.Compute.PrecisionName,
+        Images = result.Images.Train.Count,
+        ImageListHash = result.Images.ListHash,
+        EvaluatedOn = options.Eval,
+        EvaluatedCount = sweep.Request.Eval?.Count,
+        MacsBudgetBefore = result.Before.MacsBudget,
+        MacsFullBefore = result.Before.MacsFull,
+        ParamsBefore = result.Before.Parameters,
+        Top1Before = result.Top1Before,
+        Seconds = seconds,
+        Output = options.Output,
+        Family = [.. result.Points.Select(p => Member(p))],
+    };
+
+    private static ReportMember Member(SweepPoint p) => new()
+    {
+        Output = p.Folder,
+        Keep = p.Keep,
+        MacsBudget = p.Cost.MacsBudget,
+        MacsFull = p.Cost.MacsFull,
+        Params = p.Cost.Parameters,
+        Metric = p.Stage.Metric,
+        HeldOutAgreement = p.Stage.HeldOut?.Agreement,
+        HeldOutKl = p.Stage.HeldOut?.Kl,
+        Top1 = p.Stage.Top1,
+        Top5 = p.Stage.Top5,
+        Steps = p.Stage.Steps ?? 0,
+    };
+}

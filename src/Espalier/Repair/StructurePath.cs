@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+using Espalier.Budget;
+using Espalier.Models.Vit;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// Nested structures from the given network down through a few searched ones: every width of a smaller network is at most that of a larger one,
+/// so that each can be cut from the one before.
+/// </summary>
+internal static class StructurePath
+{
+    private const int Bisections = 40;
+
+    /// <summary>The widest structure between two that meets a limit.</summary>
+    /// <param name="wide">A structure above the limit, or at it.</param>
+    /// <param name="narrow">One within it, no wider anywhere.</param>
+    /// <param name="limit">What must be met.</param>
+    /// <param name="knobs">Widths that may change.</param>
+    internal static VitArchitecture Between(VitArchitecture wide, VitArchitecture narrow, Limit limit, ImmutableArray<Knob> knobs)
+    {
+        double low = 0, high = 1;
+        for (var k = 0; k < Bisections; k++)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = limit.Met(VitCost.Of(At(middle))) ? (middle, high) : (low, middle);
+        }
+        return Filling.Fill(At(low), wide, limit, knobs);
+
+        VitArchitecture At(double share) => knobs.Aggregate(narrow, (net, knob) =>
+        {
+            var (from, to) = (knob.Read(narrow), knob.Read(wide));
+            return knob.Write(net, from + (int)Math.Floor((to - from) * share));
+        });
+    }
+}

@@ -1,0 +1,142 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Espalier.Budget;
+using Espalier.FewShot;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+
+namespace Espalier.Repair;
+
+/// <summary>One model of a family.</summary>
+/// <param name="Folder">Model folder, relative to the run's.</param>
+/// <param name="Keep">Target as a share of the given model's MACs.</param>
+/// <param name="Cost">What it costs.</param>
+/// <param name="Stage">Repaired or finetuned, measured.</param>
+public sealed record SweepPoint(string Folder, double Keep, Cost Cost, FewShotStage Stage);
+
+/// <summary>What a sweep came to.</summary>
+/// <param name="Before">Cost of the given model.</param>
+/// <param name="Top1Before">Its accuracy, when there are images to evaluate on.</param>
+/// <param name="Points">The family, the largest first.</param>
+/// <param name="Images">Images used.</param>
+public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray<SweepPoint> Points, SampledImages Images);
+
+/// <summary>
+/// A family of models in one run. Structures are searched for at three sizes and interpolated between, nested; every model is cut from the one
+/// before it, repaired, and finetuned a little further, so that all gradient steps serve all smaller models.
+/// </summary>
+/// <param name="request">Its target is the smallest model's.</param>
+/// <param name="options">Switches.</param>
+/// <param name="targets">All sizes, the largest first.</param>
+/// <param name="time">The clock.</param>
+public sealed class SweepMethod(FewShotRequest request, EspalierOptions options, ImmutableArray<Target> targets, TimeProvider time)
+{
+    private const int Searches = 3;
+    private const string StructureFile = "structure.json";
+    private const string PointFile = "point.json";
+    // The rest of a model's share goes to its cut and repair, and to measuring it.
+    private const double FinetuneShare = 0.7;
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
+
+    public FewShotRequest Request => request;
+
+    /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
+    public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        using var session = new EspalierSession(request, options, _plan, folder, time);
+        new Run(folder,
+        [
+            new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
+            new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
+            .. Anchors().Select(at => new RunStep(SearchName(at), context => Search(session, context, at))),
+            .. Enumerable.Range(0, targets.Length).Select(at => new RunStep(PointName(at), context => Point(session, context, at))),
+        ], time).Execute(progress, cancellation);
+        var points = Enumerable.Range(0, targets.Length).Select(at => StepFile.Read<SweepPoint>(folder.StepFolder(PointName(at)), PointFile)!);
+        return new SweepResult(VitCost.Of(session.Teacher.Architecture), PrepareStage.Read(session).Top1, [.. points], session.Samples);
+    }
+
+    // Spread over the targets; the last one is always the smallest.
+    private int[] Anchors() => [.. Enumerable.Range(1, Searches).Select(k => k * targets.Length / Searches - 1).Where(at => at >= 0).Distinct()];
+
+    private static string SearchName(int at) => $"search-{at + 1:D2}";
+
+    private static string PointName(int at) => $"point-{at + 1:D2}";
+
+    private void Search(EspalierSession session, StepContext context, int at)
+    {
+        var anchors = Anchors();
+        var number = Array.IndexOf(anchors, at);
+        var wide = number == 0 ? session.Teacher.Architecture : Anchor(session, anchors[number - 1]);
+        var limit = targets[at].Resolve(VitCost.Of(session.Teacher.Architecture));
+        var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
+        var weights = session.Weigh(context.Cancellation);
+        var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
+        var best = StructureFinder.Run(session, context, weights, plan, share).MinBy(r => r.Kl)!;
+        StepFile.Write(context.Folder, StructureFile, Nested(best.Structure, wide));
+    }
+
+    // A search may have widened something beyond the larger model's width; a family is cut one from the other.
+    private VitArchitecture Nested(VitArchitecture net, VitArchitecture wide) =>
+        _plan.Knobs.Aggregate(net, (n, knob) => knob.Write(n, Math.Min(knob.Read(n), knob.Read(wide))));
+
+    private static VitArchitecture Anchor(EspalierSession session, int at) =>
+        StepFile.Read<VitArchitecture>(session.Folder.StepFolder(SearchName(at)), StructureFile)!;
+
+    private VitArchitecture Structure(EspalierSession session, int at)
+    {
+        var anchors = Anchors();
+        var narrow = anchors.First(a => a >= at);
+        var number = Array.IndexOf(anchors, narrow);
+        var wide = number == 0 ? session.Teacher.Architecture : Anchor(session, anchors[number - 1]);
+        return StructurePath.Between(wide, Anchor(session, narrow), targets[at].Resolve(VitCost.Of(session.Teacher.Architecture)), _plan.Knobs);
+    }
+
+    private void Point(EspalierSession session, StepContext context, int at)
+    {
+        using var student = Cut(session, context, at);
+        var steps = Steps(session, context, student, at);
+        var finetune = steps == 0 ? null : new FinetuneStep($"model {at + 1} of {targets.Length}", steps, session.Distiller.ImagesPerStep, targets.Length - at)
+            .Run(session, context, hooks => session.Distiller.Run(student, steps, hooks, context.Cancellation));
+        var stage = session.Measure(finetune is null ? "repaired" : "finetuned", null, student, context.Cancellation) with
+        {
+            Steps = finetune?.Steps,
+            Seconds = finetune?.Seconds,
+        };
+        var name = Path.Combine("models", targets[at].Value.ToString("0.0000", CultureInfo.InvariantCulture));
+        Directory.CreateDirectory(context.Run.PathOf(name));
+        VitFolder.Write(context.Run.PathOf(name), student, new JsonObject
+        {
+            ["method"] = "espalier",
+            ["sweep"] = $"{at + 1} of {targets.Length}",
+            ["seed"] = request.Seed,
+            ["target"] = targets[at].ToString(),
+            ["images"] = session.Samples.Train.Count,
+            ["image_list_hash"] = session.Samples.ListHash,
+            ["source"] = request.Model.Architecture.Name,
+            ["source_hash"] = request.Model.SourceHash,
+            ["steps"] = finetune?.Steps ?? 0,
+        }, request.Model.ClassNames);
+        VitFolder.Write(context.Folder, student);
+        StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, VitCost.Of(student.Architecture), stage));
+    }
+
+    private VitModel Cut(EspalierSession session, StepContext context, int at)
+    {
+        using var from = at == 0 ? session.Teacher.Clone() : session.LoadStudent(PointName(at - 1));
+        var (images, weights) = (session.Calibrate(context.Cancellation), session.Weigh(context.Cancellation));
+        return new RepairPass(session.Teacher, images, weights, options.Repair).Run(from, Structure(session, at), context.Cancellation);
+    }
+
+    // Each model gets an equal share of the time that is left, its own cut and measurements included.
+    private long Steps(EspalierSession session, StepContext context, VitModel student, int at)
+    {
+        if (request.Effort.Steps is { } given) return given;
+        return PlannedSteps.Once(context.Folder, () =>
+        {
+            var share = TimeBudget.Share(session.Budget!.Left, targets.Length - at) - TimeSpan.FromSeconds(1.5 * PrepareStage.Read(session).EvaluationSeconds);
+            return Math.Max(0, (long)(share.TotalSeconds * FinetuneShare / session.Distiller.Measure(student)));
+        });
+    }
+}
