@@ -12,7 +12,7 @@ run() { # name, target and order, switches...
   local name=$1 structure=$2; shift 2
   if [[ ! -f $out/$name/report.json ]]; then
     # shellcheck disable=SC2086 # the structure is several words
-    "$espalier" compress "$model" $structure --images "$images" -n 500 --metric-set images \
+    "$espalier" compress "$model" $structure --method dc-vit --images "$images" -n 500 --metric-set images \
       --minutes "$minutes" --quiet --json --force -o "$out/$name" "$@" > "$out/$name.json"
   fi
   python3 - "$out/$name/report.json" "$name" "$*" <<'PY'

@@ -128,6 +128,6 @@ public sealed class CompressTests : IDisposable
         if (!Directory.Exists(_folder["images"])) _folder.WriteImages("images", 5);
         var model = Directory.Exists(_folder["model"]) ? _folder["model"] : _folder.WriteModel(depth: 6);
         return ["compress", model, "--keep-macs", keep, "--images", _folder["images"], "--precision", "fp32", "--json", "--quiet",
-            "-o", _folder["out"], .. more];
+            "--method", "dc-vit", "-o", _folder["out"], .. more];
     }
 }

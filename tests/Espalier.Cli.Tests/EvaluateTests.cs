@@ -36,6 +36,25 @@ public sealed class EvaluateTests : IDisposable
     }
 
     [Fact]
+    public void A_model_agrees_with_itself_and_not_with_another()
+    {
+        var (model, data) = (_folder.WriteModel(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
+        var other = CliRun.Of("compress", model, "--keep-macs", "0.6", "--images", data, "--steps", "0", "-o", _folder["other"], "--quiet");
+        other.Code.ShouldBe(0, other.Error);
+        JsonElement Against(string reference)
+        {
+            var run = CliRun.Of("evaluate", model, "--data", data, "--against", reference, "--json", "--quiet");
+            run.Code.ShouldBe(0, run.Error);
+            using var json = JsonDocument.Parse(run.Out);
+            return json.RootElement.GetProperty("against").Clone();
+        }
+        var self = Against(model);
+        self.GetProperty("agreement").GetDouble().ShouldBe(1);
+        foreach (var key in new[] { "kl", "top1_difference", "top1_margin" }) self.GetProperty(key).GetDouble().ShouldBe(0, 1e-9, key);
+        Against(_folder["other"]).GetProperty("kl").GetDouble().ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
     public void Progress_goes_to_stderr() =>
         CliRun.Of("evaluate", _folder.WriteModel(), "--data", _folder.WriteImages("data", 3, 0, 1, 2)).ShouldSatisfyAllConditions(
             run => run.Error.ShouldContain("evaluating 3/3 (100 %)"),

@@ -1,4 +1,6 @@
 using Espalier.Cli.Output;
+using Espalier.Compute;
+using Espalier.Evaluation;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 
@@ -15,6 +17,16 @@ internal static class EvaluateHandler
         compute.Apply();
         using var model = source.Load(compute.Device);
         var score = Evaluators.For(source, dataset, options.Batch, compute, "evaluating", context).Score(model, dataset, context.Cancellation);
-        return new(score.Top1, score.Top5, score.Count, score.ImagesPerSecond);
+        return new(score.Top1, score.Top5, score.Count, score.ImagesPerSecond) { Against = Compare(model, options, dataset, compute, context) };
+    }
+
+    private static EvaluateComparison? Compare(VitModel model, EvaluateOptions options, ImageDataset dataset, ComputeOptions compute, CommandContext context)
+    {
+        if (options.Against is not { } against) return null;
+        var source = WeightedModel.Open(against, context);
+        using var reference = source.Load(compute.Device);
+        var found = new ModelComparison(Evaluators.For(source, dataset, options.Batch, compute, "comparing", context))
+            .Compare(model, reference, dataset, context.Cancellation);
+        return new(found.Agreement, found.Kl, found.Top1Difference, found.Margin);
     }
 }

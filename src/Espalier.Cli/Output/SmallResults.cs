@@ -23,9 +23,20 @@ public sealed record RankedBlock(int Index, double Metric);
 /// <summary>Result of <c>evaluate</c>; accuracies are fractions.</summary>
 public sealed record EvaluateResult(double Top1, double Top5, int Count, double ImagesPerSecond) : CommandResult
 {
-    public override void Write(IAnsiConsole console) =>
+    /// <summary>Against another model, when one was given.</summary>
+    public EvaluateComparison? Against { get; init; }
+
+    public override void Write(IAnsiConsole console)
+    {
         console.WriteText($"top-1 {Tables.Percent(Top1)}, top-5 {Tables.Percent(Top5)} on {Count} images ({ImagesPerSecond:0.#} images/s)");
+        if (Against is { } other)
+            console.WriteText($"same likeliest class {Tables.Percent(other.Agreement)}, KL {Tables.Number(other.Kl)}, "
+                + $"top-1 {100 * other.Top1Difference:+0.0;−0.0;0.0} points (± {100 * other.Top1Margin:0.0}, 95 %, paired)");
+    }
 }
+
+/// <summary>How alike two models answer; the difference and its margin are fractions.</summary>
+public sealed record EvaluateComparison(double Agreement, double Kl, double Top1Difference, double Top1Margin);
 
 /// <summary>Result of <c>predict</c>.</summary>
 public sealed record PredictResult(ImmutableArray<ImagePrediction> Images) : CommandResult

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# The tables of docs/results/espalier.md, by one resumable command: a run whose folder is complete is skipped, one that was stopped goes on.
+#   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, rivals or ablations; SEEDS: default "0 1 2"
+# EVAL is only scored at the end of each run; nothing is chosen by it.
+set -euo pipefail
+part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2}
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+espalier=${ESPALIER:-$root/espalier}
+mkdir -p "$out"
+
+run() { # name, switches...
+  local name=$1 seed; shift
+  for seed in $seeds; do
+    local folder=$out/$name-$seed
+    if [[ -f $folder/run.json && ! -f $folder/report.json ]]; then
+      "$espalier" resume "$folder" --quiet > "$folder.log"
+    elif [[ ! -f $folder/report.json ]]; then
+      "$espalier" compress "$model" --images "$images" --seed "$seed" --quiet --json --force -o "$folder" "$@" > "$folder.log"
+    fi
+    [[ -f $folder.json ]] || { "$espalier" evaluate "$folder" --data "$eval" --against "$model" --quiet --json > "$folder.tmp" && mv "$folder.tmp" "$folder.json"; }
+  done
+  # shellcheck disable=SC2086 # the seeds are several words
+  python3 "$root/benchmarks/espalier-row.py" "$out" "$name" "$*" $seeds
+}
+
+header() {
+  printf '\n%s\n\n' "$1"
+  echo "| run | switches | minutes | MACs left | top-1 | points lost (95 %, paired) | agreement | KL | held-out agreement, repaired → end |"
+  echo "|---|---|---|---|---|---|---|---|---|"
+}
+
+case $part in
+  goals)
+    header "Goals"
+    run keep84 --keep-macs 0.84 -n 500 --minutes 20
+    run keep76 --keep-macs 0.756778175 -n 500 --minutes 20
+    run keep76-n50 --keep-macs 0.756778175 -n 50 --minutes 20
+    run keep76-closed --keep-macs 0.756778175 -n 500 --steps 0
+    run keep60 --keep-macs 0.60 -n 500 --minutes 20 ;;
+  rivals)
+    header "Ten minutes each, the rivals with their best of three learning rates"
+    run espalier-10 --keep-macs 0.756778175 -n 500 --minutes 10
+    for lr in 1e-4 2e-4 5e-4; do
+      run "dc-vit-10-$lr" --keep-macs 0.756778175 -n 500 --minutes 10 --method dc-vit --lr "$lr"
+      run "drop-blocks-10-$lr" --keep-macs 0.756778175 -n 500 --minutes 10 --method drop-blocks --lr "$lr"
+    done
+    header "Four times the minutes"
+    for lr in 1e-4 2e-4 5e-4; do run "dc-vit-40-$lr" --keep-macs 0.756778175 -n 500 --minutes 40 --method dc-vit --lr "$lr"; done ;;
+  ablations)
+    header "One part off or otherwise"
+    base=(--keep-macs 0.756778175 -n 500 --steps 200)
+    run full "${base[@]}"
+    run no-repair "${base[@]}" --switch repair=off
+    run no-search "${base[@]}" --switch rounds=1
+    run no-query-key "${base[@]}" --switch query_key=off
+    run no-value "${base[@]}" --switch value=off
+    run equal-tokens "${base[@]}" --switch weigh_tokens=off
+    run cut-only "${base[@]}" --switch refit_whole=off
+    run left-out-strength "${base[@]}" --switch strength=left_out
+    run random-units "${base[@]}" --switch units=random
+    run variance-units "${base[@]}" --switch units=variance
+    run last-feature "${base[@]}" --switch feature_every=0
+    run no-features "${base[@]}" --switch features=0
+    run no-logits "${base[@]}" --switch logits=0
+    run no-mix "${base[@]}" --switch mix=0
+    run no-ema "${base[@]}" --switch ema=0
+    run pull "${base[@]}" --switch pull=0.001
+    run synthetic-inputs "${base[@]}" --switch synthetic_inputs=on --metric-set synthetic
+    run refit-after "${base[@]}" --switch refit=0.2
+    run muon "${base[@]}" --switch optimizer=muon ;;
+  *) echo "no part '$part'; there are goals, rivals and ablations" >&2; exit 2 ;;
+esac
