@@ -5,7 +5,10 @@ using Espalier.Runs;
 namespace Espalier.Repair;
 
 /// <summary>What the finetune came to.</summary>
-internal sealed record DistillationRecord(FewShotStage Stage, FinetuneRecord Finetune);
+/// <param name="Stage">The network at its end.</param>
+/// <param name="Finetune">Steps and loss curve.</param>
+/// <param name="Blend">Share of the way from the repaired weights to the finetuned ones.</param>
+internal sealed record DistillationRecord(FewShotStage Stage, FinetuneRecord Finetune, double Blend);
 
 /// <summary>Finetunes the repaired student; leaves the finetuned one.</summary>
 internal static class DistillationStage
@@ -23,8 +26,9 @@ internal static class DistillationStage
             var finetune = new FinetuneStep(Name, steps, session.Distiller.ImagesPerStep, PartsLeft: 1)
                 .Run(session, context, hooks => session.Distiller.Run(student, steps, hooks, context.Cancellation));
             Refit(session, student, context.Cancellation);
+            var share = Blend(session, student, context);
             var stage = session.Measure("finetuned", null, student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
-            StepFile.Write(context.Folder, RecordFile, new DistillationRecord(stage, finetune));
+            StepFile.Write(context.Folder, RecordFile, new DistillationRecord(stage, finetune, share));
         }
         VitFolder.Write(context.Folder, student);
     }
@@ -32,6 +36,16 @@ internal static class DistillationStage
     /// <summary>Null when no gradient step was asked for.</summary>
     internal static DistillationRecord? Read(EspalierSession session) =>
         StepFile.Read<DistillationRecord>(session.Folder.StepFolder(Name), RecordFile);
+
+    private static double Blend(EspalierSession session, VitModel student, StepContext context)
+    {
+        if (!session.Options.Blend) return 1;
+        using var repaired = session.LoadStudent(SearchStage.Name);
+        var share = Repair.Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
+        context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant(
+            $"{share:P0} of the way from the repaired to the finetuned weights is best on {session.Judged.Count} held-out images")));
+        return share;
+    }
 
     private static void Refit(EspalierSession session, VitModel student, CancellationToken cancellation)
     {

@@ -61,6 +61,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         FinishStage.Run(session, context, student, result, new JsonObject
         {
             ["search_rounds"] = SearchStage.Read(session)!.Rounds.Length,
+            ["blend"] = DistillationStage.Read(session)?.Blend,
             ["ridge_strength"] = options.Repair.Strength,
             ["learning_rate"] = options.Distillation.LearningRate,
             ["batch_size"] = options.Distillation.BatchSize,

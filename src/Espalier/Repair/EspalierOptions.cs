@@ -18,6 +18,9 @@ public sealed record EspalierOptions
 
     public DistillationOptions Distillation { get; init; } = new();
 
+    /// <summary>Blend repaired and finetuned weights as held-out images advise; off keeps the finetuned ones.</summary>
+    public bool Blend { get; init; } = true;
+
     /// <summary>After finetuning, solve once more for every layer, this share of the way; 0 is off.</summary>
     public double Refit { get; init; }
 }

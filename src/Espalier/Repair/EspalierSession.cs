@@ -13,6 +13,9 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     : FewShotSession(request, folder, EspalierMethod.Phases, time)
 {
     private const int WeighedImages = 96;
+    private const int MostJudged = 100;
+    private Judge? _judge;
+    private Calibration? _judged;
     private TokenWeights? _weights;
     private Calibration? _calibration;
 
@@ -27,19 +30,37 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
         ? TokenWeights.Measure(Teacher, Samples.Train.Take(WeighedImages), new SeededRandom(Request.Seed, "token weights").NextUInt64(), cancellation)
         : TokenWeights.Equal(Teacher);
 
+    /// <summary>Few-shot images that structures and blends are judged on: a fifth, a hundred at most. No gradient step sees them.</summary>
+    internal ImageDataset Judged => Samples.Train.Take(Math.Clamp(Samples.Train.Count / 5, 1, MostJudged));
+
+    /// <summary>The other few-shot images.</summary>
+    internal ImageDataset Fitted => Samples.Train.Subset(Enumerable.Range(Judged.Count, Samples.Train.Count - Judged.Count));
+
+    /// <summary>Scores students on <see cref="Judged"/>; the teacher's answers are computed once.</summary>
+    internal Judge Judge(CancellationToken cancellation)
+    {
+        _judged ??= new Calibration(Judged, Teacher, cancellation);
+        return _judge ??= new Judge(Teacher, _judged, Compute.TrainsInBf16, cancellation);
+    }
+
     /// <summary>All few-shot images, to repair on; loaded once.</summary>
     internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation);
 
     public override void Dispose()
     {
+        _judge?.Dispose();
+        _judged?.Dispose();
         _weights?.Dispose();
         _calibration?.Dispose();
         base.Dispose();
     }
 
     private ImageDataset TrainingImages => options.Distillation.SyntheticInputs && Request.Images is not null
-        ? Samples.Train.Concat(SampledImages.Synthetic(MetricSets.MetricSetFile.Read(Folder.StepFolder(MetricSetStage.Name)), Teacher.Preprocessing).Train)
-        : Samples.Train;
+        ? Taught.Concat(SampledImages.Synthetic(MetricSets.MetricSetFile.Read(Folder.StepFolder(MetricSetStage.Name)), Teacher.Preprocessing).Train)
+        : Taught;
+
+    // Without a blend nobody needs images that were not trained on.
+    private ImageDataset Taught => options.Blend ? Fitted : Samples.Train;
 }
 
 /// <summary>What can be said before anything is measured.</summary>

@@ -27,6 +27,7 @@ public static class EspalierSwitches
         ["value"] = (o, s) => Width(o, WidthKind.Value, On(s)),
         ["hidden"] = (o, s) => Width(o, WidthKind.Hidden, On(s)),
         ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, (int)Number(s)) },
+        ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },
         ["features"] = (o, s) => Distil(o, d => d with { FeatureWeight = Number(s) }),
         ["feature_every"] = (o, s) => Distil(o, d => d with { FeatureEvery = (int)Number(s) }),

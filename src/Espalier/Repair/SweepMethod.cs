@@ -96,9 +96,11 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private void Point(EspalierSession session, StepContext context, int at)
     {
         using var student = Cut(session, context, at);
+        using var repaired = student.Clone();
         var steps = Steps(session, context, student, at);
         var finetune = steps == 0 ? null : new FinetuneStep($"model {at + 1} of {targets.Length}", steps, session.Distiller.ImagesPerStep, targets.Length - at)
             .Run(session, context, hooks => session.Distiller.Run(student, steps, hooks, context.Cancellation));
+        if (finetune is not null && options.Blend) Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
         var stage = session.Measure(finetune is null ? "repaired" : "finetuned", null, student, context.Cancellation) with
         {
             Steps = finetune?.Steps,

@@ -1,0 +1,40 @@
+using Espalier.Models.Vit;
+using Espalier.Torch;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// The last guard against drift: the weights go from the repaired ones towards the finetuned ones only as far as images that no gradient
+/// step saw confirm (weight interpolation, as in WiSE-FT). The result is never further from the teacher on those than the repaired network.
+/// </summary>
+internal static class Blend
+{
+    private static readonly double[] s_shares = [0, 0.25, 0.5, 0.75, 1];
+
+    /// <summary>Leaves the best blend in <paramref name="finetuned"/>; returns its share of the way.</summary>
+    /// <param name="repaired">Where the finetune began.</param>
+    /// <param name="finetuned">Where it ended; overwritten.</param>
+    /// <param name="judge">Scores on held-out images.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    internal static double Choose(VitModel repaired, VitModel finetuned, Judge judge, CancellationToken cancellation)
+    {
+        using var end = finetuned.Clone();
+        var best = s_shares.MinBy(share =>
+        {
+            Set(finetuned, repaired, end, share);
+            return judge.Score(finetuned, cancellation);
+        });
+        Set(finetuned, repaired, end, best);
+        return best;
+    }
+
+    private static void Set(VitModel model, VitModel from, VitModel to, double share)
+    {
+        using var noGrad = new NoGrad();
+        foreach (var (name, tensor) in model.Weights)
+        {
+            using var scope = new TensorScope();
+            tensor.CopyFrom(share == 1 ? to.Weights[name] : from.Weights[name] + (to.Weights[name] - from.Weights[name]) * share);
+        }
+    }
+}
