@@ -79,7 +79,15 @@ internal sealed class AttentionRepair : IDisposable
         var attention = AttentionTensors.Of(_model, _index);
         if (width < _from.QkDim) attention = _factors.Value.Apply(attention, width);
         var narrowed = attention.PutInto(_model, _index);
-        return _narrowed[(width, false)] = (narrowed, _newSums(narrowed));
+        try
+        {
+            return _narrowed[(width, false)] = (narrowed, _newSums(narrowed));
+        }
+        catch
+        {
+            narrowed.Dispose();
+            throw;
+        }
     }
 
     // The same, with the values in the basis they are cut in.

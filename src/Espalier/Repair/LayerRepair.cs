@@ -22,13 +22,21 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
     {
         var sums = new GramSums(inputs, (int)wanted[0].Size(-1), Calibration.Folds, wanted[0].Device);
         using var noGrad = new NoGrad();
-        for (var k = 0; k < before.Count; k++)
+        try
         {
-            Cancellation.ThrowIfCancellationRequested();
-            using var scope = new TensorScope();
-            sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
+            for (var k = 0; k < before.Count; k++)
+            {
+                Cancellation.ThrowIfCancellationRequested();
+                using var scope = new TensorScope();
+                sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
+            }
+            return sums;
         }
-        return sums;
+        catch
+        {
+            sums.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The groups of inputs to keep, ascending.</summary>

@@ -36,7 +36,7 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         {
             for (var i = 0; i < target.Depth; i++)
             {
-                student = Block(student, i, target.Blocks[i], tokens, wanted, cancellation);
+                Block(ref student, i, target.Blocks[i], tokens, wanted, cancellation);
                 OnBlock?.Invoke(i);
             }
             return student;
@@ -48,8 +48,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         }
     }
 
-    // Leaves both streams behind the block.
-    private VitModel Block(VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
+    // Leaves both streams behind the block. A cut student replaces the one before at once: whatever stops the walk, the caller frees it.
+    private void Block(ref VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
     {
         if (student.Architecture.Blocks[i].IsLinear)
             throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
@@ -63,7 +63,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
                 using var repair = new AttentionRepair(s, i, tokens, target.HasMlp ? halfway : wanted, Layer(weights.AfterAttention(i), $"attention {i}"));
                 return Cut(s, i, target, CutPart.Attention, repair.Cut);
             });
-        tokens.Advance(x => student.AfterAttention(i, x), cancellation);
+        var half = student;
+        tokens.Advance(x => half.AfterAttention(i, x), cancellation);
 
         if (student.Architecture.Blocks[i].HasMlp)
             student = Replace(student, s =>
@@ -72,8 +73,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
                 using var repair = new MlpRepair(s, i, tokens, wanted, Layer(weights.AfterMlp(i), $"mlp {i}"));
                 return Cut(s, i, target, CutPart.Mlp, block => repair.Cut(block.MlpHidden));
             });
-        tokens.Advance(x => student.AfterMlp(i, x), cancellation);
-        return student;
+        var whole = student;
+        tokens.Advance(x => whole.AfterMlp(i, x), cancellation);
 
         LayerRepair Layer(Tensor tokenWeights, string name) => new(calibration, options, tokenWeights, name, cancellation);
     }
