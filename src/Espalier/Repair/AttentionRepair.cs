@@ -52,7 +52,8 @@ internal sealed class AttentionRepair : IDisposable
         // One dimension of every head at a time, as all heads of a block are equally wide.
         if (target.VDim < _from.VDim)
             dims = _layer.Choose($"values at {target.QkDim} of {heads.Length}", sums, attention.Projection,
-                [.. dims.Select(d => heads.Select(h => h * width + d).ToArray())], target.VDim);
+                [.. dims.Select(d => heads.Select(h => h * width + d).ToArray())], target.VDim,
+                [.. Enumerable.Range(0, _from.Heads).Except(heads).SelectMany(h => Dimensions(h, width))]);
         int[] kept = [.. heads.SelectMany(h => dims.Select(d => h * width + d))];
         var projection = _layer.Solve(sums, attention.Projection, kept, isCut || isNarrower);
         var cut = new AttentionTensors(
