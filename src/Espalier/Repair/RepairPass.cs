@@ -56,11 +56,17 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         using var halfway = wanted.Through(x => teacher.AfterAttention(i, x), cancellation);
         wanted.Advance(x => teacher.Block(i, x), cancellation);
 
+        if (target.Kind == BlockKind.Dropped)
+        {
+            student = Replace(student, s => s.DropBlock(i));
+            return;
+        }
         if (student.Architecture.Blocks[i].HasAttention)
             student = Replace(student, s =>
             {
                 if (!target.HasAttention) return WithoutAttention(s, i, target);
-                using var repair = new AttentionRepair(s, i, tokens, target.HasMlp ? halfway : wanted, Layer(weights.AfterAttention(i), $"attention {i}"));
+                var (goal, counts) = target.HasMlp ? (halfway, weights.AfterAttention(i)) : (wanted, weights.AfterMlp(i));
+                using var repair = new AttentionRepair(s, i, tokens, goal, Layer(counts, $"attention {i}"));
                 return Cut(s, i, target, CutPart.Attention, repair.Cut);
             });
         var half = student;
