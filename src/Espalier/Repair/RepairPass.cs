@@ -64,11 +64,13 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         if (student.Architecture.Blocks[i].HasAttention)
             student = Replace(student, s =>
             {
-                if (!target.HasAttention) return WithoutAttention(s, i, target);
+                if (!target.HasAttention) return WithoutAttention(s, i, target, tokens, halfway, Layer(weights.AfterAttention(i), $"mixer {i}"));
                 var (goal, counts) = target.HasMlp ? (halfway, weights.AfterAttention(i)) : (wanted, weights.AfterMlp(i));
                 using var repair = new AttentionRepair(s, i, tokens, goal, Layer(counts, $"attention {i}"));
                 return Cut(s, i, target, CutPart.Attention, repair.Cut);
             });
+        else if (student.Architecture.Blocks[i].HasMixer && options is { Solve: true, RefitWhole: true })
+            student = Replace(student, s => MixerRepair.Refit(s, i, tokens, halfway, Layer(weights.AfterAttention(i), $"mixer {i}")));
         var half = student;
         tokens.Advance(x => half.AfterAttention(i, x), cancellation);
 
@@ -91,9 +93,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         return cut(target);
     }
 
-    private static VitModel WithoutAttention(VitModel student, int i, VitBlock target) => target.MixerRank is { } rank
-        ? Replace(student.RemoveAttention(i), s => s.AddMixer(i, rank))
-        : student.RemoveAttention(i);
+    private static VitModel WithoutAttention(VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, LayerRepair layer) =>
+        target.MixerRank is { } rank ? MixerRepair.Run(student, i, rank, tokens, wanted, layer) : student.RemoveAttention(i);
 
     private static VitModel Replace(VitModel model, Func<VitModel, VitModel> edit)
     {
