@@ -57,6 +57,8 @@ public class TensorMathTests : TorchTest
         x.Select(1, 2).ToArray<float>().ShouldBe([2, 5]);
         x.Narrow(1, 1, 2).ToArray<float>().ShouldBe([1, 2, 4, 5]);
         x.IndexSelect(1, (ReadOnlySpan<int>)[2, 0]).ToArray<float>().ShouldBe([2, 0, 5, 3]);
+        x.IndexAdd(1, Tensor.From<long>([2, 0, 2]), Range(2, 3) * 10).ToArray<float>().ShouldBe([10, 1, 22, 43, 4, 85]); // twice to column 2
+        x.ToArray<float>().ShouldBe([0, 1, 2, 3, 4, 5]);
         Vector(1).Expand(2, 3).Shape.ShouldBe([2, 3]);
         x.Unbind(0)[1].ToArray<float>().ShouldBe([3, 4, 5]);
         x.Split([1, 2], 1)[1].Shape.ShouldBe([2, 2]);
@@ -64,6 +66,24 @@ public class TensorMathTests : TorchTest
         Tensor.Stack([x, x]).Shape.ShouldBe([2, 2, 3]);
         x.Roll([1], [1]).ToArray<float>().ShouldBe([2, 0, 1, 5, 3, 4]);
         x.Flip(0).ToArray<float>().ShouldBe([3, 4, 5, 0, 1, 2]);
+    }
+
+    [Fact]
+    public void Draws_follow_the_probabilities_of_their_row_and_the_seed()
+    {
+        var probabilities = Tensor.From<float>([0, 0.25f, 0.75f, 1, 0, 0], 2, 3);
+        TorchRuntime.Seed(1);
+        var drawn = probabilities.Multinomial(4000);
+        drawn.DType.ShouldBe(DType.Int64);
+        drawn.Shape.ShouldBe([2, 4000]);
+        var (first, second) = (drawn.Select(0, 0).ToArray<long>(), drawn.Select(0, 1).ToArray<long>());
+        first.ShouldAllBe(k => k == 1 || k == 2);
+        (first.Count(k => k == 2) / 4000.0).ShouldBe(0.75, 0.03);
+        second.ShouldAllBe(k => k == 0);
+        TorchRuntime.Seed(1);
+        probabilities.Multinomial(4000).BitEquals(drawn).ShouldBeTrue();
+        TorchRuntime.Seed(2);
+        probabilities.Multinomial(4000).BitEquals(drawn).ShouldBeFalse();
     }
 
     [Fact]

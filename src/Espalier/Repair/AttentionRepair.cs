@@ -52,7 +52,8 @@ internal sealed class AttentionRepair : IDisposable
         // One dimension of every head at a time, as all heads of a block are equally wide.
         if (target.VDim < _from.VDim)
             dims = _layer.Choose($"values at {target.QkDim} of {heads.Length}", sums, attention.Projection,
-                [.. dims.Select(d => heads.Select(h => h * width + d).ToArray())], target.VDim);
+                [.. dims.Select(d => heads.Select(h => h * width + d).ToArray())], target.VDim,
+                [.. Enumerable.Range(0, _from.Heads).Except(heads).SelectMany(h => Dimensions(h, width))]);
         int[] kept = [.. heads.SelectMany(h => dims.Select(d => h * width + d))];
         var projection = _layer.Solve(sums, attention.Projection, kept, isCut || isNarrower);
         var cut = new AttentionTensors(
@@ -79,7 +80,15 @@ internal sealed class AttentionRepair : IDisposable
         var attention = AttentionTensors.Of(_model, _index);
         if (width < _from.QkDim) attention = _factors.Value.Apply(attention, width);
         var narrowed = attention.PutInto(_model, _index);
-        return _narrowed[(width, false)] = (narrowed, _newSums(narrowed));
+        try
+        {
+            return _narrowed[(width, false)] = (narrowed, _newSums(narrowed));
+        }
+        catch
+        {
+            narrowed.Dispose();
+            throw;
+        }
     }
 
     // The same, with the values in the basis they are cut in.

@@ -20,11 +20,13 @@ public sealed class Calibration : IDisposable
         if (images.Count < 2) throw new ArgumentException($"A repair needs at least 2 images; there {(images.Count == 1 ? "is 1" : "are none")}.");
         Count = images.Count;
         var size = Math.Clamp(images.Count / MostFolds, 1, LargestBatch);
+        using var scope = new TensorScope();
         _batches = [.. Enumerable.Range(0, images.Count).Chunk(size).Select(part =>
         {
             cancellation.ThrowIfCancellationRequested();
-            return TensorScope.Release(ImageTensors.Load(images.Subset(part), model.Preprocessing, model.Device));
+            return ImageTensors.Load(images.Subset(part), model.Preprocessing, model.Device);
         })];
+        foreach (var batch in _batches) TensorScope.Release(batch);
     }
 
     /// <summary>Images.</summary>

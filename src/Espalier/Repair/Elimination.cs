@@ -25,7 +25,9 @@ public static class Elimination
     /// <param name="strength">λ, see <see cref="Ridge.Solve"/>.</param>
     /// <param name="groups">Disjoint inputs that go together; singletons for hidden units.</param>
     /// <param name="keep">Groups to leave; at least 1.</param>
-    public static EliminationOrder Order(Tensor gram, Tensor cross, Tensor prior, double strength, IReadOnlyList<int[]> groups, int keep)
+    /// <param name="gone">Inputs of no group that are not there any more, and can stand in for none.</param>
+    public static EliminationOrder Order(Tensor gram, Tensor cross, Tensor prior, double strength, IReadOnlyList<int[]> groups, int keep,
+        params ReadOnlySpan<int> gone)
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
@@ -34,6 +36,7 @@ public static class Elimination
         system.Diagonal().AddInPlace(pull);
         var inverse = system.Inverse();
         var weights = (cross + prior * pull).MatMul(inverse);
+        if (!gone.IsEmpty) Remove(inverse, weights, [.. gone]);
         var alive = Enumerable.Range(0, groups.Count).ToList();
         var order = ImmutableArray.CreateBuilder<int>();
         var errors = ImmutableArray.CreateBuilder<double>();
@@ -55,20 +58,27 @@ public static class Elimination
         return new EliminationOrder(order.ToImmutable(), errors.ToImmutable());
     }
 
-    // Inside a group the inputs' own costs are added up: exact for one input, an upper bound in practice for several.
+    // Of several inputs the own costs do not add up to the group's: alike ones are worth nothing each and much together.
     private static IEnumerable<(int Group, double Cost)> Costs(Tensor inverse, Tensor weights, IReadOnlyList<int[]> groups, List<int> alive)
     {
         var own = ((weights * weights).Sum([0]) / inverse.Diagonal()).ToArray<double>();
-        return alive.Select(g => (g, groups[g].Sum(j => own[j])));
+        return alive.Select(g => (g, groups[g] is [var single] ? own[single] : Cost(inverse, weights, groups[g])));
+    }
+
+    private static double Cost(Tensor inverse, Tensor weights, int[] inputs)
+    {
+        using var scope = new TensorScope();
+        var own = weights.IndexSelect(1, inputs);                        // [D, g]
+        return (own.MatMul(inverse.IndexSelect(0, inputs).IndexSelect(1, inputs).Inverse()) * own).Sum().Item();
     }
 
     private static double Remove(Tensor inverse, Tensor weights, int[] inputs)
     {
         using var scope = new TensorScope();
+        var cost = Cost(inverse, weights, inputs);
         var rows = inverse.IndexSelect(0, inputs);                       // [g, m+1]
         var map = rows.IndexSelect(1, inputs).Solve(rows);               // P_JJ⁻¹·P_J:
         var own = weights.IndexSelect(1, inputs);                        // [D, g]
-        var cost = (own.MatMul(rows.IndexSelect(1, inputs).Inverse()) * own).Sum().Item();
         weights.AddInPlace(own.MatMul(map), -1);
         inverse.AddInPlace(rows.Transpose(0, 1).MatMul(map), -1);
         // What is gone must not be divided by again: its row and column are zero now but for rounding.

@@ -22,13 +22,21 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
     {
         var sums = new GramSums(inputs, (int)wanted[0].Size(-1), Calibration.Folds, wanted[0].Device);
         using var noGrad = new NoGrad();
-        for (var k = 0; k < before.Count; k++)
+        try
         {
-            Cancellation.ThrowIfCancellationRequested();
-            using var scope = new TensorScope();
-            sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
+            for (var k = 0; k < before.Count; k++)
+            {
+                Cancellation.ThrowIfCancellationRequested();
+                using var scope = new TensorScope();
+                sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
+            }
+            return sums;
         }
-        return sums;
+        catch
+        {
+            sums.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The groups of inputs to keep, ascending.</summary>
@@ -37,9 +45,10 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
     /// <param name="prior">Its weights [D, m+1], float64.</param>
     /// <param name="groups">Inputs that go or stay together.</param>
     /// <param name="keep">Groups to keep.</param>
-    internal int[] Choose(string what, GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep)
+    /// <param name="gone">Inputs of no group that go in any case.</param>
+    internal int[] Choose(string what, GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int keep, params int[] gone)
     {
-        if (!_orders.TryGetValue(what, out var order)) _orders[what] = order = [.. Order(sums, prior, groups)];
+        if (!_orders.TryGetValue(what, out var order)) _orders[what] = order = [.. Order(sums, prior, groups, gone)];
         var dropped = order.Take(groups.Count - keep).ToHashSet();
         return [.. Enumerable.Range(0, groups.Count).Where(g => !dropped.Contains(g))];
     }
@@ -59,7 +68,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
         return scope.Keep(Options.Damping == 1 ? solved : sliced + (solved - sliced) * Options.Damping);
     }
 
-    private IEnumerable<int> Order(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups)
+    private IEnumerable<int> Order(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int[] gone)
     {
         using var scope = new TensorScope();
         switch (Options.UnitChoice)
@@ -76,7 +85,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
                 double Score(int j) => (moment[j] - total[j] * total[j] / total[^1]) * norm[j];
                 return [.. Enumerable.Range(0, groups.Count).OrderBy(g => groups[g].Sum(Score)).ThenBy(g => g)];
             default:
-                return Elimination.Order(sums.Gram(), sums.Cross(), prior, Options.Strength ?? DefaultStrength, groups, keep: 1).Order;
+                return Elimination.Order(sums.Gram(), sums.Cross(), prior, Options.Strength ?? DefaultStrength, groups, keep: 1, gone).Order;
         }
     }
 }

@@ -32,12 +32,14 @@ public sealed class QueryKeyCut : IDisposable
         Tensor[] query = new Tensor[attention.Query.Length], key = new Tensor[query.Length];
         for (var h = 0; h < query.Length; h++)
         {
-            // C_q^½·W_qᵀ·W_k·C_k^½ has rank qk_dim at most: two thin factors are all that need be decomposed.
-            var (u, s, vt) = rootQ.MatMul(attention.Query[h].Transpose(0, 1)).MatMul(attention.Key[h].MatMul(rootK)).Svd();
-            var split = s.Narrow(0, 0, width).Sqrt().Reshape(-1, 1);
-            query[h] = TensorScope.Release((u.Narrow(1, 0, width).Transpose(0, 1) * split).MatMul(inverseQ));
-            key[h] = TensorScope.Release((vt.Narrow(0, 0, width) * split).MatMul(inverseK));
-            var values = s.Narrow(0, 0, width).ToArray<double>();
+            // C_q^½·W_qᵀ·W_k·C_k^½ has rank qk_dim at most: two thin factors, and what stands between them, are all that need be decomposed.
+            var (left, leftValues, leftTurn) = rootQ.MatMul(attention.Query[h].Transpose(0, 1)).Svd();
+            var (rightTurn, rightValues, right) = attention.Key[h].MatMul(rootK).Svd();
+            var (u, s, vt) = (leftTurn * leftValues.Reshape(-1, 1)).MatMul(rightTurn * rightValues).Svd();
+            var split = s.Sqrt().Reshape(-1, 1);
+            query[h] = TensorScope.Release((left.MatMul(u).Transpose(0, 1) * split).MatMul(inverseQ));
+            key[h] = TensorScope.Release((vt.MatMul(right) * split).MatMul(inverseK));
+            var values = s.ToArray<double>();
             for (var (r, tail) = (width - 1, 0.0); r >= 0; r--) losses[r] += tail += values[r] * values[r];
         }
         return new QueryKeyCut(query, key, losses);

@@ -36,7 +36,7 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         {
             for (var i = 0; i < target.Depth; i++)
             {
-                student = Block(student, i, target.Blocks[i], tokens, wanted, cancellation);
+                Block(ref student, i, target.Blocks[i], tokens, wanted, cancellation);
                 OnBlock?.Invoke(i);
             }
             return student;
@@ -48,22 +48,31 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         }
     }
 
-    // Leaves both streams behind the block.
-    private VitModel Block(VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
+    // Leaves both streams behind the block. A cut student replaces the one before at once: whatever stops the walk, the caller frees it.
+    private void Block(ref VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
     {
         if (student.Architecture.Blocks[i].IsLinear)
             throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
         using var halfway = wanted.Through(x => teacher.AfterAttention(i, x), cancellation);
         wanted.Advance(x => teacher.Block(i, x), cancellation);
 
+        if (target.Kind == BlockKind.Dropped)
+        {
+            student = Replace(student, s => s.DropBlock(i));
+            return;
+        }
         if (student.Architecture.Blocks[i].HasAttention)
             student = Replace(student, s =>
             {
-                if (!target.HasAttention) return WithoutAttention(s, i, target);
-                using var repair = new AttentionRepair(s, i, tokens, target.HasMlp ? halfway : wanted, Layer(weights.AfterAttention(i), $"attention {i}"));
+                if (!target.HasAttention) return WithoutAttention(s, i, target, tokens, halfway, Layer(weights.AfterAttention(i), $"mixer {i}"));
+                var (goal, counts) = target.HasMlp ? (halfway, weights.AfterAttention(i)) : (wanted, weights.AfterMlp(i));
+                using var repair = new AttentionRepair(s, i, tokens, goal, Layer(counts, $"attention {i}"));
                 return Cut(s, i, target, CutPart.Attention, repair.Cut);
             });
-        tokens.Advance(x => student.AfterAttention(i, x), cancellation);
+        else if (student.Architecture.Blocks[i].HasMixer && options is { Solve: true, RefitWhole: true })
+            student = Replace(student, s => MixerRepair.Refit(s, i, tokens, halfway, Layer(weights.AfterAttention(i), $"mixer {i}")));
+        var half = student;
+        tokens.Advance(x => half.AfterAttention(i, x), cancellation);
 
         if (student.Architecture.Blocks[i].HasMlp)
             student = Replace(student, s =>
@@ -72,8 +81,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
                 using var repair = new MlpRepair(s, i, tokens, wanted, Layer(weights.AfterMlp(i), $"mlp {i}"));
                 return Cut(s, i, target, CutPart.Mlp, block => repair.Cut(block.MlpHidden));
             });
-        tokens.Advance(x => student.AfterMlp(i, x), cancellation);
-        return student;
+        var whole = student;
+        tokens.Advance(x => whole.AfterMlp(i, x), cancellation);
 
         LayerRepair Layer(Tensor tokenWeights, string name) => new(calibration, options, tokenWeights, name, cancellation);
     }
@@ -84,9 +93,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         return cut(target);
     }
 
-    private static VitModel WithoutAttention(VitModel student, int i, VitBlock target) => target.MixerRank is { } rank
-        ? Replace(student.RemoveAttention(i), s => s.AddMixer(i, rank))
-        : student.RemoveAttention(i);
+    private static VitModel WithoutAttention(VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, LayerRepair layer) =>
+        target.MixerRank is { } rank ? MixerRepair.Run(student, i, rank, tokens, wanted, layer) : student.RemoveAttention(i);
 
     private static VitModel Replace(VitModel model, Func<VitModel, VitModel> edit)
     {

@@ -13,6 +13,8 @@ public static class Ridge
 
     // The bias is not pulled, but a singular system must have a solution all the same.
     private const double BiasPull = 1e-9;
+    // Inputs that are all zero keep their weights.
+    private const double LeastPull = 1e-30;
 
     /// <summary>W [D, k+1], the bias last, of the layer that keeps the inputs <paramref name="kept"/>.</summary>
     /// <param name="gram">[m+1, m+1].</param>
@@ -65,7 +67,7 @@ public static class Ridge
         using var scope = new TensorScope();
         var inputs = gram.Size(0) - 1;
         var diagonal = gram.Diagonal();
-        var level = diagonal.Narrow(0, 0, inputs).Mean() * strength;
+        var level = diagonal.Narrow(0, 0, inputs).Mean() * strength + LeastPull;
         return scope.Keep(Tensor.Cat([level.Expand(inputs), diagonal.Narrow(0, inputs, 1) * BiasPull], 0));
     }
 }

@@ -36,13 +36,16 @@ internal sealed class TokenStream : IDisposable
     private static Tensor[] Make(int count, Func<int, Tensor> make, CancellationToken cancellation)
     {
         using var noGrad = new NoGrad();
+        // In a scope of their own until all are there: a cancelled walk leaves none behind.
+        using var whole = new TensorScope();
         var batches = new Tensor[count];
         for (var k = 0; k < count; k++)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
-            batches[k] = TensorScope.Release(make(k).Alias());
+            batches[k] = scope.Keep(make(k).Alias());
         }
+        foreach (var batch in batches) TensorScope.Release(batch);
         return batches;
     }
 }

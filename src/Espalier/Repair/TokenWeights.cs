@@ -32,9 +32,9 @@ public sealed class TokenWeights : IDisposable
     public static TokenWeights Measure(VitModel teacher, ImageDataset images, ulong seed, CancellationToken cancellation)
     {
         var depth = teacher.Architecture.Depth;
+        using var whole = new TensorScope();
         var sums = new Tensor[2 * depth];
-        for (var k = 0; k < sums.Length; k++)
-            sums[k] = TensorScope.Release(Tensor.Zeros([teacher.Architecture.Tokens], device: teacher.Device));
+        for (var k = 0; k < sums.Length; k++) sums[k] = Tensor.Zeros([teacher.Architecture.Tokens], device: teacher.Device);
         TorchRuntime.Seed(seed);
         for (var start = 0; start < images.Count; start += BatchSize)
         {
@@ -43,7 +43,11 @@ public sealed class TokenWeights : IDisposable
             var part = images.Subset(Enumerable.Range(start, Math.Min(BatchSize, images.Count - start)));
             AddGradients(teacher, ImageTensors.Load(part, teacher.Preprocessing, teacher.Device), sums);
         }
-        foreach (var sum in sums) Finish(sum);
+        foreach (var sum in sums)
+        {
+            Finish(sum);
+            TensorScope.Release(sum);
+        }
         return new TokenWeights([.. sums.Where((_, k) => k % 2 == 0)], [.. sums.Where((_, k) => k % 2 == 1)]);
     }
 
