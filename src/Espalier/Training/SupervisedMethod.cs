@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
@@ -10,6 +12,11 @@ namespace Espalier.Training;
 /// <summary>Supervised training of a Vision Transformer, as resumable steps of a run: train, then finish.</summary>
 public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider time)
 {
+    private static readonly JsonSerializerOptions s_recipeJson = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
     private const string TrainStep = "train";
     private const string ResultFile = "trained.safetensors";
     private readonly LossCurveFile _curve = new();
@@ -139,6 +146,6 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         ["images"] = request.Data.Count - request.HoldOut,
         ["steps"] = steps,
         ["source"] = request.FromScratch ? null : request.Model.SourceHash,
-        ["recipe"] = System.Text.Json.JsonSerializer.SerializeToNode(request.Recipe),
+        ["recipe"] = JsonSerializer.SerializeToNode(request.Recipe, s_recipeJson),
     };
 }

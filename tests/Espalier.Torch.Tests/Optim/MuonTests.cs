@@ -8,7 +8,7 @@ public class MuonTests : TorchTest
     [Theory]
     [InlineData(40, 16)]
     [InlineData(16, 40)]
-    [InlineData(24, 24)]
+    [InlineData(24, 60)]
     public void Orthogonalising_brings_every_singular_value_near_one(int rows, int columns)
     {
         TorchRuntime.Seed(3);
