@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Torch;
 
@@ -7,13 +8,16 @@ namespace Espalier.Evaluation;
 public static class ImageTensors
 {
     /// <summary>All images of a set in evaluation preprocessing: [n, C, S, S], normalised.</summary>
-    public static Tensor Load(ImageDataset dataset, Preprocessing preprocessing, string device = "cpu")
+    public static Tensor Load(ImageDataset dataset, Preprocessing preprocessing, string device = "cpu") =>
+        Load(dataset, new EvalTransform(preprocessing), seed: 0, device);
+
+    /// <summary>All images of a set under any transform; each image has a random stream of its own: [n, C, S, S].</summary>
+    public static Tensor Load(ImageDataset dataset, IImageTransform transform, ulong seed, string device)
     {
-        var transform = new EvalTransform(preprocessing);
         var size = transform.Channels * transform.Size * transform.Size;
         var pixels = new float[(long)dataset.Count * size];
         for (var i = 0; i < dataset.Count; i++)
-            transform.Apply(dataset.Items[i].Load(transform.Channels), pixels.AsSpan(i * size, size));
+            transform.Apply(dataset.Items[i].Load(transform.Channels), new SeededRandom(seed, dataset.Items[i].Id), pixels.AsSpan(i * size, size));
         return Tensor.From<float>(pixels, [dataset.Count, transform.Channels, transform.Size, transform.Size], device);
     }
 }

@@ -1,4 +1,5 @@
 using Espalier.Evaluation;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
@@ -10,34 +11,43 @@ public sealed class Calibration : IDisposable
 {
     private const int LargestBatch = 25;
     private const int MostFolds = 10;
+    private const double MinCropArea = 0.35;
     private readonly Tensor[] _batches;
+    private readonly int _perView;
 
-    /// <param name="images">At least 2.</param>
+    /// <param name="images">At least 1.</param>
     /// <param name="model">Gives preprocessing and device.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    public Calibration(ImageDataset images, VitModel model, CancellationToken cancellation = default)
+    /// <param name="crops">Random crops of each image to look at besides the whole: few images then say more, and fits generalise better.</param>
+    /// <param name="seed">Of the crops.</param>
+    public Calibration(ImageDataset images, VitModel model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0)
     {
-        if (images.Count < 2) throw new ArgumentException($"A repair needs at least 2 images; there {(images.Count == 1 ? "is 1" : "are none")}.");
+        if (images.Count == 0) throw new ArgumentException("A repair needs images; there are none.");
         Count = images.Count;
         var size = Math.Clamp(images.Count / MostFolds, 1, LargestBatch);
+        var parts = Enumerable.Range(0, images.Count).Chunk(size).ToList();
+        _perView = parts.Count;
+        var crop = new TrainTransform(model.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = MinCropArea }, RandAugment = null });
         using var scope = new TensorScope();
-        _batches = [.. Enumerable.Range(0, images.Count).Chunk(size).Select(part =>
+        _batches = [.. Enumerable.Range(0, 1 + crops).SelectMany(view => parts.Select(part =>
         {
             cancellation.ThrowIfCancellationRequested();
-            return ImageTensors.Load(images.Subset(part), model.Preprocessing, model.Device);
-        })];
+            return view == 0
+                ? ImageTensors.Load(images.Subset(part), model.Preprocessing, model.Device)
+                : ImageTensors.Load(images.Subset(part), crop, new SeededRandom(seed, "calibration crops", view).NextUInt64(), model.Device);
+        }))];
         foreach (var batch in _batches) TensorScope.Release(batch);
     }
 
     /// <summary>Images.</summary>
     public int Count { get; }
 
-    /// <summary>Parts for leaving images out: between 2 and 10.</summary>
-    public int Folds => Math.Min(MostFolds, _batches.Length);
+    /// <summary>Parts for leaving images out, all views of an image in the same one: between 2 and 10.</summary>
+    public int Folds => Math.Clamp(_perView, 2, MostFolds);
 
     internal int Batches => _batches.Length;
 
-    internal int FoldOf(int batch) => batch * Folds / _batches.Length;
+    internal int FoldOf(int batch) => batch % _perView * Folds / _perView;
 
     /// <summary>The tokens that enter block 0 of a network.</summary>
     internal TokenStream Embed(VitModel model, CancellationToken cancellation) =>

@@ -32,7 +32,7 @@ public sealed record DistillationOptions
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
 
     /// <summary>Highest learning rate.</summary>
-    public double LearningRate { get; init; } = 2e-4;
+    public double LearningRate { get; init; } = 1e-4;
 
     public double WeightDecay { get; init; } = 1e-4;
 

@@ -16,7 +16,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
     /// <summary>How a time is shared out.</summary>
-    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.2), new(DistillationStage.Name, 0.7)];
+    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.3), new("repair", 0.1), new(DistillationStage.Name, 0.5)];
 
     public FewShotRequest Request => request;
 

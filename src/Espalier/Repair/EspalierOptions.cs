@@ -14,6 +14,9 @@ public sealed record EspalierOptions
     /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
     public int Rounds { get; init; } = 4;
 
+    /// <summary>Random crops of each image the final repair looks at besides the whole image; 0 is off.</summary>
+    public int Crops { get; init; } = 2;
+
     public RepairOptions Repair { get; init; } = new();
 
     public DistillationOptions Distillation { get; init; } = new();

@@ -44,7 +44,7 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     }
 
     /// <summary>All few-shot images, to repair on; loaded once.</summary>
-    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation);
+    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation, options.Crops, Request.Seed);
 
     public override void Dispose()
     {

@@ -11,7 +11,7 @@ internal static class StructureFinder
     /// <param name="context">The step, for progress.</param>
     /// <param name="weights">What each token counts.</param>
     /// <param name="plan">Target, widths, start.</param>
-    /// <param name="time">For search and final repair; null runs all rounds.</param>
+    /// <param name="time">For all rounds; null runs all rounds.</param>
     internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, TokenWeights weights, EspalierPlan plan, TimeSpan? time)
     {
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation);
@@ -27,8 +27,7 @@ internal static class StructureFinder
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
                     $"round {done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
             },
-            // The rounds take equally long, and the final repair about half of one.
-            GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.5) / done) < all,
+            GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all, // rounds take equally long
         };
         return search.Run(plan.Start, session.Options.Rounds, context.Cancellation);
     }

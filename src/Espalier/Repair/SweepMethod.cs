@@ -45,7 +45,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new EspalierSession(request, options, _plan, folder, time);
+        using var session = new EspalierSession(request, options with { Crops = 0 }, _plan, folder, time); // many repairs, each of little
         new Run(folder,
         [
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
