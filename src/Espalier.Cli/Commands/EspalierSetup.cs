@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.FewShot;
-using Espalier.Repair;
+using Espalier.OwnMethod;
 
 namespace Espalier.Cli.Commands;
 

@@ -3,7 +3,7 @@ using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Vit;
-using Espalier.Repair;
+using Espalier.OwnMethod;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;

@@ -21,6 +21,7 @@ public abstract record CommandResult
 [JsonSerializable(typeof(SynthesizeResult))]
 [JsonSerializable(typeof(RankResult))]
 [JsonSerializable(typeof(CompressResult))]
+[JsonSerializable(typeof(SweepCommandResult))]
 [JsonSerializable(typeof(EvaluateResult))]
 [JsonSerializable(typeof(PredictResult))]
 [JsonSerializable(typeof(TrainResult))]

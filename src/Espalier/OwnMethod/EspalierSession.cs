@@ -1,12 +1,14 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.FewShot;
-using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
+using Espalier.Models;
+using Espalier.Repair;
 using Espalier.Runs;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>What the steps of <c>espalier</c> share besides: switches, limit, widths, finetune.</summary>
 internal sealed class EspalierSession(FewShotRequest request, EspalierOptions options, EspalierPlan plan, RunFolder folder, TimeProvider time)

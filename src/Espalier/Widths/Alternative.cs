@@ -2,7 +2,7 @@ using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>One block of a repaired student at another width: its tensors, to be tried in place of the block the student has.</summary>
 /// <param name="Knob">The width that differs.</param>

@@ -1,8 +1,10 @@
 using System.Globalization;
 using Espalier.Models;
+using Espalier.Repair;
 using Espalier.Training;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>Single switches of the method by name, for ablations: <c>--switch topic=setting</c>.</summary>
 public static class EspalierSwitches

@@ -1,6 +1,6 @@
 using Espalier.Training;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>How a repaired network is finetuned on few unlabelled images without drifting off. Each switch stands in the ablation table.</summary>
 public sealed record DistillationOptions

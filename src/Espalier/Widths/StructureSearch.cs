@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>One round of the search.</summary>
 /// <param name="Structure">Widths of every block.</param>

@@ -5,7 +5,7 @@ using Espalier.Models.Vit;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>The finetune of a repaired network.</summary>
 public sealed class Distiller(VitModel teacher, ImageDataset images, DistillationOptions options, ComputeOptions compute, ulong seed, TimeProvider time)

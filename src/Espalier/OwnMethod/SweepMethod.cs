@@ -5,9 +5,11 @@ using Espalier.Budget;
 using Espalier.FewShot;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Runs;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>One model of a family.</summary>
 /// <param name="Folder">Model folder, relative to the run's.</param>

@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Runs;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>What the search came to.</summary>
 /// <param name="Cut">The structure with nothing repaired.</param>

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Models.Vit;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>
 /// Nested structures from the given network down through a few searched ones: every width of a smaller network is at most that of a larger one,

@@ -1,7 +1,7 @@
 using Espalier.Budget;
 using Espalier.Models.Vit;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>Brings a structure to just below its limit by hidden units, the finest widths there are, spread over all blocks.</summary>
 public static class Filling

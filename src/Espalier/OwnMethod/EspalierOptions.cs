@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using Espalier.Repair;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>Switches of the method <c>espalier</c>.</summary>
 public sealed record EspalierOptions

@@ -1,8 +1,10 @@
 using Espalier.FewShot;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Runs;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>What the finetune came to.</summary>
 /// <param name="Stage">The network at its end.</param>
@@ -26,7 +28,7 @@ internal static class DistillationStage
             var finetune = new FinetuneStep(Name, steps, session.Distiller.ImagesPerStep, PartsLeft: 1)
                 .Run(session, context, hooks => session.Distiller.Run(student, steps, hooks, context.Cancellation));
             Refit(session, student, context.Cancellation);
-            var share = Blend(session, student, context);
+            var share = BlendBack(session, student, context);
             var stage = session.Measure("finetuned", null, student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
             StepFile.Write(context.Folder, RecordFile, new DistillationRecord(stage, finetune, share));
         }
@@ -37,11 +39,11 @@ internal static class DistillationStage
     internal static DistillationRecord? Read(EspalierSession session) =>
         StepFile.Read<DistillationRecord>(session.Folder.StepFolder(Name), RecordFile);
 
-    private static double Blend(EspalierSession session, VitModel student, StepContext context)
+    private static double BlendBack(EspalierSession session, VitModel student, StepContext context)
     {
         if (!session.Options.Blend) return 1;
         using var repaired = session.LoadStudent(SearchStage.Name);
-        var share = Repair.Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
+        var share = Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
         context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant(
             $"{share:P0} of the way from the repaired to the finetuned weights is best on {session.Judged.Count} held-out images")));
         return share;

@@ -4,7 +4,7 @@ using Espalier.FewShot;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>
 /// Espalier's own few-shot compression: (a) search how wide queries, values and MLP of every block should be, by what a cut costs once it is

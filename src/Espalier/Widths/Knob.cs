@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Models.Vit;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>The kinds of widths a structure search turns.</summary>
 public enum WidthKind

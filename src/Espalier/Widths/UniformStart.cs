@@ -2,7 +2,7 @@ using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Vit;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>
 /// Where a search starts: every block cut alike. q/k dimensions, which repair best, go twice as fast as hidden units; value dimensions only

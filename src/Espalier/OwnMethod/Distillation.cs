@@ -2,7 +2,7 @@ using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Training;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>
 /// The finetuning loss: the student follows the frozen teacher at several depths and in its answers, on images both see alike, mixed ones

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using Espalier.Repair;
 using Espalier.Runs;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>A structure search as part of a step: fitted on most of the images, judged on the rest, as many rounds as the clock allows.</summary>
 internal static class StructureFinder

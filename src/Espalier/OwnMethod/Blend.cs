@@ -1,7 +1,8 @@
 using Espalier.Models.Vit;
 using Espalier.Torch;
+using Espalier.Widths;
 
-namespace Espalier.Repair;
+namespace Espalier.OwnMethod;
 
 /// <summary>
 /// The last guard against drift: the weights go from the repaired ones towards the finetuned ones only as far as images that no gradient

@@ -1,7 +1,8 @@
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Torch;
 
-namespace Espalier.Repair;
+namespace Espalier.Widths;
 
 /// <summary>Scores students on images no repair was fitted to: mean KL(teacher ‖ student) of the logits, in nats.</summary>
 public sealed class Judge : IDisposable
@@ -17,9 +18,11 @@ public sealed class Judge : IDisposable
     public Judge(VitModel teacher, Calibration images, bool bf16, CancellationToken cancellation = default)
     {
         (_images, _bf16) = (images, bf16);
+        using var scope = new TensorScope(); // frees the answers so far when stopped halfway
         using var tokens = Embed(teacher, cancellation);
-        _answers = new Tensor[tokens.Count];
-        Walk(teacher, tokens, 0, (k, logits) => _answers[k] = TensorScope.Release(logits.Alias()), cancellation);
+        var answers = new Tensor[tokens.Count];
+        Walk(teacher, tokens, 0, (k, logits) => answers[k] = TensorScope.Current!.Keep(logits.Alias()), cancellation);
+        _answers = Array.ConvertAll(answers, TensorScope.Release);
     }
 
     /// <summary>The student's distance from the teacher.</summary>
