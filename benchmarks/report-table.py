@@ -14,7 +14,7 @@ for stage in report["stages"]:
     print(f"| {stage['stage']} | {'all at once' if block is None else block} | {stage.get('steps') or ''} | {number(stage['metric'])} "
           f"| {number(stage.get('held_out_mse'))} | {percent(stage.get('held_out_agreement'))} | {percent(stage.get('top1'))} | {percent(stage.get('top5'))} |")
 print()
-print("Ranking, best first: " + ", ".join(f"{r['index']} ({r['metric']:.3g})" for r in report["ranking"]))
+if report["ranking"]: print("Ranking, best first: " + ", ".join(f"{r['index']} ({r['metric']:.3g})" for r in report["ranking"]))
 print()
 print("| phase | seconds | steps of each training | trainings |")
 print("|---|---|---|---|")

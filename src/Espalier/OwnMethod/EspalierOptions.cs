@@ -14,7 +14,7 @@ public sealed record EspalierOptions
     public ImmutableArray<int> Keep { get; init; } = [];
 
     /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
-    public int Rounds { get; init; } = 4;
+    public int Rounds { get; init; } = 6;
 
     /// <summary>Random crops of each image the final repair looks at besides the whole image; 0 is off.</summary>
     public int Crops { get; init; } = 2;

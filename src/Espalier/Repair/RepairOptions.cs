@@ -29,8 +29,8 @@ public sealed record RepairOptions
     public double Damping { get; init; } = 1;
 
     /// <summary>
-    /// λ as a fraction of the inputs' mean second moment; null chooses it layer by layer on images left out. That choice is far too weak: it
-    /// serves the layer's own error, and the network's answers stay closest with a strong pull (<c>docs/results/espalier.md</c>).
+    /// λ as a fraction of the inputs' mean second moment; null chooses it layer by layer on images left out, which takes longer and leaves the
+    /// network's answers as close (<c>docs/results/espalier.md</c>).
     /// </summary>
     public double? Strength { get; init; } = 1;
 
