@@ -32,6 +32,7 @@ public sealed class Distillation : ITrainingTask, IDisposable
             : [];
         Parameters = [.. student.Weights.Keys.Where(name => !name.StartsWith("head.", StringComparison.Ordinal)).Select(name => student.Weights[name])];
         using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
         _start = options.Pull > 0 ? [.. Parameters.Select(p => TensorScope.Release(p.Detach().Clone()))] : [];
     }
 

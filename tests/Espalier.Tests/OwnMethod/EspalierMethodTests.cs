@@ -100,9 +100,11 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         // A blend may well leave the finetune out; here it is to be seen.
         var plain = s_options with { Blend = topic == "blend" };
         Compress("plain", Request(steps: 3) with { Eval = null }, plain);
+        var live = Tensor.LiveCount;
         var result = Compress("switched", Request(steps: 3) with { Eval = null }, plain.With(topic, setting));
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
+        Tensor.LiveCount.ShouldBe(live);
         Bytes("switched").ShouldNotBe(Bytes("plain"));
     }
 
