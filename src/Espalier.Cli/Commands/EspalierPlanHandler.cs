@@ -1,7 +1,7 @@
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
-using Espalier.Models.Vit;
+using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 
@@ -33,7 +33,7 @@ internal static class EspalierPlanHandler
                     MacsFull = result.After.MacsFull,
                     Params = result.After.Parameters,
                     PredictedKl = result.Search.Min(s => s.Kl),
-                    Structure = [.. structure.Blocks.Select((b, i) => new StructureResult(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden))],
+                    Structure = ReportBlock.Of(structure),
                 },
             ],
         };

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
-using Espalier.Models.Vit;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
@@ -56,7 +55,7 @@ internal static class FewShotReport
             Stages = [.. result.Stages.Select(Stage)],
             Ranking = [.. result.Ranking.Select(r => new ReportRank(r.Block, r.Metric))],
             Search = [.. result.Search.Select((s, i) => new ReportSearch(i + 1, s.Kl, s.Moves))],
-            Structure = Structure(result),
+            Structure = result.Structure is { } net ? ReportBlock.Of(net) : [],
             Losses = Losses(result),
             Phases =
             [
@@ -85,9 +84,6 @@ internal static class FewShotReport
         Steps = s.Steps,
         Seconds = s.Seconds,
     };
-
-    private static ImmutableArray<ReportBlock> Structure(FewShotResult result) => result.Structure is not { } net ? [] :
-        [.. net.Blocks.Select((b, i) => new ReportBlock(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank))];
 
     // One curve over the whole run: each finetune goes on where the one before it ended.
     private static ImmutableArray<ReportLoss> Losses(FewShotResult result)

@@ -40,6 +40,4 @@ internal static class Handlers
         if (File.Exists(output) && !own && !context.Common.Force) throw new UsageException($"'{output}' exists already; choose another -o or replace it with --force.");
         return new(output, ReportFiles.Rebuild(options.Runs, output).Count);
     }
-
-    private static FailureException Missing(CommandContext context) => new($"{context.Command} is not part of this build.");
 }

@@ -62,9 +62,7 @@ public sealed record CompressResult : CommandResult
         console.WriteTable(
             ["stage", "block", "metric", "top-1"],
             Stages.Select(s => (IReadOnlyList<string>)[s.Stage, s.Block?.ToString() ?? "–", Tables.Number(s.Metric), s.Top1 is { } top ? Tables.Percent(top) : "–"]));
-        if (Structure is { } blocks)
-            console.WriteTable(["block", "kind", "heads", "q/k", "v", "MLP hidden"],
-                blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
+        if (Structure is { } blocks) console.WriteStructure(blocks);
         console.WriteText($"{(Order.IsEmpty ? "Compressed" : $"Compressed blocks {string.Join(", ", Order)}")} in {Seconds:0} s. Written to {Output}");
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Espalier.Reports;
 using Spectre.Console;
 
 namespace Espalier.Cli.Output;
@@ -33,8 +34,7 @@ public sealed record PlanResult : CommandResult
         if (Options is [{ Structure: { } blocks, PredictedKl: { } kl } only])
         {
             console.WriteText($"{Tables.Count(only.Params)} parameters, {Tables.Count(only.MacsBudget)} MACs (budget), {Tables.Count(only.MacsFull)} MACs (full); KL from the model {Tables.Number(kl)} once repaired");
-            console.WriteTable(["block", "kind", "heads", "q/k", "v", "MLP hidden"],
-                blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
+            console.WriteStructure(blocks);
             return;
         }
         console.WriteTable(
@@ -67,8 +67,5 @@ public sealed record PlanOptionResult
 
     /// <summary>Widths of every block; null until the blocks are chosen.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
-    public ImmutableArray<StructureResult>? Structure { get; init; }
+    public ImmutableArray<ReportBlock>? Structure { get; init; }
 }
-
-/// <summary>Widths of one block of a structure.</summary>
-public sealed record StructureResult(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden);

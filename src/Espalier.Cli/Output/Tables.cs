@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Reports;
 using Spectre.Console;
 
 namespace Espalier.Cli.Output;
@@ -18,6 +19,11 @@ internal static class Tables
         foreach (var row in rows) table.AddRow(row.Select(cell => new Text(cell)));
         console.Write(table);
     }
+
+    /// <summary>Writes the widths of every block.</summary>
+    public static void WriteStructure(this IAnsiConsole console, IEnumerable<ReportBlock> blocks) => console.WriteTable(
+        ["block", "kind", "heads", "q/k", "v", "MLP hidden"],
+        blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
 
     /// <summary>Writes a line of plain text; brackets in it are not markup.</summary>
     public static void WriteText(this IAnsiConsole console, string text) => console.Write(new Text(text + "\n"));

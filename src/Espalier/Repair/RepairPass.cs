@@ -54,7 +54,7 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
         if (student.Architecture.Blocks[i].IsLinear)
             throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
         using var halfway = wanted.Through(x => teacher.AfterAttention(i, x), cancellation);
-        wanted.Advance(x => teacher.Block(i, x), cancellation);
+        wanted.AdvanceFrom(halfway, x => teacher.AfterMlp(i, x), cancellation);
 
         if (target.Kind == BlockKind.Dropped)
         {

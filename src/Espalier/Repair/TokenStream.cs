@@ -21,9 +21,12 @@ internal sealed class TokenStream : IDisposable
         new(Make(_batches.Length, k => step(_batches[k]), cancellation));
 
     /// <summary>Moves on: replaces the tokens by a function of them.</summary>
-    internal void Advance(Func<Tensor, Tensor> step, CancellationToken cancellation)
+    internal void Advance(Func<Tensor, Tensor> step, CancellationToken cancellation) => AdvanceFrom(this, step, cancellation);
+
+    /// <summary>Moves on by way of another stream: replaces the tokens by a function of its own.</summary>
+    internal void AdvanceFrom(TokenStream other, Func<Tensor, Tensor> step, CancellationToken cancellation)
     {
-        var moved = Make(_batches.Length, k => step(_batches[k]), cancellation);
+        var moved = Make(other._batches.Length, k => step(other._batches[k]), cancellation);
         Dispose();
         _batches = moved;
     }

@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using Espalier.Models.Vit;
+
 namespace Espalier.Reports;
 
 /// <summary>The network at one point of its way.</summary>
@@ -38,7 +41,12 @@ public sealed record ReportStage
 public sealed record ReportRank(int Index, double Metric);
 
 /// <summary>One block of the result; q/k and v widths are per head, 0 when the attention is gone.</summary>
-public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null);
+public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null)
+{
+    /// <summary>Every block of a network, in order.</summary>
+    public static ImmutableArray<ReportBlock> Of(VitArchitecture net) =>
+        [.. net.Blocks.Select((b, i) => new ReportBlock(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank))];
+}
 
 /// <summary>One model of a family.</summary>
 public sealed record ReportMember
