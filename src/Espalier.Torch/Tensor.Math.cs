@@ -25,6 +25,8 @@ public sealed partial class Tensor
     private static readonly Operator s_mean = new("aten::mean");
     private static readonly Operator s_meanDim = new("aten::mean", "dim");
     private static readonly Operator s_max = new("aten::max");
+    private static readonly Operator s_maxDim = new("aten::max", "dim");
+    private static readonly Operator s_sort = new("aten::sort", "stable");
     private static readonly Operator s_argmax = new("aten::argmax");
     private static readonly Operator s_topk = new("aten::topk");
     private static readonly Operator s_multinomial = new("aten::multinomial");
@@ -80,6 +82,20 @@ public sealed partial class Tensor
     public Tensor Max() => s_max.Call(this);
     /// <summary>Position of the largest element along one dimension, int64.</summary>
     public Tensor ArgMax(long dim) => s_argmax.Call(this, dim);
+
+    /// <summary>The largest element along one dimension, which goes away, and its position (int64).</summary>
+    public (Tensor Values, Tensor Indices) MaxAlong(long dim)
+    {
+        var results = s_maxDim.CallMany(this, dim);
+        return (results[0]!, results[1]!);
+    }
+
+    /// <summary>Sorted along one dimension, equal elements in their order, and where each came from (int64).</summary>
+    public (Tensor Values, Tensor Indices) Sort(long dim, bool descending = false)
+    {
+        var results = s_sort.CallMany(this, true, dim, descending);
+        return (results[0]!, results[1]!);
+    }
 
     /// <summary>The k largest values along the last dimension, descending, and their indices.</summary>
     public (Tensor Values, Tensor Indices) TopK(long k)

@@ -8,6 +8,9 @@ public sealed partial class Tensor
     private static readonly Operator s_transpose = new("aten::transpose", "int");
     private static readonly Operator s_select = new("aten::select", "int");
     private static readonly Operator s_narrow = new("aten::narrow");
+    private static readonly Operator s_slice = new("aten::slice", "Tensor");
+    private static readonly Operator s_gather = new("aten::gather");
+    private static readonly Operator s_scatterAdd = new("aten::scatter_add");
     private static readonly Operator s_indexSelect = new("aten::index_select");
     private static readonly Operator s_indexAdd = new("aten::index_add");
     private static readonly Operator s_expand = new("aten::expand");
@@ -36,6 +39,15 @@ public sealed partial class Tensor
     public Tensor Select(long dim, long index) => s_select.Call(this, dim, index);
     /// <summary>A view of <paramref name="length"/> slices from <paramref name="start"/> on.</summary>
     public Tensor Narrow(long dim, long start, long length) => s_narrow.Call(this, dim, start, length);
+
+    /// <summary>A view of every <paramref name="step"/>th slice from <paramref name="start"/> on.</summary>
+    public Tensor EverySlice(long dim, long start, long step) => s_slice.Call(this, dim, start, long.MaxValue, step);
+
+    /// <summary>Elements by (int64) index along one dimension: result[…, k, …] = this[…, indices[…, k, …], …].</summary>
+    public Tensor Gather(long dim, Tensor indices) => s_gather.Call(this, dim, indices);
+
+    /// <summary>A copy with the elements of <paramref name="source"/> added at their (int64) indices along one dimension; indices may repeat.</summary>
+    public Tensor ScatterAdd(long dim, Tensor indices, Tensor source) => s_scatterAdd.Call(this, dim, indices, source);
 
     /// <summary>Rows (or columns, …) of one dimension, in the order of the indices.</summary>
     public Tensor IndexSelect(long dim, Tensor indices) => s_indexSelect.Call(this, dim, indices);

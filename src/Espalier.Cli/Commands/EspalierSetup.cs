@@ -17,7 +17,9 @@ internal static class EspalierSetup
 
     /// <summary>A family for a request.</summary>
     public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
-        new(WithRealImages(request, method), Options(method, batch), targets, time);
+        new(WithRealImages(request, method), method.MergeTokens
+            ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
+            : Options(method, batch), targets, time);
 
     // Real images judge students better than synthetic ones, and cost nothing to make.
     private static FewShotRequest WithRealImages(FewShotRequest request, MethodSettings method) =>
@@ -35,7 +37,7 @@ internal static class EspalierSetup
         Refuse(method.Blocks is not null, "--blocks");
         Refuse(method.Augment is not null, "--augment");
         Refuse(method.MultipleOf is > 1, "--multiple-of");
-        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep) };
+        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens };
         foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
         var distillation = options.Distillation;
         return options with

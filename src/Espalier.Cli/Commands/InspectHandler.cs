@@ -29,5 +29,5 @@ internal static class InspectHandler
 
     private static BlockResult Block(int index, VitBlock block, Cost cost) =>
         new(index, block.Kind.JsonName(), block.Heads, block.QkDim, block.VDim, block.MlpHidden, cost.Parameters, cost.MacsBudget, cost.MacsFull,
-            block.MixerRank);
+            block.MixerRank, block.TokensMerged > 0 ? block.TokensMerged : null);
 }

@@ -36,6 +36,9 @@ public sealed record MethodSettings
 
     public int? MultipleOf { get; init; }
 
+    /// <summary>Merge tokens before widths are cut; only espalier does.</summary>
+    public bool MergeTokens { get; init; }
+
     public double? LearningRate { get; init; }
 
     public string? Augment { get; init; }
@@ -56,6 +59,7 @@ public sealed partial class MethodOptions : OptionGroup
 {
     private readonly Option<string> _method, _profile, _order, _blocks, _unitChoice, _variant, _update, _feature, _metricSet, _metric;
     private readonly Option<string[]> _keep, _switch;
+    private readonly Option<bool> _mergeTokens;
     private readonly Option<int?> _k, _multipleOf;
     private readonly Option<string> _augment, _samples;
     private readonly Option<double?> _learningRate;
@@ -76,6 +80,7 @@ public sealed partial class MethodOptions : OptionGroup
         _metricSet = Add<string>("--metric-set", "SET", "Images blocks are ranked on: synthetic (default), images (the training images) or DATA.");
         _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
         _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
+        _mergeTokens = AddFlag("--merge-tokens", "espalier: merge alike tokens first (ToMe) and cut widths only for the rest. Loses far less at equal MACs; parameters stay.");
         _learningRate = AddNumber<double>("--lr", "X", "Peak learning rate of each finetune (default 2e-4; official: 3e-5).", 0);
         _augment = AddChoice("--augment", ["full", "crop"], "Augmentation: crop, flip and RandAugment (full), or crop and flip (default crop; official: full).");
         _samples = Add<string>("--samples", "FILE", "Use exactly these images: samples.txt of another run.");
@@ -106,6 +111,7 @@ public sealed partial class MethodOptions : OptionGroup
             Augment = parsed.GetValue(_augment),
             RankSteps = parsed.GetValue(_rankSteps),
             SynthesisSteps = parsed.GetValue(_synthesisSteps),
+            MergeTokens = parsed.GetValue(_mergeTokens),
             Samples = parsed.GetValue(_samples),
             Switches = Pairs(parsed.GetValue(_switch) ?? []),
         };

@@ -37,26 +37,27 @@ public sealed record InspectResult : CommandResult
         console.WriteText(
             $"Input {Preprocessing.Size}×{Preprocessing.Size}, shortest side resized to {Preprocessing.Resize} ({Preprocessing.Interpolation}), centre crop {Tables.Number(Preprocessing.Crop)}, "
             + $"mean {List(Preprocessing.Mean)}, std {List(Preprocessing.Std)}");
-        IReadOnlyList<string> total = ["all", "", "", "", "", "", .. Mixer(""), Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
+        IReadOnlyList<string> total = ["all", "", "", "", "", "", .. Optional("", ""), Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
         console.WriteTable(
-            ["block", "kind", "heads", "q/k dim", "v dim", "MLP", .. Mixer("mixer rank"), "params", "MACs (budget)", "MACs (full)"],
+            ["block", "kind", "heads", "q/k dim", "v dim", "MLP", .. Optional("mixer rank", "merged"), "params", "MACs (budget)", "MACs (full)"],
             Blocks.Select(b => (IReadOnlyList<string>)
             [
-                $"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", .. Mixer($"{b.MixerRank}"),
+                $"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", .. Optional($"{b.MixerRank}", $"{b.TokensMerged}"),
                 Tables.Count(b.Params), Tables.Count(b.MacsBudget), Tables.Count(b.MacsFull),
             ])
             .Append(total));
     }
 
-    /// <summary>The cell of a column that few models need.</summary>
-    private IEnumerable<string> Mixer(string cell) => Blocks.Any(b => b.MixerRank is not null) ? [cell] : [];
+    /// <summary>The cells of columns that few models need.</summary>
+    private IEnumerable<string> Optional(string mixer, string merged) =>
+        [.. Blocks.Any(b => b.MixerRank is not null) ? [mixer] : Array.Empty<string>(), .. Blocks.Any(b => b.TokensMerged is not null) ? [merged] : Array.Empty<string>()];
 
     private static string List(ImmutableArray<double> values) => string.Join('/', values.Select(Tables.Number));
 }
 
-/// <summary>One block of <c>inspect</c>; <c>mixer_rank</c> is only there when the block has a token mixer.</summary>
+/// <summary>One block of <c>inspect</c>; <c>mixer_rank</c> is only there when the block has a token mixer, <c>tokens_merged</c> when it merges tokens.</summary>
 public sealed record BlockResult(
-    int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull, int? MixerRank = null);
+    int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull, int? MixerRank = null, int? TokensMerged = null);
 
 /// <summary>The preprocessing of <c>inspect</c>.</summary>
 public sealed record PreprocessingResult(int Size, int Resize, double Crop, string Interpolation, ImmutableArray<double> Mean, ImmutableArray<double> Std);

@@ -21,9 +21,15 @@ internal static class Tables
     }
 
     /// <summary>Writes the widths of every block.</summary>
-    public static void WriteStructure(this IAnsiConsole console, IEnumerable<ReportBlock> blocks) => console.WriteTable(
-        ["block", "kind", "heads", "q/k", "v", "MLP hidden"],
-        blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}"]));
+    public static void WriteStructure(this IAnsiConsole console, IReadOnlyCollection<ReportBlock> blocks)
+    {
+        var merges = blocks.Any(b => b.TokensMerged is not null);
+        console.WriteTable(
+            ["block", "kind", "heads", "q/k", "v", "MLP hidden", .. Merged("merged")],
+            blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", .. Merged($"{b.TokensMerged}")]));
+
+        string[] Merged(string cell) => merges ? [cell] : [];
+    }
 
     /// <summary>Writes a line of plain text; brackets in it are not markup.</summary>
     public static void WriteText(this IAnsiConsole console, string text) => console.Write(new Text(text + "\n"));

@@ -15,6 +15,7 @@ internal static class BlockJson
         json.WriteNumber("v_dim", block.VDim);
         json.WriteNumber("mlp_hidden", block.MlpHidden);
         if (block.MixerRank is { } rank) json.WriteNumber("mixer_rank", rank);
+        if (block.TokensMerged > 0) json.WriteNumber("tokens_merged", block.TokensMerged);
         if (block.AttentionScale is { } scale) json.WriteNumber("attention_scale", scale);
         if (block.NormEps is { } eps) json.WriteNumber("norm_eps", eps);
         json.WriteEndObject();
@@ -35,6 +36,7 @@ internal static class BlockJson
             MlpHidden = json.GetInt("mlp_hidden", path) ?? 0,
             IsLinear = kind == "linear",
             MixerRank = json.GetInt("mixer_rank", path),
+            TokensMerged = json.GetInt("tokens_merged", path) ?? 0,
             AttentionScale = json.GetNumber("attention_scale", path),
             NormEps = json.GetNumber("norm_eps", path),
         };

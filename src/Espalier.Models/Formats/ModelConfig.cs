@@ -134,6 +134,7 @@ public sealed record ModelConfig
                 ?? throw new InputException($"{path}: layer_norm_eps is missing."),
             Blocks = [.. blocks.EnumerateArray().Select((block, i) => BlockJson.Read(block, i, path))],
         };
+        if (net.CheckMerging() is { } fault) throw new InputException($"{path}: {fault}");
         return net.ImageSize % net.PatchSize != 0 || net.Depth != Positive(own, "depth")
             ? throw new InputException($"{path}: patch_size must divide image_size, and blocks must have depth entries.") : net;
 

@@ -60,6 +60,12 @@ public sealed record VitBlock
     /// </summary>
     public int? MixerRank { get; init; }
 
+    /// <summary>
+    /// Tokens merged into others between the attention and the MLP, see <see cref="TokenMerging"/>: the MLP and all later blocks
+    /// see as many fewer. 0 in a block without attention.
+    /// </summary>
+    public int TokensMerged { get; init; }
+
     public bool HasAttention => Heads > 0;
 
     public bool HasMlp => MlpHidden > 0;

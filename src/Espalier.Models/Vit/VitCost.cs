@@ -15,12 +15,12 @@ public static class VitCost
     public static Cost Of(VitArchitecture net) => OfBlocks(net).Aggregate(OfEmbeddingAndHead(net), (sum, block) => sum + block);
 
     /// <summary>Every block in order; a dropped one costs nothing.</summary>
-    public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) => [.. net.Blocks.Select(b => Of(b, net.EmbedDim, net.Tokens))];
+    public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) => [.. net.Blocks.Select((b, i) => Of(b, net.EmbedDim, net.TokensInto(i)))];
 
     /// <summary>One block on N = <paramref name="tokens"/> tokens of width D = <paramref name="embedDim"/>.</summary>
     public static Cost Of(VitBlock block, int embedDim, int tokens) =>
         block.IsLinear ? Linear(embedDim, embedDim, tokens)
-            : Attention(block, embedDim, tokens) + Mixer(block, embedDim, tokens) + Mlp(block, embedDim, tokens);
+            : Attention(block, embedDim, tokens) + Mixer(block, embedDim, tokens) + Matching(block, tokens) + Mlp(block, embedDim, tokens - block.TokensMerged);
 
     /// <summary>LN1, qkv, both attention products and the projection; zero when the attention is gone.</summary>
     public static Cost Attention(VitBlock block, int embedDim, int tokens)
@@ -29,6 +29,14 @@ public static class VitCost
         long n = tokens, heads = block.Heads, qk = block.QkDim, v = block.VDim;
         var products = new Cost(0, 0, n * n * heads * (qk + v));
         return Norm(embedDim, n) + Linear(embedDim, heads * (2 * qk + v), n) + products + Linear(heads * v, embedDim, n);
+    }
+
+    /// <summary>The products that find which tokens to merge, one key against another: attention products, counted like those.</summary>
+    public static Cost Matching(VitBlock block, int tokens)
+    {
+        if (block.TokensMerged == 0) return default;
+        long patches = tokens - 1, sources = (patches + 1) / 2;
+        return new Cost(0, 0, sources * (patches - sources) * block.QkDim);
     }
 
     /// <summary>A bias per position and, once an image, two r×D matrices on the mean token; zero without a token mixer.</summary>
@@ -53,7 +61,7 @@ public static class VitCost
         long d = net.EmbedDim, n = net.Tokens;
         var tokens = new Cost(d + n * d, 0, 0);
         var patches = Linear((long)net.Channels * net.PatchSize * net.PatchSize, d, net.Patches);
-        return tokens + patches + Norm(d, n) + Linear(d, net.Classes, 1);
+        return tokens + patches + Norm(d, net.TokensInto(net.Depth)) + Linear(d, net.Classes, 1);
     }
 
     /// <summary>A linear layer with bias applied to <paramref name="rows"/> vectors; a patch convolution is one, too.</summary>

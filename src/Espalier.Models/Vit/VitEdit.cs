@@ -10,8 +10,20 @@ public static class VitEdit
 {
     /// <summary>Removes LN1, the attention and its residual add: x ← x + MLP(LN2(x)) is left.</summary>
     public static VitModel RemoveAttention(this VitModel model, int block) => model.Edit(block,
-        b => b with { Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null },
+        b => b with { Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null, TokensMerged = 0 },
         (w, p) => RemoveAll(w, p + "norm1.", p + "attn."));
+
+    /// <summary>
+    /// Lets every block merge as many tokens as <paramref name="pattern"/> does, whose depth is the model's; no tensor changes. A pattern
+    /// that merges nothing takes all merging away.
+    /// </summary>
+    /// <exception cref="ArgumentException">A block cannot merge so many: see <see cref="VitArchitecture.CheckMerging"/>.</exception>
+    public static VitModel MergeTokens(this VitModel model, VitArchitecture pattern)
+    {
+        var net = model.Architecture.WithMerging(pattern);
+        if (net.CheckMerging() is { } fault) throw new ArgumentException(fault);
+        return new VitModel(net, model.Preprocessing, model.Weights.Clone());
+    }
 
     /// <summary>Removes LN2, the MLP and its residual add: x ← x + Attn(LN1(x)) is left.</summary>
     /// <exception cref="ArgumentException">The block has a token mixer, which does not stand alone.</exception>

@@ -36,7 +36,8 @@ public static class VitForward
     /// <summary>Tokens through blocks <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive).</summary>
     public static Tensor Blocks(this VitModel model, Tensor tokens, int from, int to, BranchHook? hook = null)
     {
-        for (var i = from; i < to; i++) tokens = model.Block(i, tokens, hook);
+        Tensor? sizes = null;
+        for (var i = from; i < to; i++) tokens = model.Block(i, tokens, ref sizes, hook);
         return tokens;
     }
 
@@ -46,30 +47,48 @@ public static class VitForward
     /// </summary>
     public static Tensor Block(this VitModel model, int i, Tensor x, BranchHook? hook = null)
     {
-        // Handles on what is only passed through go at the end of the block: memory stays at what autograd itself keeps.
-        using var scope = new TensorScope();
-        return scope.Keep(model.BlockInScope(i, x, hook));
+        Tensor? sizes = null;
+        return model.Block(i, x, ref sizes, hook);
     }
 
-    private static Tensor BlockInScope(this VitModel model, int i, Tensor x, BranchHook? hook)
+    /// <inheritdoc cref="Block(VitModel, int, Tensor, BranchHook?)"/>
+    /// <param name="model">The model.</param>
+    /// <param name="i">Index of the block.</param>
+    /// <param name="x">Tokens [B, n, D].</param>
+    /// <param name="sizes">How many tokens each one stands for, [B, n, 1]; null while none was merged.</param>
+    /// <param name="hook">Changes the branches.</param>
+    public static Tensor Block(this VitModel model, int i, Tensor x, ref Tensor? sizes, BranchHook? hook = null)
+    {
+        // Handles on what is only passed through go at the end of the block: memory stays at what autograd itself keeps.
+        using var scope = new TensorScope();
+        var (before, after) = (sizes, sizes);
+        x = scope.Keep(model.BlockInScope(i, x, ref after, hook));
+        sizes = after is null || ReferenceEquals(after, before) ? after : scope.Keep(after);
+        return x;
+    }
+
+    private static Tensor BlockInScope(this VitModel model, int i, Tensor x, ref Tensor? sizes, BranchHook? hook)
     {
         var block = model.Architecture.Blocks[i];
         var w = model.Weights;
         if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]);
-        return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
+        if (!block.HasAttention || (block.TokensMerged == 0 && sizes is null)) return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
+        var (outputs, keys) = model.Attend(i, model.AttentionInput(i, x), sizes);
+        x = model.AddProjection(i, x, outputs, hook);
+        if (block.TokensMerged > 0) (x, sizes) = TokenMerging.Merge(x, sizes, keys, block.TokensMerged);
+        return model.AfterMlp(i, x, hook);
     }
 
     /// <summary>
     /// The first half of block <paramref name="i"/>: x + Attn(LN1(x)); without attention x + Mixer(x), or x when there is no mixer.
+    /// Tokens that the block would merge are still apart.
     /// </summary>
     public static Tensor AfterAttention(this VitModel model, int i, Tensor x, BranchHook? hook = null)
     {
         var block = model.Architecture.Blocks[i];
         if (block.HasMixer) return x + model.Mixer(i, x);
         if (!block.HasAttention) return x;
-        var branch = model.HeadOutputs(i, model.AttentionInput(i, x))
-            .Linear(model.Weights[$"blocks.{i}.attn.proj.weight"], model.Weights[$"blocks.{i}.attn.proj.bias"]);
-        return x + (hook is null ? branch : hook(i, branch));
+        return model.AddProjection(i, x, model.HeadOutputs(i, model.AttentionInput(i, x)), hook);
     }
 
     /// <summary>LN1(x), what the attention of block <paramref name="i"/> sees: [B, N, D].</summary>
@@ -82,7 +101,10 @@ public static class VitForward
     /// <param name="model">The model.</param>
     /// <param name="i">Index of a block with attention.</param>
     /// <param name="x">Normalised tokens [B, N, D], see <see cref="AttentionInput"/>.</param>
-    public static Tensor HeadOutputs(this VitModel model, int i, Tensor x)
+    public static Tensor HeadOutputs(this VitModel model, int i, Tensor x) => model.Attend(i, x, sizes: null).Outputs;
+
+    // Also the keys, [B, heads, qk_dim, N]. A token that stands for s others is attended to as if it were there s times (ToMe, eq. 1).
+    private static (Tensor Outputs, Tensor Keys) Attend(this VitModel model, int i, Tensor x, Tensor? sizes)
     {
         var (block, w) = (model.Architecture.Blocks[i], model.Weights);
         var (b, n) = (x.Size(0), x.Size(1));
@@ -92,8 +114,15 @@ public static class VitForward
         var q = parts[0].Reshape(b, n, heads, qk).Transpose(1, 2);
         var k = parts[1].Reshape(b, n, heads, qk).Permute(0, 2, 3, 1);
         var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
-        var attention = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k).Softmax(-1);
-        return attention.MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v);
+        var logits = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k);
+        if (sizes is not null) logits += sizes.Log().Reshape(b, 1, 1, n);
+        return (logits.Softmax(-1).MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v), k);
+    }
+
+    private static Tensor AddProjection(this VitModel model, int i, Tensor x, Tensor headOutputs, BranchHook? hook)
+    {
+        var branch = headOutputs.Linear(model.Weights[$"blocks.{i}.attn.proj.weight"], model.Weights[$"blocks.{i}.attn.proj.bias"]);
+        return x + (hook is null ? branch : hook(i, branch));
     }
 
     /// <summary>The second half of block <paramref name="i"/>: x + MLP(LN2(x)), or x when the MLP is gone.</summary>

@@ -6,7 +6,7 @@ using Espalier.Torch;
 namespace Espalier.FewShot;
 
 /// <summary>A student against its teacher on images nothing was fitted to.</summary>
-/// <param name="FeatureMse">Mean squared difference of the tokens after the final LayerNorm.</param>
+/// <param name="FeatureMse">Mean squared difference of the tokens after the final LayerNorm; of the class token alone when the student merged others.</param>
 /// <param name="Agreement">Share of images with the same likeliest class.</param>
 /// <param name="Kl">Mean KL(teacher ‖ student) of the logits.</param>
 public sealed record HeldOutScore(double FeatureMse, double Agreement, double Kl);
@@ -46,7 +46,8 @@ public sealed class HeldOutCheck : IDisposable
         {
             using var scope = new TensorScope();
             var (actual, logits) = Run(student, pixels);
-            mse += Functional.MseLoss(actual, expected).Item() * pixels.Size(0);
+            if (student.Architecture.MergesTokens) actual = actual.Narrow(1, 0, 1);
+            mse += Functional.MseLoss(actual, expected.Narrow(1, 0, student.Architecture.MergesTokens ? 1 : expected.Size(1))).Item() * pixels.Size(0);
             agree += logits.ArgMax(-1).EqualTo(expectedLogits.ArgMax(-1)).To(DType.Float32).Sum().Item();
             kl += Functional.KlPerSample(expectedLogits, logits).Sum().Item();
         }

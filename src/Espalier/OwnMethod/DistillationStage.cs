@@ -21,6 +21,12 @@ internal static class DistillationStage
 
     internal static void Run(EspalierSession session, StepContext context)
     {
+        if (session.Plan.Knobs.IsEmpty)
+        {
+            using var merged = session.Finished(session.Teacher);
+            VitFolder.Write(context.Folder, merged);
+            return;
+        }
         using var student = session.LoadStudent(SearchStage.Name);
         var steps = Steps(session, context, student);
         if (steps > 0)
@@ -29,10 +35,11 @@ internal static class DistillationStage
                 .Run(session, context, hooks => session.Distiller.Run(student, steps, hooks, context.Cancellation));
             Refit(session, student, context.Cancellation);
             var share = BlendBack(session, student, context);
-            var stage = session.Measure("finetuned", null, student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
+            var stage = session.MeasureFinished("finetuned", student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
             StepFile.Write(context.Folder, RecordFile, new DistillationRecord(stage, finetune, share));
         }
-        VitFolder.Write(context.Folder, student);
+        using var finished = session.Finished(student);
+        VitFolder.Write(context.Folder, finished);
     }
 
     /// <summary>Null when no gradient step was asked for.</summary>

@@ -7,7 +7,8 @@ using Espalier.Runs;
 namespace Espalier.OwnMethod;
 
 /// <summary>
-/// Espalier's own few-shot compression: (a) search how wide queries, values and MLP of every block should be, by what a cut costs once it is
+/// Espalier's own few-shot compression: (0) if asked for, merge tokens as far as
+/// that goes; (a) search how wide queries, values and MLP of every block should be, by what a cut costs once it is
 /// repaired in closed form; (b) cut and repair block after block on the student's own activations; (c) finetune from there by following
 /// the teacher at several depths. Every part is a resumable step of the run.
 /// </summary>
@@ -43,14 +44,16 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     {
         using var session = new EspalierSession(request, options, _plan, folder, time);
         new Run(folder, [.. SearchSteps(session)], time).Execute(progress, cancellation);
-        using var student = session.LoadStudent(SearchStage.Name);
-        return (student.Architecture, Collect(session, student));
+        using var student = _plan.Knobs.IsEmpty ? session.Teacher.Clone() : session.LoadStudent(SearchStage.Name);
+        using var finished = session.Finished(student);
+        return (finished.Architecture, Collect(session, finished));
     }
 
-    private static IEnumerable<RunStep> SearchSteps(EspalierSession session) =>
+    private IEnumerable<RunStep> SearchSteps(EspalierSession session) =>
     [
         new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
         new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
+        .. options.MergeTokens ? [new RunStep(MergeStage.Name, context => MergeStage.Run(session, context))] : Array.Empty<RunStep>(),
         new RunStep(SearchStage.Name, context => SearchStage.Run(session, context)),
     ];
 
@@ -61,6 +64,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         FinishStage.Run(session, context, student, result, new JsonObject
         {
             ["search_rounds"] = SearchStage.Read(session)!.Rounds.Length,
+            ["merging_rounds"] = MergeStage.Read(session)?.Rounds.Length,
             ["blend"] = DistillationStage.Read(session)?.Blend,
             ["ridge_strength"] = options.Repair.Strength,
             ["learning_rate"] = options.Distillation.LearningRate,
@@ -78,13 +82,14 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     private static FewShotResult Collect(EspalierSession session, VitModel student)
     {
         var search = SearchStage.Read(session)!;
-        var finetuned = DistillationStage.Read(session);
+        var (merging, finetuned) = (MergeStage.Read(session), DistillationStage.Read(session));
+        var rounds = search.Rounds.IsEmpty ? merging?.Rounds ?? [] : search.Rounds;
         return session.Collect(VitCost.Of(session.Teacher.Architecture), VitCost.Of(student.Architecture)) with
         {
-            Stages = [search.Cut, search.Repaired, .. finetuned is null ? Array.Empty<FewShotStage>() : [finetuned.Stage]],
+            Stages = [.. new[] { search.Cut, search.Repaired, finetuned?.Stage }.OfType<FewShotStage>()],
             Structure = student.Architecture,
-            Search = [.. search.Rounds.Select(r => (r.Kl, r.Moves))],
-            SearchSeconds = search.Seconds,
+            Search = [.. rounds.Select(r => (r.Kl, r.Moves))],
+            SearchSeconds = (merging?.Seconds ?? 0) + search.Seconds,
             FinetuneSteps = finetuned?.Finetune.Steps ?? 0,
             FinetuneSeconds = finetuned?.Finetune.Seconds ?? 0,
             StoppedEarly = finetuned is { Finetune: { } f } && f.Steps < f.Planned,

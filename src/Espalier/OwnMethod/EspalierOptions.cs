@@ -10,6 +10,12 @@ public sealed record EspalierOptions
     /// <summary>Kinds of widths that may be cut.</summary>
     public ImmutableArray<WidthKind> Widths { get; init; } = [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden];
 
+    /// <summary>
+    /// Merge tokens (ToMe) first, and cut widths only for what that does not save: far more accurate at equal MACs on a plain ViT, but the
+    /// tensors stay as large as they are, and the network sorts and gathers tokens as it runs.
+    /// </summary>
+    public bool MergeTokens { get; init; }
+
     /// <summary>Blocks that stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
 

@@ -16,6 +16,7 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 {
     private const int WeighedImages = 96;
     private const int MostJudged = 100;
+    private VitArchitecture? _merging;
     private Judge? _judge;
     private Calibration? _judged;
     private TokenWeights? _weights;
@@ -24,6 +25,22 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     internal EspalierOptions Options => options;
 
     internal EspalierPlan Plan => plan;
+
+    /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
+    internal VitModel Finished(VitModel student) => options.MergeTokens
+        ? student.MergeTokens(_merging ??= MergeStage.Read(this)!.Structure)
+        : student.Clone();
+
+    /// <summary>The plan with the merging that was found in place of the even one; hidden units carry the exact size.</summary>
+    internal EspalierPlan PlanAfterMerging() => MergeStage.Read(this) is not { } found ? plan
+        : plan with { Start = Filling.Fill(plan.Start.WithMerging(found.Structure), Teacher.Architecture, plan.Limit, plan.Knobs) };
+
+    /// <summary>Measures the network a student will be.</summary>
+    internal FewShotStage MeasureFinished(string stage, VitModel student, CancellationToken cancellation)
+    {
+        using var finished = Finished(student);
+        return Measure(stage, null, finished, cancellation);
+    }
 
     internal Distiller Distiller => new(Teacher, TrainingImages, options.Distillation, Compute, Request.Seed, Time);
 
@@ -67,16 +84,24 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 
 /// <summary>What can be said before anything is measured.</summary>
 /// <param name="Limit">The target.</param>
-/// <param name="Knobs">Widths that may change.</param>
+/// <param name="Knobs">Widths that may change; none when merging tokens alone meets the target.</param>
 /// <param name="Start">The uniform structure the search begins with.</param>
 internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, VitArchitecture Start)
 {
+    /// <summary>Blocks that may merge tokens; empty unless asked for.</summary>
+    internal ImmutableArray<Knob> Tokens { get; private init; } = [];
+
     internal static EspalierPlan Of(VitArchitecture net, Target target, EspalierOptions options)
     {
         if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         var limit = target.Resolve(VitCost.Of(net));
         var knobs = Knob.Of(net, options.Widths, options.Keep);
-        return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
+        if (!options.MergeTokens || limit.Met(VitCost.Of(net))) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
+        if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
+        var tokens = Knob.OfTokens(net, options.Keep);
+        var merging = MergeStart.Find(net, limit, tokens);
+        return limit.Met(VitCost.Of(merging)) ? new EspalierPlan(limit, [], merging) { Tokens = tokens }
+            : new EspalierPlan(limit, knobs, UniformStart.Find(merging, limit, knobs)) { Tokens = tokens };
     }
 }

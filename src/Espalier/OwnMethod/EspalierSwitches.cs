@@ -29,6 +29,7 @@ public static class EspalierSwitches
         ["value"] = (o, s) => Width(o, WidthKind.Value, On(s)),
         ["hidden"] = (o, s) => Width(o, WidthKind.Hidden, On(s)),
         ["crops"] = (o, s) => o with { Crops = (int)Number(s) },
+        ["merge_tokens"] = (o, s) => o with { MergeTokens = On(s) },
         ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, (int)Number(s)) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },

@@ -8,10 +8,10 @@ namespace Espalier.OwnMethod;
 
 /// <summary>What the search came to.</summary>
 /// <param name="Cut">The structure with nothing repaired.</param>
-/// <param name="Repaired">The structure after the closed-form repair, before any gradient step.</param>
+/// <param name="Repaired">The structure after the closed-form repair, before any gradient step; null when no width was cut.</param>
 /// <param name="Rounds">KL on the held-out images in every round, and how many widths had changed.</param>
 /// <param name="Seconds">Time of search and repair.</param>
-internal sealed record SearchRecord(FewShotStage Cut, FewShotStage Repaired, ImmutableArray<SearchPoint> Rounds, double Seconds);
+internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, ImmutableArray<SearchPoint> Rounds, double Seconds);
 
 /// <summary>One round of a search.</summary>
 internal sealed record SearchPoint(double Kl, int Moves);
@@ -31,14 +31,20 @@ internal static class SearchStage
     {
         var begun = session.Time.GetTimestamp();
         var cancellation = context.Cancellation;
+        if (session.Plan.Knobs.IsEmpty)
+        {
+            var merged = session.MeasureFinished("cut", session.Teacher, cancellation);
+            StepFile.Write(context.Folder, RecordFile, new SearchRecord(merged, null, [], session.Time.GetElapsedTime(begun).TotalSeconds));
+            return;
+        }
         var weights = session.Weigh(cancellation);
-        var rounds = StructureFinder.Run(session, context, weights, session.Plan, session.Budget?.TimeFor(Name));
+        var rounds = StructureFinder.Run(session, context, weights, session.PlanAfterMerging(), session.Budget?.TimeFor(Name));
         var best = rounds.MinBy(r => r.Kl)!;
         context.Progress.Report(ProgressUpdate.Message(Name, "cutting and repairing on all images"));
         var cut = RawCut(session, best.Structure, weights, cancellation);
         using var student = new RepairPass(session.Teacher, session.Calibrate(cancellation), weights, session.Options.Repair)
             .Run(session.Teacher, best.Structure, cancellation);
-        var repaired = session.Measure("repaired", null, student, cancellation);
+        var repaired = session.MeasureFinished("repaired", student, cancellation);
         VitFolder.Write(context.Folder, student);
         StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))],
             session.Time.GetElapsedTime(begun).TotalSeconds));
@@ -51,6 +57,6 @@ internal static class SearchStage
         using var few = new Calibration(session.Samples.Train.Take(CutImages), session.Teacher, cancellation);
         using var cut = new RepairPass(session.Teacher, few, weights, session.Options.Repair with { Solve = false })
             .Run(session.Teacher, structure, cancellation);
-        return session.Measure("cut", null, cut, cancellation);
+        return session.MeasureFinished("cut", cut, cancellation);
     }
 }

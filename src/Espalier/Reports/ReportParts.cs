@@ -41,11 +41,11 @@ public sealed record ReportStage
 public sealed record ReportRank(int Index, double Metric);
 
 /// <summary>One block of the result; q/k and v widths are per head, 0 when the attention is gone.</summary>
-public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null)
+public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null, int? TokensMerged = null)
 {
     /// <summary>Every block of a network, in order.</summary>
     public static ImmutableArray<ReportBlock> Of(VitArchitecture net) =>
-        [.. net.Blocks.Select((b, i) => new ReportBlock(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank))];
+        [.. net.Blocks.Select((b, i) => new ReportBlock(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank, b.TokensMerged > 0 ? b.TokensMerged : null))];
 }
 
 /// <summary>One model of a family.</summary>

@@ -12,6 +12,8 @@ public enum WidthKind
     Value,
     /// <summary>Hidden units of the MLP.</summary>
     Hidden,
+    /// <summary>Tokens left apart: minus the number that the block merges, so that, as with the others, wider costs more.</summary>
+    Tokens,
 }
 
 /// <summary>One width of one block.</summary>
@@ -20,12 +22,18 @@ public readonly record struct Knob(int Block, WidthKind Kind)
     /// <summary>Widths a search steps by: an eighth of a head, a thirty-second of an MLP.</summary>
     private const int HeadSteps = 8, HiddenSteps = 32;
 
-    /// <summary>Every width of a network that can be cut.</summary>
+    private static readonly ImmutableArray<WidthKind> s_tensorWidths = [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden];
+
+    /// <summary>Every block of a network that can merge tokens: those whose attention has keys to match by.</summary>
+    public static ImmutableArray<Knob> OfTokens(VitArchitecture net, IReadOnlyCollection<int> kept) =>
+        [.. Enumerable.Range(0, net.Depth).Where(i => net.Blocks[i].HasAttention && !kept.Contains(i)).Select(i => new Knob(i, WidthKind.Tokens))];
+
+    /// <summary>Every width of a network that can be cut and repaired: those of its tensors.</summary>
     public static ImmutableArray<Knob> Of(VitArchitecture net, IReadOnlyCollection<WidthKind> kinds, IReadOnlyCollection<int> kept) =>
     [
         .. from i in Enumerable.Range(0, net.Depth)
            where !kept.Contains(i) && !net.Blocks[i].IsLinear
-           from kind in Enum.GetValues<WidthKind>()
+           from kind in s_tensorWidths
            where kinds.Contains(kind) && (kind == WidthKind.Hidden ? net.Blocks[i].HasMlp : net.Blocks[i].HasAttention)
            select new Knob(i, kind),
     ];
@@ -38,6 +46,7 @@ public readonly record struct Knob(int Block, WidthKind Kind)
     {
         WidthKind.QueryKey => block.QkDim,
         WidthKind.Value => block.VDim,
+        WidthKind.Tokens => -block.TokensMerged,
         _ => block.MlpHidden,
     };
 
@@ -53,6 +62,7 @@ public readonly record struct Knob(int Block, WidthKind Kind)
             AttentionScale = block.AttentionScale ?? (width == block.QkDim ? null : 1 / Math.Sqrt(block.QkDim)),
         },
         WidthKind.Value => block with { VDim = width },
+        WidthKind.Tokens => block with { TokensMerged = -width },
         _ => block with { MlpHidden = width },
     };
 

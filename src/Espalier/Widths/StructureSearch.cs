@@ -23,10 +23,6 @@ public sealed record SearchRound(VitArchitecture Structure, double Kl, int Moves
 /// <param name="knobs">Widths that may change.</param>
 public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Judge judge, VitModel teacher, Limit limit, ImmutableArray<Knob> knobs)
 {
-    // A width that moves twice as far as it should does harm, and the estimates are noisy.
-    private const double MostMoves = 0.25;
-    private const double Margin = 1.25;
-
     /// <summary>Told after each round.</summary>
     public Action<SearchRound>? OnRound { get; init; }
 
@@ -51,7 +47,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
             if (isLast || GoOn?.Invoke() == false) break;
             // A round that made it worse has gone too far along slopes that were right where it started.
             if (round > 1 && kl > found.Min(f => f.Kl)) stride = 1;
-            var next = Exchange(structure, slopes);
+            var next = Exchange.Best(structure, slopes, knobs.Length);
             if (next == structure) break;
             moves = knobs.Count(k => k.Read(next) != k.Read(structure));
             structure = Filling.Fill(next, teacher.Architecture, limit, knobs);
@@ -68,7 +64,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
             using var student = walk.Run(teacher, structure, cancellation);
             var kl = judge.Score(student, cancellation);
             var scores = judge.Score(student, alternatives, cancellation);
-            return (kl, [.. scores.Select(s => Slope.Of(s.Key, s.Value - kl, structure, limit.Measure))]);
+            return (kl, [.. scores.Select(s => Slope.Of(s.Key.Knob, s.Key.Width, s.Value - kl, structure, limit.Measure))]);
         }
         finally
         {
@@ -87,61 +83,6 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
                 using var other = point.Cut(knob.Write(point.Target, width));
                 yield return Alternative.Of(other, knob, width);
             }
-        }
-    }
-
-    // Best steps up against best steps down, until a pair no longer gains.
-    private VitArchitecture Exchange(VitArchitecture structure, List<Slope> slopes)
-    {
-        var ups = new Queue<Slope>(slopes.Where(s => s.Cost > 0).OrderByDescending(s => s.GainPerCost));
-        var downs = new Queue<Slope>(slopes.Where(s => s.Cost < 0).OrderBy(s => s.GainPerCost));
-        var most = Math.Max(1, (int)(knobs.Length * MostMoves));
-        var moved = new HashSet<Knob>();
-        double freed = 0;
-        var (wider, narrower) = (0, 0);
-        while (wider < most && narrower < most && ups.TryPeek(out var up))
-        {
-            if (moved.Contains(up.Knob))
-            {
-                ups.Dequeue();
-                continue;
-            }
-            while (freed < up.Cost && downs.TryPeek(out var down) && narrower < most)
-            {
-                if (moved.Contains(down.Knob) || down.Knob == up.Knob)
-                {
-                    downs.Dequeue();
-                    continue;
-                }
-                if (up.GainPerCost <= Margin * Math.Max(0, down.GainPerCost)) return structure;
-                Move(downs.Dequeue());
-                narrower++;
-            }
-            if (freed < up.Cost) break;
-            Move(ups.Dequeue());
-            wider++;
-        }
-        return structure;
-
-        void Move(Slope slope)
-        {
-            structure = slope.Knob.Write(structure, slope.Width);
-            freed -= slope.Cost;
-            moved.Add(slope.Knob);
-        }
-    }
-
-    /// <summary>What changing one width does.</summary>
-    /// <param name="Knob">The width.</param>
-    /// <param name="Width">Its new value.</param>
-    /// <param name="Cost">Growth in the target's measure; negative for a step down.</param>
-    /// <param name="GainPerCost">KL lost per unit of cost added; the same number reads, for a step down, as KL added per unit saved.</param>
-    private sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
-    {
-        internal static Slope Of(Alternative alternative, double growth, VitArchitecture structure, CostMeasure measure)
-        {
-            var cost = VitCost.Of(alternative.Knob.Write(structure, alternative.Width)).In(measure) - VitCost.Of(structure).In(measure);
-            return new Slope(alternative.Knob, alternative.Width, cost, -growth / cost);
         }
     }
 }

@@ -44,12 +44,33 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, heads * (2 * qk_dim + v_dim))
         self.proj = nn.Linear(heads * v_dim, dim)
 
-    def forward(self, x):
+    def forward(self, x, sizes=None):
+        """Also returns the keys; a token that stands for s others is attended to as if it were there s times."""
         b, n, _ = x.shape
         widths = [self.heads * self.qk_dim, self.heads * self.qk_dim, self.heads * self.v_dim]
         q, k, v = (part.reshape(b, n, self.heads, -1).transpose(1, 2) for part in self.qkv(x).split(widths, dim=-1))
-        attention = ((q * self.scale) @ k.transpose(-2, -1)).softmax(dim=-1)
-        return self.proj((attention @ v).transpose(1, 2).reshape(b, n, -1))
+        logits = (q * self.scale) @ k.transpose(-2, -1)
+        if sizes is not None:
+            logits = logits + sizes.log().reshape(b, 1, 1, n)
+        return self.proj((logits.softmax(dim=-1) @ v).transpose(1, 2).reshape(b, n, -1)), k
+
+
+def merge_tokens(x, sizes, keys, count):
+    """Bipartite soft matching (ToMe): the tokens whose keys are most alike become one, the mean of all they stand for."""
+    with torch.no_grad():
+        metric = F.normalize(keys.mean(1)[:, 1:].float(), dim=-1)
+        best, target = (metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)).max(-1)
+        order = best.sort(dim=-1, descending=True, stable=True).indices
+        going, staying = order[:, :count], order[:, count:].sort(dim=-1).values
+        target = target.gather(1, going)
+    if sizes is None:
+        sizes = torch.ones_like(x[..., :1])
+    sums = torch.cat([x * sizes, sizes], dim=-1)
+    wide = lambda indices: indices.unsqueeze(-1).expand(-1, -1, sums.shape[-1])
+    sources, targets = sums[:, 1::2], sums[:, 2::2]
+    targets = targets.scatter_add(1, wide(target), sources.gather(1, wide(going)))
+    sums = torch.cat([sums[:, :1], sources.gather(1, wide(staying)), targets], dim=1)
+    return sums[..., :-1] / sums[..., -1:], sums[..., -1:]
 
 
 class Mlp(nn.Module):
@@ -85,6 +106,7 @@ class Block(nn.Module):
         eps = spec.get("norm_eps") or eps
         self.linear = nn.Linear(dim, dim) if spec["kind"] == "linear" else None
         self.attn = self.mixer = self.mlp = None
+        self.tokens_merged = spec.get("tokens_merged", 0)
         if spec["heads"]:
             self.norm1 = nn.LayerNorm(dim, eps=eps)
             self.attn = Attention(dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"))
@@ -94,16 +116,19 @@ class Block(nn.Module):
             self.norm2 = nn.LayerNorm(dim, eps=eps)
             self.mlp = Mlp(dim, spec["mlp_hidden"])
 
-    def forward(self, x):
+    def forward(self, x, sizes=None):
         if self.linear is not None:
-            return self.linear(x)
+            return self.linear(x), sizes
         if self.attn is not None:
-            x = x + self.attn(self.norm1(x))
+            branch, keys = self.attn(self.norm1(x), sizes)
+            x = x + branch
+            if self.tokens_merged:
+                x, sizes = merge_tokens(x, sizes, keys, self.tokens_merged)
         elif self.mixer is not None:
             x = x + self.mixer(x)
         if self.mlp is not None:
             x = x + self.mlp(self.norm2(x))
-        return x
+        return x, sizes
 
 
 class PatchEmbed(nn.Module):
@@ -131,8 +156,9 @@ class VisionTransformer(nn.Module):
     def forward_features(self, pixels):
         x = self.patch_embed(pixels)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + self.pos_embed
+        sizes = None
         for block in self.blocks:
-            x = block(x)
+            x, sizes = block(x, sizes)
         return self.norm(x)
 
     def forward(self, pixels):

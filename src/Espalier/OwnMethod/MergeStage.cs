@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using Espalier.Budget;
+using Espalier.Models.Vit;
+using Espalier.Repair;
+using Espalier.Runs;
+using Espalier.Widths;
+
+namespace Espalier.OwnMethod;
+
+/// <summary>What the search for a merging came to.</summary>
+/// <param name="Structure">The given network with the tokens each block merges.</param>
+/// <param name="Rounds">KL in every round, and how many blocks had changed.</param>
+/// <param name="Seconds">Time it took.</param>
+internal sealed record MergeRecord(VitArchitecture Structure, ImmutableArray<SearchPoint> Rounds, double Seconds);
+
+/// <summary>Finds how many tokens each block of the given network should merge; widths come later and do not change it.</summary>
+internal static class MergeStage
+{
+    internal const string Name = "merging";
+    private const string RecordFile = "merging.json";
+    // Nothing is fitted to them, so all may judge; more would only take longer.
+    private const int MostJudged = 100;
+    // Of the search's time, when widths need it, too.
+    private const double Share = 0.3;
+
+    internal static void Run(EspalierSession session, StepContext context)
+    {
+        var begun = session.Time.GetTimestamp();
+        var (plan, teacher) = (session.Plan, session.Teacher);
+        using var images = new Calibration(session.Samples.Train.Take(MostJudged), teacher, context.Cancellation);
+        using var judge = new Judge(teacher, images, session.Compute.TrainsInBf16, context.Cancellation);
+        var start = teacher.Architecture.WithMerging(plan.Start);
+        var time = session.Budget?.TimeFor(SearchStage.Name) * (plan.Knobs.IsEmpty ? 1 : Share);
+        var done = 0;
+        var search = new MergeSearch(judge, teacher, new Limit(plan.Limit.Measure, VitCost.Of(start).In(plan.Limit.Measure)), plan.Tokens)
+        {
+            OnRound = round =>
+            {
+                done++;
+                context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant(
+                    $"round {done}: KL {round.Kl:0.0000} on {images.Count} images; tokens merged: {string.Join(" ", round.Structure.Blocks.Select(b => b.TokensMerged))}")));
+            },
+            GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all,
+        };
+        var rounds = search.Run(start, session.Options.Rounds, context.Cancellation);
+        StepFile.Write(context.Folder, RecordFile, new MergeRecord(rounds.MinBy(r => r.Kl)!.Structure,
+            [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))], session.Time.GetElapsedTime(begun).TotalSeconds));
+    }
+
+    internal static MergeRecord? Read(EspalierSession session) => StepFile.Read<MergeRecord>(session.Folder.StepFolder(Name), RecordFile);
+}

@@ -1,0 +1,18 @@
+using Espalier.Budget;
+using Espalier.Models.Vit;
+
+namespace Espalier.Widths;
+
+/// <summary>What changing one width does.</summary>
+/// <param name="Knob">The width.</param>
+/// <param name="Width">Its new value.</param>
+/// <param name="Cost">Growth in the target's measure; negative for a step down.</param>
+/// <param name="GainPerCost">KL lost per unit of cost added; the same number reads, for a step down, as KL added per unit saved.</param>
+internal sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
+{
+    internal static Slope Of(Knob knob, int width, double growth, VitArchitecture structure, CostMeasure measure)
+    {
+        var cost = VitCost.Of(knob.Write(structure, width)).In(measure) - VitCost.Of(structure).In(measure);
+        return new Slope(knob, width, cost, -growth / cost);
+    }
+}
