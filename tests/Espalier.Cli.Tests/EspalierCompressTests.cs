@@ -64,12 +64,12 @@ public sealed class EspalierCompressTests : IDisposable
     [InlineData(2, "the topics of espalier are", "--switch", "colour=red")]
     [InlineData(2, "units has no such setting", "--switch", "units=tall")]
     [InlineData(2, "has blocks 0 to 3", "--keep", "attn:9")]
+    [InlineData(2, "saves MACs but no parameters", "--params", "60k", "--merge-tokens")]
     [InlineData(4, "they reach", "--keep-macs", "0.05")]
     public void What_cannot_be_done_is_refused_before_anything_is_written(int code, string message, params string[] arguments)
     {
-        string[] given = arguments[0] == "--keep-macs" ? [] : arguments;
-        var run = CliRun.Of(["compress", Model(), "--keep-macs", arguments[0] == "--keep-macs" ? arguments[1] : "0.8", "--images", Images(),
-            "--steps", "1", "-o", _folder["out"], .. given]);
+        string[] target = arguments.Any(a => a is "--keep-macs" or "--params") ? [] : ["--keep-macs", "0.8"];
+        var run = CliRun.Of(["compress", Model(), .. target, "--images", Images(), "--steps", "1", "-o", _folder["out"], .. arguments]);
         run.Code.ShouldBe(code, run.Error);
         run.Error.ShouldContain(message);
         run.Error.TrimEnd().Split('\n').Length.ShouldBe(1);
@@ -86,6 +86,42 @@ public sealed class EspalierCompressTests : IDisposable
         option.GetProperty("macs_budget").GetInt64().ShouldBeLessThanOrEqualTo((long)(json.RootElement.GetProperty("target_macs").GetDouble() * (1 + 1e-8)));
         option.GetProperty("structure").GetArrayLength().ShouldBe(4);
         option.GetProperty("predicted_kl").GetDouble().ShouldBeGreaterThanOrEqualTo(0);
+    }
+
+    [Fact]
+    public void Merged_tokens_meet_the_target_without_touching_a_tensor_and_the_result_is_a_model_like_any_other()
+    {
+        var run = Compress("--images", Images(), "--eval", _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5), "--steps", "0", "--merge-tokens");
+        run.Code.ShouldBe(0, run.Error);
+        using var json = JsonDocument.Parse(run.Out);
+        json.RootElement.GetProperty("stages").EnumerateArray().Select(s => s.GetProperty("stage").GetString()).ShouldBe(["cut"]);
+        var (before, after) = (json.RootElement.GetProperty("macs_budget_before").GetInt64(), json.RootElement.GetProperty("macs_budget_after").GetInt64());
+        ((double)after).ShouldBeLessThanOrEqualTo(0.8 * before * (1 + 1e-8));
+        json.RootElement.GetProperty("params_after").GetInt64().ShouldBe(json.RootElement.GetProperty("params_before").GetInt64());
+        using var inspected = JsonDocument.Parse(CliRun.Of("inspect", _folder["out"], "--json").Out);
+        inspected.RootElement.GetProperty("macs_budget").GetInt64().ShouldBe(after);
+        inspected.RootElement.GetProperty("blocks").EnumerateArray().Sum(Merged).ShouldBeGreaterThan(0);
+        File.ReadAllBytes(Path.Combine(_folder["out"], "model.safetensors")).Length.ShouldBe(File.ReadAllBytes(Path.Combine(Model(), "model.safetensors")).Length);
+        CliRun.Of("evaluate", _folder["out"], "--data", _folder["data"], "--json").Code.ShouldBe(0);
+        CliRun.Of("bench", _folder["out"], "--json").Code.ShouldBe(0);
+        var again = CliRun.Of("compress", _folder["out"], "--keep-macs", "0.9", "--images", Images(), "--steps", "0", "-o", _folder["again"]);
+        again.Code.ShouldBe(2, again.Error);
+        again.Error.ShouldContain("merges tokens");
+    }
+
+    [Fact]
+    public void Where_merging_does_not_reach_widths_do_the_rest()
+    {
+        var run = CliRun.Of("compress", Model(), "--keep-macs", "0.35", "--precision", "fp32", "--threads", "1", "--json", "--quiet", "-o", _folder["out"],
+            "--images", Images(), "--steps", "2", "--switch", "rounds=2", "--merge-tokens");
+        run.Code.ShouldBe(0, run.Error);
+        using var json = JsonDocument.Parse(run.Out);
+        json.RootElement.GetProperty("stages").EnumerateArray().Select(s => s.GetProperty("stage").GetString()).ShouldBe(["cut", "repaired", "finetuned"]);
+        var (before, after) = (json.RootElement.GetProperty("macs_budget_before").GetInt64(), json.RootElement.GetProperty("macs_budget_after").GetInt64());
+        ((double)after).ShouldBeInRange(0.345 * before, 0.35 * before * (1 + 1e-8));
+        var blocks = json.RootElement.GetProperty("structure").EnumerateArray().ToList();
+        blocks.Sum(Merged).ShouldBeGreaterThan(0);
+        json.RootElement.GetProperty("params_after").GetInt64().ShouldBeLessThan(json.RootElement.GetProperty("params_before").GetInt64());
     }
 
     [Fact]
@@ -111,6 +147,8 @@ public sealed class EspalierCompressTests : IDisposable
         foreach (var (larger, smaller) in widths.Zip(widths.Skip(1)))
             larger.Zip(smaller).ShouldAllBe(pair => pair.First >= pair.Second);
     }
+
+    private static int Merged(JsonElement block) => block.TryGetProperty("tokens_merged", out var merged) ? merged.GetInt32() : 0;
 
     private string Model() => Directory.Exists(_folder["model"]) ? _folder["model"] : _folder.WriteModel(depth: 4);
 

@@ -24,10 +24,6 @@ public readonly record struct Knob(int Block, WidthKind Kind)
 
     private static readonly ImmutableArray<WidthKind> s_tensorWidths = [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden];
 
-    /// <summary>Every block of a network that can merge tokens: those whose attention has keys to match by.</summary>
-    public static ImmutableArray<Knob> OfTokens(VitArchitecture net, IReadOnlyCollection<int> kept) =>
-        [.. Enumerable.Range(0, net.Depth).Where(i => net.Blocks[i].HasAttention && !kept.Contains(i)).Select(i => new Knob(i, WidthKind.Tokens))];
-
     /// <summary>Every width of a network that can be cut and repaired: those of its tensors.</summary>
     public static ImmutableArray<Knob> Of(VitArchitecture net, IReadOnlyCollection<WidthKind> kinds, IReadOnlyCollection<int> kept) =>
     [

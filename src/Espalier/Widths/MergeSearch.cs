@@ -14,7 +14,7 @@ namespace Espalier.Widths;
 /// <param name="knobs">Blocks that may merge.</param>
 public sealed class MergeSearch(Judge judge, VitModel teacher, Limit limit, ImmutableArray<Knob> knobs)
 {
-    private static readonly ImmutableArray<int> s_strides = [4, 2, 1];
+    private static readonly ImmutableArray<int> s_strides = [8, 4, 2];
 
     /// <summary>Told after each round.</summary>
     public Action<SearchRound>? OnRound { get; init; }

@@ -112,6 +112,7 @@ public class PythonPeerTests : TorchTest
             Compressed.Net,
             Compressed.Mixed,
             TestNets.Narrowed(dense, new SeededRandom(1)),
+            TokenMergingTests.With(dense, (1, 5), (2, 3), (4, 4)),
         ];
         using var root = new TemporaryFolder();
         var expected = new List<Tensor>();

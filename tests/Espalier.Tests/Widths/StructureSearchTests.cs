@@ -13,7 +13,7 @@ public class StructureSearchTests : TorchTest
     public void Every_round_meets_the_target_and_says_truly_how_far_its_network_is() => RepairCase.ForEach(3, test =>
     {
         var limit = new Target(TargetForm.KeepMacs, 0.7).Resolve(VitCost.Of(test.Net));
-        var knobs = Knob.Of(test.Net, Enum.GetValues<WidthKind>(), []);
+        var knobs = Knob.Of(test.Net, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], []);
         using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
         using var judge = new Judge(test.Teacher, held, bf16: false);
         RepairPass Pass(Action<CutPoint>? onCut) => new(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnCut = onCut };
@@ -28,6 +28,35 @@ public class StructureSearchTests : TorchTest
             judge.Score(student).ShouldBe(round.Kl, 1e-6);
         }
         rounds.Skip(1).ShouldAllBe(r => r.Moves > 0);
+    });
+
+    [Fact]
+    public void Merging_stays_within_its_limit_comes_close_to_it_and_gets_no_worse() => RepairCase.ForEach(6, test =>
+    {
+        var net = test.Net with { ImageSize = test.Net.PatchSize * 7 };
+        using var teacher = TestNets.Model(net, 5);
+        using var images = new Calibration(TestNets.Images(6, net.ImageSize, net.Channels, 5, 77), teacher);
+        using var judge = new Judge(teacher, images, bf16: false);
+        var knobs = MergeStart.Blocks(net, []);
+        foreach (var measure in new[] { CountConvention.Budget, CountConvention.Full })
+        {
+            var limit = new Target(TargetForm.KeepMacs, 0.85, measure).Resolve(VitCost.Of(net));
+            var start = MergeStart.Find(net, limit, knobs);
+            var live = Tensor.LiveCount;
+            var rounds = new MergeSearch(judge, teacher, limit, knobs).Run(start, 6, default);
+            Tensor.LiveCount.ShouldBe(live);
+            foreach (var round in rounds)
+            {
+                round.Structure.CheckMerging().ShouldBeNull();
+                limit.Met(VitCost.Of(round.Structure)).ShouldBeTrue();
+                // One token more apart in any block would be too much.
+                foreach (var knob in knobs.Where(k => k.Read(round.Structure) < 0))
+                    limit.Met(VitCost.Of(knob.Write(round.Structure, knob.Read(round.Structure) + 1))).ShouldBeFalse();
+                using var merged = teacher.MergeTokens(round.Structure);
+                judge.Score(merged).ShouldBe(round.Kl, 1e-6);
+            }
+            rounds.Min(r => r.Kl).ShouldBeLessThanOrEqualTo(rounds[0].Kl);
+        }
     });
 
     [Fact]
