@@ -82,6 +82,27 @@ public class PythonPeerTests : TorchTest
                 print(' '.join(repr(v) for v in module.load()(pixels).flatten().tolist()))
         """;
 
+    // One step against the gradient, of a length that no curvature of these small networks spoils.
+    private const string Training = """
+        import importlib.util, os, sys, torch
+        torch.set_num_threads(1)
+        for folder in sys.argv[1:]:
+            spec = importlib.util.spec_from_file_location('loader', os.path.join(folder, 'load_in_python.py'))
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            torch.manual_seed(0)
+            net = module.load().train()
+            pixels = module.read_safetensors(os.path.join(folder, 'pixels.safetensors'))['pixels']
+            labels = torch.arange(len(pixels)) % net.head.out_features
+            loss = torch.nn.functional.cross_entropy(net(pixels), labels)
+            loss.backward()
+            idle = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+            length = torch.sqrt(sum((p.grad ** 2).sum() for p in net.parameters() if p.grad is not None))
+            torch.optim.SGD(net.parameters(), lr=float(1e-2 / length)).step()
+            after = torch.nn.functional.cross_entropy(net(pixels), labels)
+            print('falls' if after < loss else 'rises', ' '.join(idle))
+        """;
+
     [SkippableFact]
     public void A_plain_script_computes_the_same_logits_for_random_networks()
     {
@@ -104,27 +125,42 @@ public class PythonPeerTests : TorchTest
     public void The_loader_in_the_folder_gives_the_same_logits_for_every_kind_of_block()
     {
         PythonOracle.Require(s_modules);
-        var dense = TestNets.TinyNet;
-        VitArchitecture[] nets =
-        [
-            dense,
-            .. Compressed.Net.Blocks.Select(block => dense with { Blocks = dense.Blocks.SetItem(2, block) }),
-            Compressed.Net,
-            Compressed.Mixed,
-            TestNets.Narrowed(dense, new SeededRandom(1)),
-        ];
         using var root = new TemporaryFolder();
         var expected = new List<Tensor>();
-        for (var i = 0; i < nets.Length; i++)
+        string[] folders = [.. WriteAll(root, expected)];
+        ShouldAgree(PythonOracle.Run(Loader, s_modules, folders), expected, 1e-4);
+    }
+
+    [SkippableFact]
+    public void What_the_loader_loads_trains_every_tensor_of_it()
+    {
+        PythonOracle.Require(s_modules);
+        using var root = new TemporaryFolder();
+        string[] folders = [.. WriteAll(root, [])];
+        PythonOracle.Run(Training, s_modules, folders).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim())
+            .ShouldBe(folders.Select(_ => "falls"));
+    }
+
+    /// <summary>Writes a folder for each kind of network, with pixels in it, and adds the logits.</summary>
+    private static IEnumerable<string> WriteAll(TemporaryFolder root, List<Tensor> logits)
+    {
+        var dense = TestNets.TinyNet;
+        VitModel[] models =
+        [
+            .. ExportedNets.Names.Select(ExportedNets.Model),
+            .. Compressed.Net.Blocks.Select(block => TestNets.Model(dense with { Blocks = dense.Blocks.SetItem(2, block) }, 1)),
+            TestNets.Model(TestNets.Narrowed(dense, new SeededRandom(1)), 2),
+        ];
+        for (var i = 0; i < models.Length; i++)
         {
-            using var model = TestNets.Model(nets[i], (ulong)i);
-            var pixels = TestNets.Pixels(nets[i], 2, 9);
-            Directory.CreateDirectory(root[$"{i}"]);
-            VitFolder.Write(root[$"{i}"], model);
-            SafetensorsWriter.Write(Path.Combine(root[$"{i}"], "pixels.safetensors"), new[] { KeyValuePair.Create("pixels", pixels) }.ToTensorData());
-            expected.Add(model.Answer(pixels));
+            using var model = models[i];
+            var pixels = TestNets.Pixels(model.Architecture, 2, 9);
+            var folder = Directory.CreateDirectory(root[$"{i}"]).FullName;
+            VitFolder.Write(folder, model);
+            SafetensorsWriter.Write(Path.Combine(folder, "pixels.safetensors"), new[] { KeyValuePair.Create("pixels", pixels) }.ToTensorData());
+            logits.Add(model.Answer(pixels));
+            yield return folder;
         }
-        ShouldAgree(PythonOracle.Run(Loader, s_modules, [.. nets.Select((_, i) => root[$"{i}"])]), expected, 1e-4);
     }
 
     [SkippableFact]
