@@ -7,6 +7,9 @@ namespace Espalier.Models.Tests.Vit;
 /// <summary>Small networks of every structure that leaves the house: as ONNX, and by the Python loader.</summary>
 internal static class ExportedNets
 {
+    /// <summary>The one network in which no patch reaches the class token.</summary>
+    public const string NoBlockLeft = "no block left";
+
     private static readonly VitArchitecture s_dense = TestNets.TinyNet;
 
     private static readonly VitBlock s_cut = new() { Heads = 4, QkDim = 9, VDim = 11, MlpHidden = 170, AttentionScale = 0.25 };
@@ -20,7 +23,7 @@ internal static class ExportedNets
         ["linear and every other kind"] = Compressed.Net,
         ["narrowed embedding"] = s_dense with { EmbedDim = 44, Blocks = [s_dense.Blocks[0], s_cut, new VitBlock { MlpHidden = 20, MixerRank = 2 }] },
         ["grey, patch 7, other epsilon"] = VitArchitecture.Uniform("grey", 28, 7, 1, 24, 2, 3, 4) with { LayerNormEps = 1e-2 },
-        ["no block left"] = s_dense with { Blocks = [new VitBlock(), new VitBlock()] },
+        [NoBlockLeft] = s_dense with { Blocks = [new VitBlock(), new VitBlock()] },
     };
 
     public static IEnumerable<string> Names => s_all.Keys;
