@@ -33,8 +33,10 @@ internal static class ExportHandler
 
     private static void CheckOutput(string path, bool force)
     {
-        if (Directory.Exists(path)) throw new UsageException($"'{path}' is a folder; -o names the file to write, such as '{Path.Combine(path, "model.onnx")}'.");
-        if (File.Exists(path) && !force) throw new UsageException($"'{path}' exists already; choose another -o or replace it with --force.");
+        if (Directory.Exists(path))
+            throw new UsageException($"'{path}' is a folder; -o names the file to write, such as '{Path.Combine(path, "model.onnx")}'.");
+        if (File.Exists(path) && !force)
+            throw new UsageException($"'{path}' exists already; choose another -o or replace it with --force.");
     }
 
     private static FailureException NoRuntime() => new(

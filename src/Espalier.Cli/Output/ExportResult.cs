@@ -13,6 +13,6 @@ namespace Espalier.Cli.Output;
 public sealed record ExportResult(string Output, int Opset, long Bytes, double MaxDifference, ImmutableArray<string> VerifiedBy) : CommandResult
 {
     public override void Write(IAnsiConsole console) => console.WriteText(
-        $"Opset {Opset}, {Tables.Count(Bytes)} bytes; logits differ by at most {MaxDifference.ToString("0.#e0", CultureInfo.InvariantCulture)} of the largest, "
-        + $"run in {string.Join(" and ", VerifiedBy)}. Written to {Output}");
+        $"Opset {Opset}, {Tables.Count(Bytes)} bytes; logits differ by at most "
+        + $"{MaxDifference.ToString("0.#e0", CultureInfo.InvariantCulture)} of the largest, run in {string.Join(" and ", VerifiedBy)}. Written to {Output}");
 }

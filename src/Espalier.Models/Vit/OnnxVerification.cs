@@ -37,7 +37,8 @@ internal sealed class OnnxVerification(VitModel model, OnnxOptions options)
         using var scope = new TensorScope();
         var own = model.Logits(pixels.To(model.Device)).To("cpu");
         if (!own.Shape.SequenceEqual(logits.Shape))
-            throw new VerificationException($"The exported file was not kept: {engine.Name} makes {logits.Describe()} of it instead of {own.Describe()}.");
+            throw new VerificationException(
+                $"The exported file was not kept: {engine.Name} makes {logits.Describe()} of it instead of {own.Describe()}.");
         var (difference, largest) = ((own - logits).Abs().Max().Item(), own.Abs().Max().Item());
         // Not "above": a NaN must fail, too.
         if (!(difference <= Tolerance * largest))

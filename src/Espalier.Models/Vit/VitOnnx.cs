@@ -97,8 +97,7 @@ internal sealed class VitOnnx
     private void Head(string features)
     {
         var cls = _graph.Node("features", "Gather", [features, _graph.Index("class_token", 0)], OnnxGraph.Attribute("axis", 1));
-        var (matrix, bias) = (_weights["head.weight"], _weights["head.bias"]);
-        _graph.Node("logits", "Gemm", [cls, _graph.Weight("head.weight", matrix), _graph.Weight("head.bias", bias)], OnnxGraph.Attribute("transB", 1));
+        _graph.Node("logits", "Gemm", [cls, Weight("head.weight"), Weight("head.bias")], OnnxGraph.Attribute("transB", 1));
         _graph.Output("logits", _net.Classes);
     }
 

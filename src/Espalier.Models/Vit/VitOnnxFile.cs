@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Reflection;
 using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
@@ -61,7 +60,7 @@ public static class VitOnnxFile
             // The oldest version of the format that has the operator set, so that as many runtimes as possible read it.
             IrVersion = options.Opset >= 20 ? 9 : 8,
             ProducerName = "espalier",
-            ProducerVersion = typeof(VitOnnxFile).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "",
+            ProducerVersion = typeof(VitOnnxFile).Assembly.GetName().Version!.ToString(3),
             Graph = VitOnnx.Graph(model, options),
         };
         file.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = options.Opset });

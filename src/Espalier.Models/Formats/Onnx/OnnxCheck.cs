@@ -13,7 +13,8 @@ internal sealed class OnnxCheck(string path)
     public void Model(ModelProto model)
     {
         if (model.Graph is null) throw Wrong("it has no graph; it is empty or no ONNX file");
-        if (model.OpsetImport.Count != 1 || model.OpsetImport[0].Domain.Length > 0 || !OnnxOptions.Opsets.Any(o => o == model.OpsetImport[0].Version))
+        if (model.OpsetImport.Count != 1 || model.OpsetImport[0].Domain.Length > 0
+            || !OnnxOptions.Opsets.Any(o => o == model.OpsetImport[0].Version))
             throw Wrong($"it uses the operator sets {string.Join(", ", model.OpsetImport.Select(o => $"{o.Domain}:{o.Version}"))}");
         if (model.Graph.Input.Count != 1 || model.Graph.Output.Count != 1)
             throw Wrong($"it has {model.Graph.Input.Count} inputs and {model.Graph.Output.Count} outputs instead of one each");

@@ -37,7 +37,8 @@ internal static class OnnxLayers
     }
 
     /// <summary>Normalises the last dimension, then scales and shifts.</summary>
-    public static string LayerNorm(this OnnxGraph graph, string name, string x, Weights weights, double eps) => graph.Node(name, "LayerNormalization",
+    public static string LayerNorm(this OnnxGraph graph, string name, string x, Weights weights, double eps) => graph.Node(
+        name, "LayerNormalization",
         [x, graph.Weight(name + ".weight", weights[name + ".weight"]), graph.Weight(name + ".bias", weights[name + ".bias"])],
         OnnxGraph.Attribute("axis", -1), OnnxGraph.Attribute("epsilon", eps));
 

@@ -11,7 +11,8 @@ internal static class OnnxMetadata
     {
         yield return Entry("architecture", model.Architecture.Name);
         yield return Entry("preprocessing", Preprocessing(model, options).ToJsonString());
-        if (options.ClassNames.Length > 0) yield return Entry("class_names", Array(options.ClassNames.Select(n => JsonValue.Create(n))).ToJsonString());
+        if (options.ClassNames.Length > 0)
+            yield return Entry("class_names", Array(options.ClassNames.Select(n => JsonValue.Create(n))).ToJsonString());
         if (options.Provenance is { } provenance) yield return Entry("provenance", provenance.ToJsonString());
         if (options.SourceHash is { } hash) yield return Entry("source_sha256", hash);
     }

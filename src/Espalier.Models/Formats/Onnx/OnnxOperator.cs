@@ -49,7 +49,8 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
     private static Tensor[] Conv(OnnxCall call)
     {
         var (strides, kernel) = (call.Ints("strides"), call.Ints("kernel_shape"));
-        Require(strides.Length == 2 && strides[0] == strides[1] && kernel.SequenceEqual(call[1].Shape[2..]), "its strides or kernel_shape do not fit");
+        Require(strides.Length == 2 && strides[0] == strides[1], "its strides must be two of one size");
+        Require(kernel.SequenceEqual(call[1].Shape[2..]), "its kernel_shape must be its weight's");
         return [call[0].Conv2d(call[1], call[2], (int)strides[0])];
     }
 

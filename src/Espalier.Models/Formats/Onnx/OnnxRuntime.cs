@@ -37,7 +37,8 @@ public sealed class OnnxRuntime : IOnnxEngine
     {
         using var process = Start();
         using var killed = cancellation.Register(() => process.Kill());
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(CancellationToken.None), process.StandardError.ReadToEndAsync(CancellationToken.None));
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             process.StandardInput.Write(Request(file.Name, inputs));
@@ -68,7 +69,7 @@ public sealed class OnnxRuntime : IOnnxEngine
         }
         catch (Win32Exception e)
         {
-            throw new FailureException($"Node.js, in which ONNX Runtime runs, cannot be started: {e.Message}. Install it (nodejs) and run again.", e);
+            throw new FailureException($"Node.js, in which ONNX Runtime runs, cannot be started ({e.Message}); install nodejs and run again.", e);
         }
     }
 
