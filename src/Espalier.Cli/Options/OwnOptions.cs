@@ -24,6 +24,9 @@ public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
     public Option<double?> Number(string name, string value, string description, double least = 0) =>
         AddNumber(name, value, description, least);
 
+    /// <summary>Another image size than the model's.</summary>
+    public Option<int?> ImageSize() => Int("--image-size", "N", "Take images of this size; positions are interpolated.");
+
     /// <summary>The output folder.</summary>
     public Option<string> Output(string description) => Required("--output", "DIR", description, "-o");
 }
