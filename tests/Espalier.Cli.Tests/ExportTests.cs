@@ -48,6 +48,16 @@ public sealed class ExportTests : IDisposable
     }
 
     [Fact]
+    public void Another_image_size_is_written_as_such()
+    {
+        CliRun.Of("export", _folder.WriteModel(), "-o", File, "--image-size", "16", "--quiet").Code.ShouldBe(0);
+        using var file = OnnxModel.Open(File);
+        using var scope = new TensorScope();
+        file.Run(Tensor.Zeros([2, 1, 16, 16])).Shape.ShouldBe([2, TinyModel.Classes]);
+        file.Metadata["preprocessing"].ShouldContain("\"size\":16");
+    }
+
+    [Fact]
     public void Only_force_overwrites()
     {
         var model = _folder.WriteModel();

@@ -13,7 +13,7 @@ internal static class ExportHandler
     public static ExportResult Run(ExportOptions options, CommandContext context)
     {
         CheckOutput(options.Output, context.Common.Force);
-        var source = WeightedModel.Open(options.Model, context);
+        var source = WeightedModel.Open(options.Model, context, options.ImageSize);
         IOnnxEngine[] others = options.Verify ? [OnnxRuntime.Find() ?? throw NoRuntime()] : [];
         Computing.Of(context.Common).Apply();
         // The file is written and run on the processor, wherever else the model could compute.

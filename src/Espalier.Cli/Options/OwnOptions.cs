@@ -30,6 +30,9 @@ public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
     /// <summary>One of a few words; null when it is left out.</summary>
     public Option<string> Choice(string name, string[] choices, string description) => AddChoice(name, choices, description);
 
+    /// <summary>Another image size than the model's.</summary>
+    public Option<int?> ImageSize() => Int("--image-size", "N", "Take images of this size; positions are interpolated.");
+
     /// <summary>The output folder.</summary>
     public Option<string> Output(string description) => Required("--output", "DIR", description, "-o");
 }

@@ -48,7 +48,7 @@ public static class UpdateRanges
         var whole = range is UpdateRange.Before or UpdateRange.All or UpdateRange.Inter;
         return [.. model.Weights.Keys.Where(name => BlockOf(name) is { } block
             ? block >= first && block <= Math.Min(last, reach) && (whole || Matches(range, name))
-            : whole && (name.StartsWith("norm.", StringComparison.Ordinal) ? trainNorm : !name.StartsWith("head.", StringComparison.Ordinal)))];
+            : whole && (VitTensors.IsFinalNorm(name) ? trainNorm : !VitTensors.IsHead(name)))];
     }
 
     private static bool Matches(UpdateRange range, string name) => range switch

@@ -26,7 +26,7 @@ internal static class ExportedNets
         [NoBlockLeft] = s_dense with { Blocks = [new VitBlock(), new VitBlock()] },
     };
 
-    public static IEnumerable<string> Names => s_all.Keys;
+    public static IEnumerable<string> Names => s_all.Keys.Concat(FamilyNets.All.Select(m => m.Name));
 
     /// <summary>Every network in every operator set.</summary>
     public static TheoryData<string, int> InEveryOpset
@@ -41,7 +41,7 @@ internal static class ExportedNets
     }
 
     /// <summary>A network with weights that all matter.</summary>
-    public static VitModel Model(string name) => TestNets.Model(s_all[name], 5);
+    public static VitModel Model(string name) => TestNets.Model(s_all.GetValueOrDefault(name) ?? FamilyNets.All.Single(m => m.Name == name).Net, 5);
 
     /// <summary>The logits agree to the share of the largest that an export may differ by.</summary>
     public static void ShouldAgree(Tensor actual, Tensor expected, string what)

@@ -67,7 +67,7 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
                 onnx.checker.check_model(path, full_check=True)
                 graph = onnx.shape_inference.infer_shapes(onnx.load(path), check_type=True, strict_mode=True, data_prop=True).graph
                 known = {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.value_info}
-                print(len(known) == sum(len(n.output) for n in graph.node) - 1, known.get('features')[1:])
+                print(len(known) == sum(len(n.output) for n in graph.node) - 1, known.get('pooled')[1:])
             """;
         string[] modules = ["onnx"];
         PythonOracle.Require(modules);
@@ -100,7 +100,7 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
         JsonSerializer.Deserialize<string[]>(file.Metadata["class_names"]).ShouldBe(["a \"b\"", "ü"]);
         JsonNode.Parse(file.Metadata["provenance"])!["method"]!.GetValue<string>().ShouldBe("espalier");
         JsonNode.DeepEquals(JsonNode.Parse(file.Metadata["preprocessing"]), JsonNode.Parse("""
-            {"size": 32, "resize": 32, "crop": 1, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "in_graph": "nothing"}
+            {"size": 32, "resize": 32, "crop": 1, "crop_mode": "center", "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "in_graph": "nothing"}
             """)).ShouldBeTrue(file.Metadata["preprocessing"]);
     }
 

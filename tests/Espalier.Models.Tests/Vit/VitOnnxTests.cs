@@ -44,9 +44,8 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     {
         var runtime = RuntimeOrSkip();
         using var model = ExportedNets.Model(net);
-        var written = VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = opset, Seed = 1 }, [runtime]);
+        VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = opset, Seed = 1 });
 
-        written.VerifiedBy.ShouldBe(["espalier", "onnxruntime"]);
         Tensor[] inputs = [TestNets.Pixels(model.Architecture, 4, 8), TestNets.Pixels(model.Architecture, 1, 9)];
         using var file = File.OpenRead(_folder["model.onnx"]);
         var outputs = runtime.Run(file, inputs);
@@ -56,9 +55,9 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     [Fact]
     public void So_do_random_networks_after_random_edits()
     {
-        for (var seed = 0UL; seed < 12; seed++)
+        for (var seed = 0UL; seed < 16; seed++)
         {
-            using var model = RandomEdits.Model(seed);
+            using var model = RandomEdits.Model(seed, family: seed >= 8);
             VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = seed % 2 == 0 ? 17 : 20 });
             using var file = OnnxModel.Open(_folder["model.onnx"]);
             var pixels = TestNets.Pixels(model.Architecture, 2, seed);
@@ -70,6 +69,8 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     [Theory]
     [InlineData("mixer")]
     [InlineData("linear and every other kind")]
+    [InlineData("all at once")]
+    [InlineData("no class token, norm after the pooling")]
     public void Every_tensor_of_the_model_is_in_the_file(string net)
     {
         using var model = ExportedNets.Model(net);
@@ -77,7 +78,8 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
         using var file = OnnxModel.Open(_folder["model.onnx"]);
         var pixels = TestNets.Pixels(model.Architecture, 2, 3);
         var logits = file.Run(pixels);
-        foreach (var name in model.Weights.Keys)
+        // What shifts all keys alike changes no attention.
+        foreach (var name in model.Weights.Keys.Where(n => !n.EndsWith("k_norm.bias", StringComparison.Ordinal)))
         {
             using var scope = new TensorScope();
             using var changed = model.Clone();

@@ -66,7 +66,8 @@ internal sealed class OnnxCheck(string path)
     {
         var operation = (node.Domain.Length == 0 ? OnnxOperator.Find(node.OpType, opset) : null)
             ?? throw Wrong($"node {node.Name} is {node.Domain}{(node.Domain.Length > 0 ? "." : "")}{node.OpType} in opset {opset}");
-        if (node.Input.Count != operation.Inputs) throw Wrong($"node {node.Name} ({node.OpType}) has {node.Input.Count} inputs");
+        if (node.Input.Count > operation.Inputs || node.Input.Count < operation.Inputs - operation.OptionalInputs)
+            throw Wrong($"node {node.Name} ({node.OpType}) has {node.Input.Count} inputs");
         var odd = node.Attribute.FirstOrDefault(a => !operation.Attributes.Contains(a.Name));
         if (odd is not null) throw Wrong($"node {node.Name} ({node.OpType}) has the attribute {odd.Name}");
         if (node.Attribute.DistinctBy(a => a.Name).Count() != operation.Attributes.Length)

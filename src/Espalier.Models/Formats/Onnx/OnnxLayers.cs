@@ -51,10 +51,18 @@ internal static class OnnxLayers
         return graph.Mul(name, gate, graph.Scalar("gelu.half", 0.5));
     }
 
-    /// <summary>Mean over dimension 1, which stays with size 1. From opset 18 on the dimensions are an input.</summary>
-    public static string MeanOfTokens(this OnnxGraph graph, string name, string x) => graph.Opset >= 18
-        ? graph.Node(name, "ReduceMean", [x, graph.Integers("token_axis", 1)], OnnxGraph.Attribute("keepdims", 1))
-        : graph.Node(name, "ReduceMean", [x], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 1));
+    /// <summary>Mean over dimension 1, which stays with size 1 or goes. From opset 18 on the dimensions are an input.</summary>
+    public static string MeanOfTokens(this OnnxGraph graph, string name, string x, bool keepDim) => graph.Opset >= 18
+        ? graph.Node(name, "ReduceMean", [x, graph.Integers("token_axis", 1)], OnnxGraph.Attribute("keepdims", keepDim ? 1 : 0))
+        : graph.Node(name, "ReduceMean", [x], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", keepDim ? 1 : 0));
+
+    /// <summary>One token of each image: [batch, D].</summary>
+    public static string Token(this OnnxGraph graph, string name, string tokens, long index) =>
+        graph.Node(name, "Gather", [tokens, graph.Index(name + ".index", index)], OnnxGraph.Attribute("axis", 1));
+
+    /// <summary>The tokens from <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive).</summary>
+    public static string Tokens(this OnnxGraph graph, string name, string tokens, long from, long to) => graph.Node(
+        name, "Slice", [tokens, graph.Integers(name + ".from", from), graph.Integers(name + ".to", to), graph.Integers("token_axis", 1)]);
 
     /// <summary>A parameter [1, ...] once for each image of <paramref name="batched"/>: [batch, ...].</summary>
     public static string PerImage(this OnnxGraph graph, string name, string parameter, string batched, params ReadOnlySpan<long> shape)

@@ -17,7 +17,7 @@ internal static class OnnxMetadata
         if (options.SourceHash is { } hash) yield return Entry("source_sha256", hash);
     }
 
-    // The keys are those of "inspect --json"; what the graph does itself need not be done before it.
+    // The keys are those of "inspect --json" and timm's crop_mode; what the graph does itself need not be done before it.
     private static JsonObject Preprocessing(VitModel model, OnnxOptions options)
     {
         var own = model.Preprocessing;
@@ -26,6 +26,7 @@ internal static class OnnxMetadata
             ["size"] = own.Size,
             ["resize"] = own.Resize,
             ["crop"] = own.CropFraction,
+            ["crop_mode"] = own.Squash ? "squash" : "center",
             ["interpolation"] = own.Interpolation.ToString().ToLowerInvariant(),
             ["mean"] = Array(own.Mean.Select(m => JsonValue.Create(m))),
             ["std"] = Array(own.Std.Select(s => JsonValue.Create(s))),

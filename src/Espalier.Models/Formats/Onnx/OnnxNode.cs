@@ -17,6 +17,8 @@ internal sealed record OnnxNode(string Name, OnnxOperator Operator, ImmutableArr
 /// <summary>One call of a node: its tensors and what its attributes say.</summary>
 internal readonly struct OnnxCall(OnnxNode node, Tensor[] inputs)
 {
+    public int Inputs => inputs.Length;
+
     public Tensor this[int input] => inputs[input];
 
     /// <summary>The values of an input that is a list of whole numbers, or an index.</summary>
