@@ -154,9 +154,14 @@ public static class VitForward
         return w[prefix + "bias"] + mean.Linear(w[prefix + "down.weight"]).Linear(w[prefix + "up.weight"]);
     }
 
-    // Queries or keys [B, N, heads, qk], normalised over each head's dimensions where the network does so.
-    private static Tensor QkNormed(this VitModel model, int i, string norm, Tensor x) => !model.Architecture.Blocks[i].QkNorm ? x
-        : x.LayerNorm(model.Weights[$"blocks.{i}.attn.{norm}.weight"], model.Weights[$"blocks.{i}.attn.{norm}.bias"], model.Eps(i));
+    // Queries or keys [B, N, heads, qk], normalised over each head's dimensions where the network does so; in the norm's own precision, as
+    // they come out of a matrix product that autocast may have run in bf16.
+    private static Tensor QkNormed(this VitModel model, int i, string norm, Tensor x)
+    {
+        if (!model.Architecture.Blocks[i].QkNorm) return x;
+        var weight = model.Weights[$"blocks.{i}.attn.{norm}.weight"];
+        return x.To(weight.DType).LayerNorm(weight, model.Weights[$"blocks.{i}.attn.{norm}.bias"], model.Eps(i)).To(x.DType);
+    }
 
     private static double Eps(this VitModel model, int i) => model.Architecture.Blocks[i].NormEps ?? model.Architecture.LayerNormEps;
 
