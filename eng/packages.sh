@@ -34,6 +34,11 @@ has_torch() {
 }
 
 missing_packages() {
+  if [[ $1 != app ]]; then
+    has_command node || echo nodejs
+    has_command npm || echo npm
+  fi
+  [[ $1 != onnxruntime ]] || return 0
   has_command g++ || has_command clang++ || echo g++
   has_command cmake || echo cmake
   has_command make || echo make
@@ -46,6 +51,7 @@ missing_packages() {
   has_python torch || echo python3-torch
   has_python PIL || echo python3-pil
   has_python numpy || echo python3-numpy
+  has_python onnx || echo python3-onnx
 }
 
 install_missing() {

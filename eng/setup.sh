@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh app|tests: installs what is missing, builds the native door, builds the .NET side. Says everything on stderr.
+# setup.sh app|tests|onnxruntime: installs what is missing, builds the native door, builds the .NET side; or installs ONNX Runtime alone.
+# Says everything on stderr.
 # Safe to run twice at once: the second waits for the first. Failures are one line that says what to do.
 set -euo pipefail
 exec 1>&2
@@ -17,8 +18,15 @@ die() { say "$*"; exit 1; }
 mkdir -p "$logs" 2>/dev/null || die "cannot write $logs; make the folder of Espalier writable for $(id -un)"
 
 source "$root/eng/fresh.sh"
+source "$root/eng/node.sh"
 exec {lock}>"$logs/lock"
 flock -n "$lock" || { say "waiting for another set-up to finish"; flock "$lock"; }
+if [[ $what == onnxruntime ]]; then
+  source "$root/eng/packages.sh"
+  install_missing onnxruntime
+  install_onnxruntime
+  exit
+fi
 if is_fresh "$what"; then exit 0; fi
 
 # The stamp gets the time at which the build began, so that a file saved meanwhile is seen next time.
@@ -32,6 +40,10 @@ require_sdk
 install_missing "$what"
 build_native
 build_managed "$what"
-# The set-up for the tests includes the program's.
-if [[ $what == tests ]]; then cp -p "$begun" "$logs/app"; fi
+if [[ $what == tests ]]; then
+  # The set-up for the tests includes the program's.
+  cp -p "$begun" "$logs/app"
+  # Without a stamp the next run tries again.
+  install_onnxruntime || { say "tests that need ONNX Runtime will be skipped"; exit 0; }
+fi
 mv "$begun" "$logs/$what"

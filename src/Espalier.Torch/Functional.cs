@@ -9,6 +9,7 @@ public static class Functional
     private static readonly Operator s_softmax = new("aten::softmax", "int");
     private static readonly Operator s_logSoftmax = new("aten::log_softmax", "int");
     private static readonly Operator s_conv2d = new("aten::conv2d");
+    private static readonly Operator s_bicubic = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
     private static readonly Operator s_mse = new("aten::mse_loss");
 
@@ -31,6 +32,9 @@ public static class Functional
     /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>
     public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0) =>
         s_conv2d.Call(x, weight, bias, new long[] { stride, stride }, new long[] { padding, padding });
+
+    /// <summary>Images [B, C, H, W] resampled to another size, bicubic and antialiased (<c>interpolate(mode="bicubic", antialias=True)</c>).</summary>
+    public static Tensor ResizeBicubic(this Tensor x, long height, long width) => s_bicubic.Call(x, new[] { height, width }, false);
 
     /// <summary>Mean cross-entropy of logits [B, C] against class indices [B] or probabilities [B, C].</summary>
     public static Tensor CrossEntropy(Tensor logits, Tensor target, double labelSmoothing = 0) =>

@@ -16,6 +16,7 @@ public sealed partial class Tensor
     private static readonly Operator s_log = new("aten::log");
     private static readonly Operator s_sqrt = new("aten::sqrt");
     private static readonly Operator s_reciprocal = new("aten::reciprocal");
+    private static readonly Operator s_erf = new("aten::erf");
     private static readonly Operator s_abs = new("aten::abs");
     private static readonly Operator s_clamp = new("aten::clamp");
     private static readonly Operator s_clampTensor = new("aten::clamp", "Tensor");
@@ -60,6 +61,8 @@ public sealed partial class Tensor
     public Tensor Sqrt() => s_sqrt.Call(this);
     /// <summary>1 / x, elementwise.</summary>
     public Tensor Reciprocal() => s_reciprocal.Call(this);
+    /// <summary>The error function, elementwise.</summary>
+    public Tensor Erf() => s_erf.Call(this);
     public Tensor Abs() => s_abs.Call(this);
     /// <summary>Clamps every element to [min, max].</summary>
     public Tensor Clamp(double min, double max) => s_clamp.Call(this, min, max);

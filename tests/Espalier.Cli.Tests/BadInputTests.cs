@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Espalier.Testing;
 
 namespace Espalier.Cli.Tests;
@@ -48,6 +49,26 @@ public sealed class BadInputTests : IDisposable
         using (var file = File.OpenWrite(Path.Combine(model, "model.safetensors"))) file.SetLength(length);
         ShouldBeRefused(Evaluate(model, Data()), "model.safetensors");
         ShouldBeRefused(CliRun.Of("bench", model), "model.safetensors");
+    }
+
+    [Fact]
+    public void A_checkpoint_that_would_run_code()
+    {
+        using (var zip = ZipFile.Open(_folder["model.pth"], ZipArchiveMode.Create))
+        using (var pickle = zip.CreateEntry("model/data.pkl").Open())
+            pickle.Write([0x80, 2, .. "cposix\nsystem\n(X\u0004\0\0\0truetR."u8]);
+        foreach (var run in new[] { CliRun.Of("inspect", _folder["model.pth"]), Evaluate(_folder["model.pth"], Data()), CliRun.Of("bench", _folder["model.pth"]) })
+            ShouldBeRefused(run, "asks to import posix.system");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("PK\u0003\u0004")]
+    [InlineData("this is no checkpoint")]
+    public void A_checkpoint_that_is_none(string text)
+    {
+        _folder.Write("model.pth", text);
+        ShouldBeRefused(CliRun.Of("inspect", _folder["model.pth"]), "model.pth is not a PyTorch file that can be read");
     }
 
     [Fact]

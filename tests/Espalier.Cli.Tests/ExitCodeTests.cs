@@ -37,6 +37,8 @@ public sealed class ExitCodeTests
     [InlineData("compress m --keep-macs 0.75 -o x --minutes 0")]
     [InlineData("train a --data d -o x --steps 3 --epochs 1")]
     [InlineData("evaluate m")]
+    [InlineData("export m")]
+    [InlineData("export m -o x --opset 16")]
     [InlineData("resume")]
     [InlineData("report")]
     public void Wrong_usage_is_2_with_one_line(string commandLine)

@@ -5,14 +5,14 @@ using Espalier.Cli.Output;
 namespace Espalier.Cli.Commands;
 
 /// <summary>What <c>evaluate</c> is asked.</summary>
-public sealed record EvaluateOptions(string Model, string Data, int? Batch, string? Against = null);
+public sealed record EvaluateOptions(string Model, string Data, int? Batch, string? Against = null, int? ImageSize = null);
 
 internal sealed class EvaluateCommand : CliCommand
 {
     private readonly Argument<string> _model;
     private readonly OwnOptions _own = new();
     private readonly Option<string> _data;
-    private readonly Option<int?> _batch;
+    private readonly Option<int?> _batch, _imageSize;
     private readonly Option<string?> _against;
 
     public EvaluateCommand() : base("evaluate", "Measures top-1 and top-5 accuracy on labelled images.")
@@ -21,6 +21,7 @@ internal sealed class EvaluateCommand : CliCommand
         _data = _own.Required("--data", "DATA", "Labelled images.");
         _batch = _own.Int("--batch", "N", "Images at a time.");
         _against = _own.Text("--against", "MODEL", "Compare with this one: agreement, KL, paired difference of top-1.");
+        _imageSize = _own.ImageSize();
         AddGroup(_own);
         Complete();
     }
@@ -28,5 +29,6 @@ internal sealed class EvaluateCommand : CliCommand
     public override IReadOnlyList<string> Examples => ["espalier evaluate fashion-vit --data fashion-mnist:test"];
 
     protected override CommandResult Run(ParseResult parsed, CommandContext context) =>
-        Handlers.Evaluate(new(parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_data), parsed.GetValue(_batch), parsed.GetValue(_against)), context);
+        Handlers.Evaluate(new(parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_data), parsed.GetValue(_batch), parsed.GetValue(_against),
+            parsed.GetValue(_imageSize)), context);
 }

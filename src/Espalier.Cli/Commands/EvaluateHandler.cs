@@ -11,7 +11,7 @@ internal static class EvaluateHandler
 {
     public static EvaluateResult Run(EvaluateOptions options, CommandContext context)
     {
-        var source = WeightedModel.Open(options.Model, context);
+        var source = WeightedModel.Open(options.Model, context, options.ImageSize);
         var dataset = ImageDataset.Open(options.Data, LabelPolicy.Required);
         var compute = Computing.Of(context.Common);
         compute.Apply();

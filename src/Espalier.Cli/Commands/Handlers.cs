@@ -30,6 +30,8 @@ internal static class Handlers
 
     public static BenchResult Bench(BenchOptions options, CommandContext context) => BenchHandler.Run(options, context);
 
+    public static ExportResult Export(ExportOptions options, CommandContext context) => ExportHandler.Run(options, context);
+
     public static CompressResult Demo(CommandContext context) => DemoHandler.Run(context);
 
     public static ReportResult Report(ReportOptions options, CommandContext context)

@@ -9,7 +9,7 @@ internal static class InspectHandler
 {
     public static InspectResult Run(InspectOptions options)
     {
-        var source = ModelSource.Open(options.Model);
+        var source = ModelSource.Open(options.Model).At(options.ImageSize);
         var (net, pixels, total) = (source.Architecture, source.Preprocessing, VitCost.Of(source.Architecture));
         return new()
         {
@@ -24,7 +24,24 @@ internal static class InspectHandler
             PatchSize = net.PatchSize,
             Weights = source.IsRandom ? "random" : "file",
             HeadCount = source.HeadCountSource,
+            ReadAs = source.ReadAs,
+            Traits = [.. Traits(net)],
         };
+    }
+
+    /// <summary>What is other than in the original Vision Transformer.</summary>
+    private static IEnumerable<string> Traits(VitArchitecture net)
+    {
+        if (!net.ClassToken) yield return "no class token";
+        if (net.DistToken) yield return net.DistHead ? "distillation token with a head of its own" : "distillation token";
+        if (net.RegTokens > 0) yield return $"{net.RegTokens} registers";
+        if (net.PrefixTokens > 0 && !net.EmbedPrefix) yield return "positions of patches only";
+        if (net.Pool == Pooling.Average) yield return net.FcNorm ? "mean of patches, then norm" : "mean of patches";
+        if (net.PreNorm) yield return "norm before the blocks";
+        if (net.Blocks.Any(b => b.HasAttention && !b.QkvBias)) yield return "no q/k/v bias";
+        if (net.Blocks.Any(b => b.QkNorm)) yield return "q/k norms";
+        if (net.HasLayerScale) yield return "layer scale";
+        if (net.Classes == 0) yield return "no head";
     }
 
     private static BlockResult Block(int index, VitBlock block, Cost cost) =>

@@ -11,7 +11,7 @@ internal static class PlanHandler
 {
     public static PlanResult Run(PlanOptions options)
     {
-        var net = ModelSource.Open(options.Model).Architecture;
+        var net = ModelSource.Open(options.Model).FoldLayerScale().Architecture;
         var switches = DcVitSetup.Options(options.Method);
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;

@@ -11,6 +11,8 @@ internal static class PredictHandler
     public static PredictResult Run(PredictOptions options, CommandContext context)
     {
         var source = WeightedModel.Open(options.Model, context);
+        if (source.Architecture.Classes == 0)
+            throw new InputException($"{options.Model} has no head: there are no classes to predict; finetune it on labelled images first.");
         var dataset = ImageDataset.Open(options.Images, LabelPolicy.Ignored);
         var compute = Computing.Of(context.Common);
         compute.Apply();

@@ -11,6 +11,7 @@ internal abstract class SupervisedCommand : CliCommand
     private readonly OwnOptions _own = new();
     private readonly Option<string> _data, _output;
     private readonly Option<string?> _eval;
+    private readonly Option<int?> _imageSize;
     private readonly TrainingOptions _training = new();
     private readonly EffortOptions _effort;
 
@@ -20,6 +21,7 @@ internal abstract class SupervisedCommand : CliCommand
         _data = _own.Required("--data", "DATA", "Labelled training images.");
         _output = _own.Output("The run folder; a model folder once it is done.");
         _eval = _own.Text("--eval", "DATA", "Labelled images to measure accuracy on.");
+        _imageSize = _own.ImageSize();
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions("Gradient steps in all.", epochs: true));
         AddGroup(_training);
@@ -27,5 +29,5 @@ internal abstract class SupervisedCommand : CliCommand
     }
 
     protected TrainOptions Read(ParseResult parsed) => new(parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_data),
-        parsed.GetValue(_eval), _training.Read(parsed), _effort.Read(parsed), parsed.GetRequiredValue(_output));
+        parsed.GetValue(_eval), _training.Read(parsed), _effort.Read(parsed), parsed.GetRequiredValue(_output), parsed.GetValue(_imageSize));
 }

@@ -17,7 +17,8 @@ internal static class TrainHandler
     {
         var request = new SupervisedRequest
         {
-            Model = fromScratch ? ModelSource.OpenArchitecture(options.Model) : WeightedModel.Open(options.Model, context),
+            Model = fromScratch ? ModelSource.OpenArchitecture(options.Model).At(options.ImageSize)
+                : WeightedModel.Open(options.Model, context, options.ImageSize),
             FromScratch = fromScratch,
             Data = ImageDataset.Open(options.Data, LabelPolicy.Required),
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,

@@ -24,6 +24,15 @@ public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
     public Option<double?> Number(string name, string value, string description, double least = 0) =>
         AddNumber(name, value, description, least);
 
+    /// <summary>A switch.</summary>
+    public Option<bool> Flag(string name, string description) => AddFlag(name, description);
+
+    /// <summary>One of a few words; null when it is left out.</summary>
+    public Option<string> Choice(string name, string[] choices, string description) => AddChoice(name, choices, description);
+
+    /// <summary>Another image size than the model's.</summary>
+    public Option<int?> ImageSize() => Int("--image-size", "N", "Take images of this size; positions are interpolated.");
+
     /// <summary>The output folder.</summary>
     public Option<string> Output(string description) => Required("--output", "DIR", description, "-o");
 }

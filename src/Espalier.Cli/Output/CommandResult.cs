@@ -26,5 +26,6 @@ public abstract record CommandResult
 [JsonSerializable(typeof(PredictResult))]
 [JsonSerializable(typeof(TrainResult))]
 [JsonSerializable(typeof(BenchResult))]
+[JsonSerializable(typeof(ExportResult))]
 [JsonSerializable(typeof(ReportResult))]
 internal sealed partial class ResultJson : JsonSerializerContext;

@@ -30,9 +30,17 @@ public sealed record InspectResult : CommandResult
     /// <summary>What the head count rests on, when it had to be inferred.</summary>
     public string? HeadCount { get; init; }
 
+    /// <summary>Names and entry the weights were found under, when they are not plain.</summary>
+    public string? ReadAs { get; init; }
+
+    /// <summary>What is other than in the original Vision Transformer; empty when nothing is.</summary>
+    public ImmutableArray<string> Traits { get; init; } = [];
+
     public override void Write(IAnsiConsole console)
     {
         console.WriteText($"{Architecture}: width {EmbedDim}, {Blocks.Length} blocks, patch {PatchSize}, {Classes} classes{(Weights == "random" ? ", random weights" : "")}");
+        if (Traits.Length > 0) console.WriteText($"With {string.Join(", ", Traits)}.");
+        if (ReadAs is not null) console.WriteText($"Weights read as: {ReadAs}.");
         if (HeadCount is not null) console.WriteText($"Head count from {HeadCount}.");
         console.WriteText(
             $"Input {Preprocessing.Size}×{Preprocessing.Size}, shortest side resized to {Preprocessing.Resize} ({Preprocessing.Interpolation}), centre crop {Tables.Number(Preprocessing.Crop)}, "

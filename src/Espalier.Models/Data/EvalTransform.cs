@@ -4,7 +4,7 @@ namespace Espalier.Models.Data;
 
 /// <summary>
 /// The evaluation pipeline of timm and torchvision: shortest side to <see cref="Preprocessing.Resize"/> (the other to
-/// ⌊resize · long / short⌋), centre crop (borders rounded half to even, zero padding when the image is smaller), normalise.
+/// ⌊resize · long / short⌋; both to it when squashing), centre crop (borders rounded half to even, zero padding when the image is smaller), normalise.
 /// </summary>
 public sealed class EvalTransform : IImageTransform
 {
@@ -39,7 +39,9 @@ public sealed class EvalTransform : IImageTransform
 
     private void ResizeAndCrop(ImageBuffer image, Span<byte> result)
     {
-        var (width, height) = ResizedShape(image.Width, image.Height, preprocessing.Resize);
+        var (width, height) = preprocessing.Squash
+            ? (preprocessing.Resize, preprocessing.Resize)
+            : ResizedShape(image.Width, image.Height, preprocessing.Resize);
         var (left, targetX, cropWidth) = CenterCrop(width, Size);
         var (top, targetY, cropHeight) = CenterCrop(height, Size);
         var window = new PixelBox(left, top, cropWidth, cropHeight);

@@ -9,7 +9,9 @@ public enum Interpolation
     Bicubic,
 }
 
-/// <summary>How an image becomes the network's input: shortest side to <see cref="Resize"/>, centre crop, normalise.</summary>
+/// <summary>
+/// How an image becomes the network's input: shortest side to <see cref="Resize"/>, or both sides when it is squashed, centre crop, normalise.
+/// </summary>
 public sealed record Preprocessing
 {
     /// <summary>Side of the network's input in pixels.</summary>
@@ -17,6 +19,9 @@ public sealed record Preprocessing
 
     /// <summary>timm's <c>crop_pct</c>: <see cref="Size"/> over the resized shortest side, in (0, 1].</summary>
     public double CropFraction { get; init; } = 0.9;
+
+    /// <summary>Whether the image is made square by resizing both sides (timm's <c>crop_mode</c> squash, Hugging Face's ViT).</summary>
+    public bool Squash { get; init; }
 
     public Interpolation Interpolation { get; init; } = Interpolation.Bicubic;
 
@@ -26,6 +31,6 @@ public sealed record Preprocessing
     /// <summary>Per channel, in [0,1] units.</summary>
     public required ImmutableArray<double> Std { get; init; }
 
-    /// <summary>Length the shortest side is resized to: ⌊size / crop_pct⌋, as timm computes it.</summary>
+    /// <summary>Length the shortest side, or both, is resized to: ⌊size / crop_pct⌋, as timm computes it.</summary>
     public int Resize => (int)Math.Floor(Size / CropFraction);
 }

@@ -21,19 +21,24 @@ public static class AtomicFile
     /// <exception cref="FailureException">The file cannot be written.</exception>
     public static void WriteBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
 
-    /// <summary>Lets <paramref name="write"/> fill the file; nothing appears at <paramref name="path"/> if it throws.</summary>
+    /// <summary>
+    /// Lets <paramref name="write"/> fill the file and <paramref name="check"/> read it back, under its temporary name and from the
+    /// start; nothing appears at <paramref name="path"/> if either throws.
+    /// </summary>
     /// <exception cref="FailureException">The file cannot be written: no such folder, no permission, disk full.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write, Action<FileStream>? check = null)
     {
         var full = Path.GetFullPath(path);
         var temporary = Path.Combine(Path.GetDirectoryName(full) ?? full, $".{Path.GetFileName(full)}.tmp");
         try
         {
-            using var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+            using var stream = new FileStream(temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
             try
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
+                stream.Position = 0;
+                check?.Invoke(stream);
                 // Renamed while still locked, so that no second writer can open the temporary file in between.
                 File.Move(temporary, full, overwrite: true);
             }

@@ -15,7 +15,10 @@ internal static class BlockJson
         json.WriteNumber("v_dim", block.VDim);
         json.WriteNumber("mlp_hidden", block.MlpHidden);
         if (block.MixerRank is { } rank) json.WriteNumber("mixer_rank", rank);
-        if (block.TokensMerged > 0) json.WriteNumber("tokens_merged", block.TokensMerged);
+        if (block.TokensMerged != 0) json.WriteNumber("tokens_merged", block.TokensMerged);
+        if (!block.QkvBias) json.WriteBoolean("qkv_bias", false);
+        if (block.QkNorm) json.WriteBoolean("qk_norm", true);
+        if (block.LayerScale) json.WriteBoolean("layer_scale", true);
         if (block.AttentionScale is { } scale) json.WriteNumber("attention_scale", scale);
         if (block.NormEps is { } eps) json.WriteNumber("norm_eps", eps);
         json.WriteEndObject();
@@ -37,6 +40,9 @@ internal static class BlockJson
             IsLinear = kind == "linear",
             MixerRank = json.GetInt("mixer_rank", path),
             TokensMerged = json.GetInt("tokens_merged", path) ?? 0,
+            QkvBias = json.GetFlag("qkv_bias", path) ?? true,
+            QkNorm = json.GetFlag("qk_norm", path) ?? false,
+            LayerScale = json.GetFlag("layer_scale", path) ?? false,
             AttentionScale = json.GetNumber("attention_scale", path),
             NormEps = json.GetNumber("norm_eps", path),
         };
@@ -45,6 +51,8 @@ internal static class BlockJson
                 + $"{block.Kind.JsonName()}.");
         if (block.HasAttention != (block.QkDim > 0) || block.HasAttention != (block.VDim > 0))
             throw new InputException($"{path}: block {index} must have heads, qk_dim and v_dim all above 0, or all 0.");
+        if ((!block.HasAttention && (block.QkNorm || !block.QkvBias)) || (block.LayerScale && !block.HasAttention && !block.HasMlp))
+            throw new InputException($"{path}: block {index} is {kind}, which has no place for its qkv_bias, qk_norm or layer_scale.");
         if (block.HasMixer && !block.TakesMixer)
             throw new InputException($"{path}: block {index} is {kind} and has a mixer_rank; a token mixer needs a block whose "
                 + "attention is gone and whose MLP is not (ffn_only).");

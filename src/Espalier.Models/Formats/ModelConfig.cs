@@ -23,6 +23,12 @@ public sealed record ModelConfig
 
     public double? LayerNormEps { get; init; }
 
+    /// <summary>What the head reads, from timm's <c>global_pool</c>.</summary>
+    public Pooling? Pool { get; init; }
+
+    /// <summary>Hugging Face's <c>model_type</c>; null in other files.</summary>
+    public string? ModelType { get; init; }
+
     /// <summary>The whole architecture; null when the file has no <c>espalier.blocks</c>.</summary>
     public VitArchitecture? Architecture { get; init; }
 
@@ -41,6 +47,7 @@ public sealed record ModelConfig
     {
         Name = architecture.Name,
         LayerNormEps = architecture.LayerNormEps,
+        Pool = architecture.Pool,
         Architecture = architecture,
         Preprocessing = preprocessing,
         Provenance = provenance,
@@ -53,14 +60,15 @@ public sealed record ModelConfig
     {
         var json = Json.ParseObject(text, path);
         var own = json.Get("espalier");
-        if (json.GetText("model_type", path) is { } type and not ("vit" or "deit"))
-            throw new InputException($"{path}: model_type {type} is not supported; this version reads plain ViT and DeiT.");
+        var type = HuggingFaceConfig.Check(json, path);
         return new ModelConfig
         {
             Name = json.GetText("architecture", path),
-            Heads = json.Get("model_args")?.GetInt("num_heads", path) ?? json.GetInt("num_attention_heads", path),
-            LayerNormEps = own?.GetNumber("layer_norm_eps", path) ?? json.GetNumber("layer_norm_eps", path),
-            Architecture = own is { } espalier ? ReadArchitecture(json, espalier, path) : null,
+            ModelType = type,
+            Heads = json.Get("model_args")?.GetInt("num_heads", path) ?? json.GetInt("num_attention_heads", path) ?? HuggingFaceConfig.Heads(type),
+            LayerNormEps = own?.GetNumber("layer_norm_eps", path) ?? json.GetNumber("layer_norm_eps", path) ?? HuggingFaceConfig.LayerNormEps(type),
+            Pool = ReadPool(json, path),
+            Architecture = own is { } espalier ? ArchitectureJson.Read(json, espalier, path) : null,
             Preprocessing = json.Get("pretrained_cfg") is { } cfg ? PretrainedCfg.Read(cfg, path) : null,
             Provenance = own?.Get("provenance") is { ValueKind: JsonValueKind.Object } provenance ? JsonObject.Create(provenance) : null,
             ClassNames = ReadClassNames(json),
@@ -78,7 +86,7 @@ public sealed record ModelConfig
             json.WriteString("architecture", net.Name);
             json.WriteNumber("num_classes", net.Classes);
             json.WriteNumber("num_features", net.EmbedDim);
-            json.WriteString("global_pool", "token");
+            json.WriteString("global_pool", PoolName(net.Pool));
             if (ClassNames.Length > 0)
             {
                 json.WriteStartArray("label_names");
@@ -89,10 +97,17 @@ public sealed record ModelConfig
             json.WriteNumber("num_classes", net.Classes);
             PretrainedCfg.Write(json, preprocessing);
             json.WriteString("first_conv", "patch_embed.proj");
-            json.WriteString("classifier", "head");
+            if (net.DistHead)
+            {
+                json.WriteStartArray("classifier");
+                json.WriteStringValue("head");
+                json.WriteStringValue("head_dist");
+                json.WriteEndArray();
+            }
+            else json.WriteString("classifier", "head");
             json.WriteEndObject();
             json.WriteStartObject("espalier");
-            WriteArchitecture(json, net);
+            ArchitectureJson.Write(json, net);
             if (Provenance is not null)
             {
                 json.WritePropertyName("provenance");
@@ -102,45 +117,18 @@ public sealed record ModelConfig
         });
     }
 
-    private static void WriteArchitecture(Utf8JsonWriter json, VitArchitecture net)
-    {
-        json.WriteNumber("version", Version);
-        json.WriteNumber("image_size", net.ImageSize);
-        json.WriteNumber("patch_size", net.PatchSize);
-        json.WriteNumber("channels", net.Channels);
-        json.WriteNumber("embed_dim", net.EmbedDim);
-        json.WriteNumber("depth", net.Depth);
-        json.WriteNumber("layer_norm_eps", net.LayerNormEps);
-        json.WriteStartArray("blocks");
-        foreach (var block in net.Blocks) BlockJson.Write(json, block);
-        json.WriteEndArray();
-    }
+    /// <summary>timm's name of a pooling.</summary>
+    private static string PoolName(Pooling pool) => pool == Pooling.Token ? "token" : "avg";
 
-    private static VitArchitecture ReadArchitecture(JsonElement json, JsonElement own, string path)
-    {
-        if (Positive(own, "version") > Version)
-            throw new InputException($"{path} was written by a newer version of Espalier; update to read it.");
-        if (own.Get("blocks") is not { ValueKind: JsonValueKind.Array } blocks)
-            throw new InputException($"{path}: espalier.blocks is missing.");
-        var net = new VitArchitecture
+    /// <summary>timm states it at the top, a changed one in <c>model_args</c>.</summary>
+    internal static Pooling? ReadPool(JsonElement json, string path) =>
+        (json.Get("model_args")?.GetText("global_pool", path) ?? json.GetText("global_pool", path)) switch
         {
-            Name = json.GetText("architecture", path) ?? throw new InputException($"{path}: architecture is missing."),
-            ImageSize = Positive(own, "image_size"),
-            PatchSize = Positive(own, "patch_size"),
-            Channels = Positive(own, "channels"),
-            EmbedDim = Positive(own, "embed_dim"),
-            Classes = Positive(json, "num_classes"),
-            LayerNormEps = own.GetNumber("layer_norm_eps", path)
-                ?? throw new InputException($"{path}: layer_norm_eps is missing."),
-            Blocks = [.. blocks.EnumerateArray().Select((block, i) => BlockJson.Read(block, i, path))],
+            null or "" => null,
+            "token" => Pooling.Token,
+            "avg" => Pooling.Average,
+            var other => throw new InputException($"{path}: global_pool {other} is not supported; only token and avg are."),
         };
-        if (net.CheckMerging() is { } fault) throw new InputException($"{path}: {fault}");
-        return net.ImageSize % net.PatchSize != 0 || net.Depth != Positive(own, "depth")
-            ? throw new InputException($"{path}: patch_size must divide image_size, and blocks must have depth entries.") : net;
-
-        int Positive(JsonElement from, string key) => from.GetInt(key, path) is { } value and > 0 ? value
-            : throw new InputException($"{path}: {key} is missing or not above 0.");
-    }
 
     /// <summary>timm writes a list, Hugging Face an object from the label's number to its name. Names are a courtesy: odd ones are ignored.</summary>
     private static ImmutableArray<string> ReadClassNames(JsonElement json)

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Models.Data;
+using Espalier.Models.Formats.Names;
+using Espalier.Models.Formats.Pickle;
 using Espalier.Models.Formats.Safetensors;
 using Espalier.Models.Vit;
 
@@ -10,57 +12,91 @@ internal static class ModelReader
 {
     public static ModelSource Read(string model, string weights)
     {
-        using var file = SafetensorsFile.Open(weights);
-        // A lone file's neighbour config.json may belong to another model, so only model.safetensors is read with its folder's.
-        var isInFolder = Path.GetFileName(weights) == ModelFolder.WeightsFile;
+        using var stored = TensorFiles.Open(weights);
+        var (file, scheme) = TimmNames.Of(stored);
+        // A lone file's neighbour config.json may belong to another model, so only weights of a folder's usual name are read with its config.
+        var isInFolder = TensorFiles.InFolder.Contains(Path.GetFileName(weights));
         var config = isInFolder ? ModelFolder.ReadConfig(Path.GetDirectoryName(Path.GetFullPath(weights))!) : null;
-        var name = config?.Name ?? NameOf(weights, isInFolder);
+        var known = Known(weights, isInFolder);
+        var name = config?.Name ?? known?.Architecture.Name;
+        RefuseQuickGelu(name, weights);
         var (architecture, headCountSource) = config?.Architecture is { } stated ? (stated, null)
-            : Infer(file, new VitHints(name, config?.Heads, config?.LayerNormEps));
+            : Infer(file, new VitHints(name, config?.Heads, config?.LayerNormEps, config?.Pool));
         CheckTensors(file, architecture);
-        return new ModelSource
+        var source = new ModelSource
         {
             Model = model,
+            Stored = architecture,
             Architecture = architecture,
-            Preprocessing = CheckPreprocessing(config?.Preprocessing ?? Default(architecture), architecture, weights),
+            Preprocessing = config?.Preprocessing ?? Default(architecture, known ?? (name is null ? null : VitRegistry.Find(name)), scheme),
             WeightsPath = weights,
+            ReadAs = Describe(scheme, stored),
             HeadCountSource = headCountSource,
             Provenance = config?.Provenance,
             ClassNames = config?.ClassNames.Length == architecture.Classes ? config.ClassNames : [],
         };
+        return CheckPreprocessing(source, config?.ModelType, weights);
     }
 
-    private static (VitArchitecture, string?) Infer(SafetensorsFile file, VitHints hints)
+    private static (VitArchitecture, string?) Infer(ITensorFile file, VitHints hints)
     {
         var inferred = VitInference.Infer(file.Infos.ToDictionary(t => t.Name, t => t.Shape), hints, file.Path);
         return (inferred.Architecture, inferred.HeadCountSource);
     }
 
-    /// <summary>A timm name with or without tag, from the file's name or else its folder's; null when neither is one.</summary>
-    private static string? NameOf(string weights, bool isInFolder)
+    /// <summary>What the file's name, or else its folder's, stands for; null when neither is known.</summary>
+    private static VitEntry? Known(string weights, bool isInFolder)
     {
-        var name = isInFolder ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(weights))!) : Path.GetFileNameWithoutExtension(weights);
-        return VitRegistry.Find(name)?.Architecture.Name;
+        var name = Path.GetFileName(isInFolder ? Path.GetDirectoryName(Path.GetFullPath(weights))! : weights);
+        return VitRegistry.Find(name) ?? VitRegistry.FindFile(isInFolder ? name : Path.GetFileNameWithoutExtension(name));
     }
 
-    /// <summary>The architecture's published preprocessing, else timm's default for ViT.</summary>
-    private static Preprocessing Default(VitArchitecture net) =>
-        VitRegistry.Find(net.Name)?.Preprocessing is { } known && known.Size == net.ImageSize && known.Mean.Length == net.Channels ? known : new Preprocessing
+    private static void RefuseQuickGelu(string? name, string weights)
+    {
+        if (name?.Contains("quickgelu", StringComparison.Ordinal) == true)
+            throw new InputException($"{weights}: {name} uses the activation QuickGELU, which is not supported; only GELU is.");
+    }
+
+    /// <summary>Only what is not plain is said: timm's names in a file of their own.</summary>
+    private static string? Describe(string? scheme, ITensorFile file)
+    {
+        var entry = file is TorchFile { Entry.Length: > 0 } checkpoint ? $"entry {checkpoint.Entry}" : null;
+        var names = scheme is null or "timm" ? null : $"{scheme} names";
+        return entry is null && names is null ? null : string.Join(", ", new[] { names, entry }.OfType<string>());
+    }
+
+    /// <summary>
+    /// The published preprocessing of a network of that name, else what its kind is usually trained with: ImageNet's mean and std for
+    /// torchvision, DeiT and headless networks of self-supervised training, else timm's default for ViT.
+    /// </summary>
+    private static Preprocessing Default(VitArchitecture net, VitEntry? known, string? scheme)
+    {
+        if (known?.Preprocessing is { } published && published.Mean.Length == net.Channels) return published with { Size = net.ImageSize };
+        var imageNet = VitFamilies.TorchVisionPreprocessing(net.ImageSize);
+        if (net.Channels == imageNet.Mean.Length && scheme == NamingSchemes.TorchVision.Title) return imageNet;
+        var timm = new Preprocessing
         {
             Size = net.ImageSize,
             Mean = [.. Enumerable.Repeat(0.5, net.Channels)],
             Std = [.. Enumerable.Repeat(0.5, net.Channels)],
         };
+        return net.Channels == imageNet.Mean.Length && (net.DistToken || net.Classes == 0) ? timm with { Mean = imageNet.Mean, Std = imageNet.Std } : timm;
+    }
 
-    private static Preprocessing CheckPreprocessing(Preprocessing preprocessing, VitArchitecture net, string weights) =>
-        preprocessing.Size == net.ImageSize && preprocessing.Mean.Length == net.Channels ? preprocessing
-            : throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of "
-                + $"{preprocessing.Size}×{preprocessing.Size} pixels, but the network takes {net.Channels} of "
-                + $"{net.ImageSize}×{net.ImageSize}.");
+    private static ModelSource CheckPreprocessing(ModelSource source, string? modelType, string weights)
+    {
+        var (net, preprocessing) = (source.Architecture, source.Preprocessing);
+        if (preprocessing.Mean.Length == net.Channels && preprocessing.Size == net.ImageSize) return source;
+        if (preprocessing.Mean.Length == net.Channels && HuggingFaceConfig.InterpolatesAlways(modelType) && preprocessing.Size % net.PatchSize == 0)
+            return source.AtImageSize(preprocessing.Size);
+        throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of "
+            + $"{preprocessing.Size}×{preprocessing.Size} pixels, but the network takes {net.Channels} of "
+            + $"{net.ImageSize}×{net.ImageSize}.");
+    }
 
     /// <summary>None missing, none unknown, every shape right, every element type floating.</summary>
     /// <exception cref="InputException">Else.</exception>
-    internal static void CheckTensors(SafetensorsFile file, VitArchitecture architecture)
+    internal static void CheckTensors(ITensorFile file, VitArchitecture architecture)
     {
         var expected = VitTensors.Expected(architecture).ToDictionary(t => t.Name, t => t.Shape);
         Refuse(file, "lacks", [.. expected.Keys.Where(name => !file.Contains(name))]);
@@ -70,18 +106,16 @@ internal static class ModelReader
             if (!tensor.Shape.SequenceEqual(expected[tensor.Name]))
                 throw new InputException($"{file.Path}: tensor {tensor.Name} has shape {tensor.ShapeText}, where "
                     + $"{architecture.Name} needs {TensorInfo.Describe(expected[tensor.Name])}.");
-            if (!tensor.ElementType.IsFloat())
-                throw new InputException($"{file.Path}: tensor {tensor.Name} is {tensor.ElementType.HeaderName()}, where "
-                    + "a floating type was expected.");
+            ElementValues.RequireFloat(tensor, file.Path);
         }
     }
 
-    private static void Refuse(SafetensorsFile file, string what, ImmutableArray<string> names)
+    private static void Refuse(ITensorFile file, string what, ImmutableArray<string> names)
     {
         const int Shown = 3;
         if (names.IsEmpty) return;
         var more = names.Length > Shown ? $" and {names.Length - Shown} more" : "";
         throw new InputException($"{file.Path} {what} tensors: {string.Join(", ", names.Take(Shown))}{more}. It is not a "
-            + "plain ViT classifier with timm names, or belongs to another config.json.");
+            + "plain Vision Transformer with the names of timm, torchvision or Hugging Face, or belongs to another config.json.");
     }
 }

@@ -23,22 +23,12 @@ internal static class ModelResolver
 
     private static string InFolder(string folder)
     {
-        var weights = Path.Combine(folder, ModelFolder.WeightsFile);
-        if (File.Exists(weights)) return weights;
-        throw new InputException(
-            File.Exists(weights + ".index.json") ? $"{folder} holds sharded weights, which this version does not read; "
-                + $"merge them into one {ModelFolder.WeightsFile}."
-            : $"{folder} has no {ModelFolder.WeightsFile}: it is no model folder, or its run has not finished.");
+        return TensorFiles.InFolder.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
+            ?? throw new InputException($"{folder} has no {ModelFolder.WeightsFile}: it is no model folder, or its run has not finished.");
     }
 
-    private static string AsFile(string path) => Path.GetExtension(path).ToLowerInvariant() switch
-    {
-        ".safetensors" => path,
-        ".pth" or ".pt" or ".bin" => throw new InputException(
-            $"{path}: this version reads safetensors; convert it in Python with "
-                + "safetensors.torch.save_file(torch.load(file, weights_only=True), 'model.safetensors')."),
-        _ => throw new InputException($"{path} is no model: give a model folder or a .safetensors file."),
-    };
+    private static string AsFile(string path) => TensorFiles.IsRead(path) ? path
+        : throw new InputException($"{path} is no model: give a model folder or a .safetensors, .pth or .pt file.");
 
     /// <summary>The bundled model lies in <c>models/</c> beside the application or in a parent folder of it.</summary>
     private static string FindBundled()

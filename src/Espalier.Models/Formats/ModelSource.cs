@@ -2,22 +2,30 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Espalier.Models.Data;
-using Espalier.Models.Formats.Safetensors;
+using Espalier.Models.Formats.Names;
 using Espalier.Models.Vit;
 
 namespace Espalier.Models.Formats;
 
 /// <summary>A model as the user named it: what it is and where its weights lie. No tensor has been read yet.</summary>
-public sealed class ModelSource
+public sealed record ModelSource
 {
     private readonly Lazy<string?> sourceHash;
 
-    internal ModelSource() => sourceHash = new Lazy<string?>(() => WeightsPath is null ? null : Hash(WeightsPath));
+    internal ModelSource() => sourceHash = new Lazy<string?>(() => WeightsPath is null ? null : Hash(TensorFiles.Parts(WeightsPath)));
 
     /// <summary>What the user typed.</summary>
     public required string Model { get; init; }
 
+    /// <summary>The network as it is used: what <see cref="VitFile.Load"/> gives.</summary>
     public required VitArchitecture Architecture { get; init; }
+
+    /// <summary>The network as its file has it, when that differs in image size or layer scales; the same as <see cref="Architecture"/> else.</summary>
+    public VitArchitecture Stored
+    {
+        get => field ?? Architecture;
+        init;
+    }
 
     public required Preprocessing Preprocessing { get; init; }
 
@@ -25,6 +33,9 @@ public sealed class ModelSource
     public string? WeightsPath { get; init; }
 
     public bool IsRandom => WeightsPath is null;
+
+    /// <summary>How the file was read, when its names are not timm's or it has more than the weights; null else.</summary>
+    public string? ReadAs { get; init; }
 
     /// <summary>What the head count rests on when it was inferred from tensor shapes; null when the config gives every block's heads.</summary>
     public string? HeadCountSource { get; init; }
@@ -35,12 +46,12 @@ public sealed class ModelSource
     /// <summary>Class names in label order; empty when unknown.</summary>
     public ImmutableArray<string> ClassNames { get; init; } = [];
 
-    /// <summary>SHA-256 of the weights file in lower-case hexadecimal, computed on first use; null when the weights are random.</summary>
+    /// <summary>SHA-256 of the weights file (of its index and all parts, one after the other) in lower-case hexadecimal, computed on first use; null when the weights are random.</summary>
     /// <exception cref="InputException">The file cannot be read.</exception>
     public string? SourceHash => sourceHash.Value;
 
     /// <summary>
-    /// Opens a model folder, a <c>.safetensors</c> file, the bundled model <c>fashion-vit</c> or a timm architecture name, in that order.
+    /// Opens a model folder, a <c>.safetensors</c> or PyTorch file, the bundled model <c>fashion-vit</c> or a timm architecture name, in that order.
     /// The file's tensors are checked against the architecture: none missing, none unknown, every shape right.
     /// </summary>
     /// <exception cref="InputException">There is no such model, or it is incomplete, damaged or of a kind that is not read.</exception>
@@ -67,19 +78,36 @@ public sealed class ModelSource
     /// <summary>Opens the weights for reading; the caller disposes of the file.</summary>
     /// <exception cref="InvalidOperationException">The weights are random.</exception>
     /// <exception cref="InputException">The file cannot be read.</exception>
-    public SafetensorsFile OpenWeights() =>
-        SafetensorsFile.Open(WeightsPath ?? throw new InvalidOperationException($"{Model} has random weights, not a file."));
+    public ITensorFile OpenWeights() =>
+        TimmNames.Of(TensorFiles.Open(WeightsPath ?? throw new InvalidOperationException($"{Model} has random weights, not a file."))).File;
 
-    private static string Hash(string path)
+    /// <summary>The model for square images of another size: its position embedding is resampled when it is loaded.</summary>
+    /// <exception cref="UsageException">The size is no multiple of the patch size.</exception>
+    public ModelSource AtImageSize(int size) => this with
     {
-        try
-        {
-            using var stream = File.OpenRead(path);
-            return Convert.ToHexStringLower(SHA256.HashData(stream));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read {path}: {e.Message}", e);
-        }
+        Stored = Stored,
+        Architecture = Architecture.AtImageSize(size),
+        Preprocessing = Preprocessing with { Size = size },
+    };
+
+    /// <summary>The same model with its layer scales multiplied into the layers before them: what can be cut is all that is left.</summary>
+    public ModelSource FoldLayerScale() => !Architecture.HasLayerScale ? this
+        : this with { Stored = Stored, Architecture = Architecture.WithBlocks(b => b with { LayerScale = false }) };
+
+    private static string Hash(IEnumerable<string> paths)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[1 << 16];
+        foreach (var path in paths)
+            try
+            {
+                using var stream = File.OpenRead(path);
+                for (var read = stream.Read(buffer); read > 0; read = stream.Read(buffer)) hash.AppendData(buffer, 0, read);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new InputException($"Cannot read {path}: {e.Message}", e);
+            }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

@@ -10,7 +10,7 @@ public static class PreprocessorConfig
     /// Reads a whole <c>preprocessor_config.json</c>. A square size that is cropped afterwards (DeiT: 256, then 224) is taken as the
     /// shortest side, which is what those models were trained with; it differs from a squashed image only where images are not square.
     /// </summary>
-    /// <exception cref="InputException">It asks for what is not supported: no resize, a squashed image, another rescaling, another filter.</exception>
+    /// <exception cref="InputException">It asks for what is not supported: no resize, another rescaling, another filter.</exception>
     public static Preprocessing Parse(string text, string path)
     {
         var json = Json.ParseObject(text, path);
@@ -18,9 +18,6 @@ public static class PreprocessorConfig
             throw new InputException($"{path} does not resize images; give a size.");
         var crops = json.GetFlag("do_center_crop", path) ?? json.Get("crop_size") is not null;
         var (resize, isShortestSide) = Side(size, "size", path);
-        if (!crops && !isShortestSide)
-            throw new InputException($"{path} squashes images to {resize}×{resize}, which is not supported; resize the "
-                + "shortest_edge and crop the centre.");
         if (json.GetFlag("do_rescale", path) == false || Math.Abs((json.GetNumber("rescale_factor", path) ?? 1 / 255.0) * 255 - 1) > 1e-4)
             throw new InputException($"{path}: only rescale_factor 1/255 is supported.");
         var side = crops && json.Get("crop_size") is { } crop ? Side(crop, "crop_size", path).Pixels : resize;
@@ -29,7 +26,8 @@ public static class PreprocessorConfig
         return PretrainedCfg.Check(new Preprocessing
         {
             Size = side,
-            CropFraction = Fraction(side, resize),
+            CropFraction = json.GetNumber("crop_pct", path) ?? Fraction(side, resize),
+            Squash = !crops && !isShortestSide,
             Interpolation = json.GetInt("resample", path) switch
             {
                 null or 3 => Interpolation.Bicubic,
@@ -42,15 +40,24 @@ public static class PreprocessorConfig
         }, mean.Length, path);
     }
 
-    /// <summary>A <c>preprocessor_config.json</c> whose processor does the same steps: shortest edge, centre crop, rescale, normalise.</summary>
+    /// <summary>
+    /// A <c>preprocessor_config.json</c> whose processor does the same steps: shortest edge (both edges when squashing), centre crop, rescale,
+    /// normalise.
+    /// </summary>
     public static string ToJson(Preprocessing preprocessing) => Json.Write(json =>
     {
         json.WriteBoolean("do_resize", true);
         json.WriteStartObject("size");
-        json.WriteNumber("shortest_edge", preprocessing.Resize);
+        if (preprocessing.Squash)
+        {
+            json.WriteNumber("height", preprocessing.Resize);
+            json.WriteNumber("width", preprocessing.Resize);
+        }
+        else json.WriteNumber("shortest_edge", preprocessing.Resize);
         json.WriteEndObject();
         json.WriteNumber("resample", preprocessing.Interpolation == Interpolation.Bicubic ? 3 : 2);
-        json.WriteBoolean("do_center_crop", true);
+        // Squashing to the network's own size leaves nothing to crop, and without a crop the two are told apart when read back.
+        json.WriteBoolean("do_center_crop", !preprocessing.Squash || preprocessing.Resize != preprocessing.Size);
         json.WriteStartObject("crop_size");
         json.WriteNumber("height", preprocessing.Size);
         json.WriteNumber("width", preprocessing.Size);

@@ -14,13 +14,15 @@ internal static class PretrainedCfg
         if (cfg.GetNumbers("input_size", path) is not { } input) return null;
         if (input.Length != 3 || input[1] != input[2])
             throw new InputException($"{path}: input_size must be [channels, side, side]: square images only.");
-        if (cfg.GetText("crop_mode", path) is { } mode and not "center")
-            throw new InputException($"{path}: crop_mode {mode} is not supported; only center is.");
+        var mode = cfg.GetText("crop_mode", path) ?? "center";
+        if (mode is not ("center" or "squash"))
+            throw new InputException($"{path}: crop_mode {mode} is not supported; use center or squash.");
         var channels = (int)input[0];
         return Check(new Preprocessing
         {
             Size = (int)input[1],
             CropFraction = cfg.GetNumber("crop_pct", path) ?? 0.9,
+            Squash = mode == "squash",
             Interpolation = cfg.GetText("interpolation", path) switch
             {
                 null or "bicubic" => Interpolation.Bicubic,
@@ -43,7 +45,7 @@ internal static class PretrainedCfg
         json.WriteEndArray();
         json.WriteString("interpolation", preprocessing.Interpolation == Interpolation.Bicubic ? "bicubic" : "bilinear");
         json.WriteNumber("crop_pct", preprocessing.CropFraction);
-        json.WriteString("crop_mode", "center");
+        json.WriteString("crop_mode", preprocessing.Squash ? "squash" : "center");
         json.WriteNumbers("mean", preprocessing.Mean);
         json.WriteNumbers("std", preprocessing.Std);
     }

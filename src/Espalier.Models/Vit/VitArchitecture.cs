@@ -2,9 +2,19 @@ using System.Collections.Immutable;
 
 namespace Espalier.Models.Vit;
 
+/// <summary>What a head reads of the tokens.</summary>
+public enum Pooling
+{
+    /// <summary>The first token.</summary>
+    Token,
+    /// <summary>The mean of the patches.</summary>
+    Average,
+}
+
 /// <summary>
 /// A plain Vision Transformer as data: everything <c>forward</c> needs besides the tensors.
-/// Class token, learned position embedding, pre-norm blocks, final LayerNorm, linear head on the class token.
+/// Tokens before the patches (class, distillation, registers), learned position embedding, pre-norm blocks, final LayerNorm, linear head. The
+/// defaults are those of the original: a class token with a position of its own, which the head reads.
 /// </summary>
 public sealed record VitArchitecture
 {
@@ -21,6 +31,7 @@ public sealed record VitArchitecture
     /// <summary>Embedding width D.</summary>
     public required int EmbedDim { get; init; }
 
+    /// <summary>Outputs of the head; 0 when there is none and the network ends with the pooled tokens.</summary>
     public required int Classes { get; init; }
 
     /// <summary>LayerNorm epsilon; 1e-6 in timm's ViT and DeiT.</summary>
@@ -29,13 +40,54 @@ public sealed record VitArchitecture
     /// <summary>Per-block widths, one record per original block; a dropped block keeps its place.</summary>
     public required ImmutableArray<VitBlock> Blocks { get; init; }
 
+    /// <summary>Whether a class token goes first.</summary>
+    public bool ClassToken { get; init; } = true;
+
+    /// <summary>Whether a distillation token follows it (DeiT, <c>dist_token</c>).</summary>
+    public bool DistToken { get; init; }
+
+    /// <summary>Whether the distillation token has a head of its own (<c>head_dist</c>); the answer is the mean of both heads.</summary>
+    public bool DistHead { get; init; }
+
+    /// <summary>Register tokens (<c>reg_token</c>), between the tokens above and the patches.</summary>
+    public int RegTokens { get; init; }
+
+    /// <summary>Whether the tokens before the patches have positions, too (timm's <c>no_embed_class</c> is the opposite).</summary>
+    public bool EmbedPrefix { get; init; } = true;
+
+    /// <summary>What the head reads.</summary>
+    public Pooling Pool { get; init; } = Pooling.Token;
+
+    /// <summary>Whether the final LayerNorm stands after the pooling (<c>fc_norm</c>) instead of before (<c>norm</c>).</summary>
+    public bool FcNorm { get; init; }
+
+    /// <summary>Whether a LayerNorm stands before the first block (<c>norm_pre</c>).</summary>
+    public bool PreNorm { get; init; }
+
+    /// <summary>Whether the patch projection has a bias.</summary>
+    public bool PatchBias { get; init; } = true;
+
     public int Depth => Blocks.Length;
 
-    /// <summary>Number of patches.</summary>
-    public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
+    /// <summary>Patches along one side.</summary>
+    public int Grid => ImageSize / PatchSize;
 
-    /// <summary>Tokens N: patches plus the class token.</summary>
-    public int Tokens => Patches + 1;
+    /// <summary>Number of patches.</summary>
+    public int Patches => Grid * Grid;
+
+    /// <summary>Tokens before the patches.</summary>
+    public int PrefixTokens => (ClassToken ? 1 : 0) + (DistToken ? 1 : 0) + RegTokens;
+
+    /// <summary>Tokens N: patches and those before them.</summary>
+    public int Tokens => Patches + PrefixTokens;
+
+    /// <summary>Rows of the position embedding.</summary>
+    public int Positions => EmbedPrefix ? Tokens : Patches;
+
+    /// <summary>Name of the final LayerNorm.</summary>
+    public string FinalNorm => FcNorm ? "fc_norm" : "norm";
+
+    public bool HasLayerScale => Blocks.Any(b => b.LayerScale);
 
     /// <summary>Tokens that enter block <paramref name="block"/>, or the final LayerNorm when it is the depth: N less all merged before.</summary>
     public int TokensInto(int block) => Tokens - Blocks.Take(block).Sum(b => b.TokensMerged);
@@ -53,11 +105,12 @@ public sealed record VitArchitecture
     /// <summary>What is wrong with the merging of tokens, in words; null when nothing is.</summary>
     public string? CheckMerging()
     {
+        if (MergesTokens && Pool == Pooling.Average) return "a head on the average of all tokens would no longer weigh them alike once some were merged.";
         for (var i = 0; i < Depth; i++)
         {
             var merged = Blocks[i].TokensMerged;
-            if (merged < 0 || merged > TokenMerging.Most(TokensInto(i)))
-                return $"block {i} merges {merged} of {TokensInto(i)} tokens; it can merge 0 to {TokenMerging.Most(TokensInto(i))}.";
+            if (merged < 0 || merged > TokenMerging.Most(TokensInto(i), PrefixTokens))
+                return $"block {i} merges {merged} of {TokensInto(i)} tokens; it can merge 0 to {TokenMerging.Most(TokensInto(i), PrefixTokens)}.";
             if (merged > 0 && !Blocks[i].HasAttention) return $"block {i} merges tokens but has no attention, whose keys say which ones.";
             if (Blocks[i].HasMixer && TokensInto(i) != Tokens) return $"block {i} has a token mixer, whose biases need every token in its place; tokens were merged before.";
         }
@@ -77,4 +130,7 @@ public sealed record VitArchitecture
         Blocks = [.. Enumerable.Repeat(
             new VitBlock { Heads = heads, QkDim = embedDim / heads, VDim = embedDim / heads, MlpHidden = mlpHidden ?? 4 * embedDim }, depth)],
     };
+
+    /// <summary>The same network with every block changed alike.</summary>
+    public VitArchitecture WithBlocks(Func<VitBlock, VitBlock> change) => this with { Blocks = [.. Blocks.Select(change)] };
 }

@@ -66,6 +66,15 @@ public sealed record VitBlock
     /// </summary>
     public int TokensMerged { get; init; }
 
+    /// <summary>Whether the q/k/v projection has a bias.</summary>
+    public bool QkvBias { get; init; } = true;
+
+    /// <summary>Whether queries and keys of every head are normalised (<c>attn.q_norm</c>, <c>attn.k_norm</c>); q/k dims cannot be cut then.</summary>
+    public bool QkNorm { get; init; }
+
+    /// <summary>Whether the branches that are there are scaled by a factor a channel (<c>ls1.gamma</c>, <c>ls2.gamma</c>).</summary>
+    public bool LayerScale { get; init; }
+
     public bool HasAttention => Heads > 0;
 
     public bool HasMlp => MlpHidden > 0;

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Espalier.Models.Vit;
 
 /// <summary>
-/// The one counter of parameters and MACs. Biases, GELU, softmax, means, residual and position-embedding adds count 0
+/// The one counter of parameters and MACs. Biases, GELU, softmax, means, layer scales, residual and position-embedding adds count 0
 /// (DC-ViT's counter: specification §2.1).
 /// </summary>
 public static class VitCost
@@ -15,27 +15,33 @@ public static class VitCost
     public static Cost Of(VitArchitecture net) => OfBlocks(net).Aggregate(OfEmbeddingAndHead(net), (sum, block) => sum + block);
 
     /// <summary>Every block in order; a dropped one costs nothing.</summary>
-    public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) => [.. net.Blocks.Select((b, i) => Of(b, net.EmbedDim, net.TokensInto(i)))];
+    public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) => [.. net.Blocks.Select((b, i) => Of(b, net.EmbedDim, net.TokensInto(i), net.PrefixTokens))];
 
-    /// <summary>One block on N = <paramref name="tokens"/> tokens of width D = <paramref name="embedDim"/>.</summary>
-    public static Cost Of(VitBlock block, int embedDim, int tokens) =>
+    /// <summary>
+    /// One block on N = <paramref name="tokens"/> tokens of width D = <paramref name="embedDim"/>, <paramref name="prefix"/> of which are no
+    /// patches (class token, registers).
+    /// </summary>
+    public static Cost Of(VitBlock block, int embedDim, int tokens, int prefix = 1) =>
         block.IsLinear ? Linear(embedDim, embedDim, tokens)
-            : Attention(block, embedDim, tokens) + Mixer(block, embedDim, tokens) + Matching(block, tokens) + Mlp(block, embedDim, tokens - block.TokensMerged);
+            : Attention(block, embedDim, tokens) + Mixer(block, embedDim, tokens) + Matching(block, tokens - prefix) + Mlp(block, embedDim, tokens - block.TokensMerged);
 
-    /// <summary>LN1, qkv, both attention products and the projection; zero when the attention is gone.</summary>
+    /// <summary>LN1, qkv, q/k norms, both attention products, the projection and its scale; zero when the attention is gone.</summary>
     public static Cost Attention(VitBlock block, int embedDim, int tokens)
     {
         if (!block.HasAttention) return default;
         long n = tokens, heads = block.Heads, qk = block.QkDim, v = block.VDim;
         var products = new Cost(0, 0, n * n * heads * (qk + v));
-        return Norm(embedDim, n) + Linear(embedDim, heads * (2 * qk + v), n) + products + Linear(heads * v, embedDim, n);
+        // One norm for the queries of all heads, one for the keys.
+        var norms = block.QkNorm ? new Cost(4 * qk, NormMacs * 2 * n * heads * qk, 0) : default;
+        return Norm(embedDim, n) + Linear(embedDim, heads * (2 * qk + v), n, block.QkvBias) + norms + products
+            + Linear(heads * v, embedDim, n) + Scale(block, embedDim);
     }
 
     /// <summary>The products that find which tokens to merge, one key against another: attention products, counted like those.</summary>
-    public static Cost Matching(VitBlock block, int tokens)
+    public static Cost Matching(VitBlock block, int patches)
     {
         if (block.TokensMerged == 0) return default;
-        long patches = tokens - 1, sources = (patches + 1) / 2;
+        long sources = (patches + 1) / 2;
         return new Cost(0, 0, sources * (patches - sources) * block.QkDim);
     }
 
@@ -47,26 +53,35 @@ public static class VitCost
         return new Cost(tokens * d + matrices, matrices, matrices);
     }
 
-    /// <summary>LN2, fc1 and fc2; zero when the MLP is gone.</summary>
+    /// <summary>LN2, fc1, fc2 and its scale; zero when the MLP is gone.</summary>
     public static Cost Mlp(VitBlock block, int embedDim, int tokens) => !block.HasMlp ? default
-        : Norm(embedDim, tokens) + Linear(embedDim, block.MlpHidden, tokens) + Linear(block.MlpHidden, embedDim, tokens);
+        : Norm(embedDim, tokens) + Linear(embedDim, block.MlpHidden, tokens) + Linear(block.MlpHidden, embedDim, tokens)
+            + Scale(block, embedDim);
 
     /// <summary>
     /// Parameters as the official DC-ViT counter reports them: without class token and position embedding, which lie in no counted module.
     /// </summary>
-    public static long CounterParameters(VitArchitecture net) => Of(net).Parameters - net.EmbedDim * (net.Tokens + 1L);
+    public static long CounterParameters(VitArchitecture net) => Of(net).Parameters - TokenParameters(net);
+
+    // The tokens before the patches, and every position.
+    private static long TokenParameters(VitArchitecture net) => (long)net.EmbedDim * (net.PrefixTokens + net.Positions);
 
     private static Cost OfEmbeddingAndHead(VitArchitecture net)
     {
         long d = net.EmbedDim, n = net.Tokens;
-        var tokens = new Cost(d + n * d, 0, 0);
-        var patches = Linear((long)net.Channels * net.PatchSize * net.PatchSize, d, net.Patches);
-        return tokens + patches + Norm(d, net.TokensInto(net.Depth)) + Linear(d, net.Classes, 1);
+        var tokens = new Cost(TokenParameters(net), 0, 0);
+        var patches = Linear((long)net.Channels * net.PatchSize * net.PatchSize, d, net.Patches, net.PatchBias);
+        var norms = Norm(d, net.FcNorm ? 1 : net.TokensInto(net.Depth)) + (net.PreNorm ? Norm(d, n) : default);
+        var head = net.Classes > 0 ? Linear(d, net.Classes, 1) : default;
+        return tokens + patches + norms + head + (net.DistHead ? head : default);
     }
 
-    /// <summary>A linear layer with bias applied to <paramref name="rows"/> vectors; a patch convolution is one, too.</summary>
-    private static Cost Linear(long inputs, long outputs, long rows) =>
-        new(outputs * (inputs + 1), rows * inputs * outputs, rows * inputs * outputs);
+    /// <summary>A linear layer applied to <paramref name="rows"/> vectors; a patch convolution is one, too.</summary>
+    private static Cost Linear(long inputs, long outputs, long rows, bool bias = true) =>
+        new(outputs * (inputs + (bias ? 1 : 0)), rows * inputs * outputs, rows * inputs * outputs);
+
+    // One factor a channel; elementwise products count 0.
+    private static Cost Scale(VitBlock block, long width) => block.LayerScale ? new(width, 0, 0) : default;
 
     private static Cost Norm(long width, long rows) => new(2 * width, NormMacs * width * rows, 0);
 }

@@ -10,8 +10,11 @@ public static class VitEdit
 {
     /// <summary>Removes LN1, the attention and its residual add: x ← x + MLP(LN2(x)) is left.</summary>
     public static VitModel RemoveAttention(this VitModel model, int block) => model.Edit(block,
-        b => b with { Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null, TokensMerged = 0 },
-        (w, p) => RemoveAll(w, p + "norm1.", p + "attn."));
+        b => b with
+        {
+            Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null, TokensMerged = 0, QkvBias = true, QkNorm = false, LayerScale = b.LayerScale && b.HasMlp,
+        },
+        (w, p) => RemoveAll(w, p + "norm1.", p + "attn.", p + "ls1."));
 
     /// <summary>
     /// Lets every block merge as many tokens as <paramref name="pattern"/> does, whose depth is the model's; no tensor changes. A pattern
@@ -31,7 +34,8 @@ public static class VitEdit
     {
         if (model.Architecture.Blocks[block].HasMixer)
             throw new ArgumentException($"Block {block} has a token mixer, which needs the MLP; use DropBlock to drop both.");
-        return model.Edit(block, b => b with { MlpHidden = 0 }, (w, p) => RemoveAll(w, p + "norm2.", p + "mlp."));
+        return model.Edit(block, b => b with { MlpHidden = 0, LayerScale = b.LayerScale && b.HasAttention },
+            (w, p) => RemoveAll(w, p + "norm2.", p + "mlp.", p + "ls2."));
     }
 
     /// <summary>Removes the whole block; it keeps its place in the architecture and passes its input on.</summary>
@@ -94,7 +98,7 @@ public static class VitEdit
     }
 
     /// <summary>
-    /// Gives a block's attention other widths and tensors; the factor on its logits stays the number it was.
+    /// Gives a block's attention other widths and tensors; the factor on its logits and its q/k norms stay what they were.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="block">Index of a block with attention.</param>
@@ -103,11 +107,14 @@ public static class VitEdit
     /// <param name="vDim">Value width per head.</param>
     /// <param name="qkv">Weight [heads·(2·qk + v), D] (rows q, then k, then v, each head-major) and bias.</param>
     /// <param name="projection">Weight [D, heads·v] and bias [D].</param>
+    /// <exception cref="ArgumentException">Queries and keys are normalised and would get another width.</exception>
     public static VitModel ReplaceAttention(this VitModel model, int block, int heads, int qkDim, int vDim,
         (Tensor Weight, Tensor Bias) qkv, (Tensor Weight, Tensor Bias) projection) => model.Edit(block,
         b => b with
         {
-            Heads = heads, QkDim = qkDim, VDim = vDim,
+            Heads = heads, VDim = vDim, QkvBias = true,
+            QkDim = !b.QkNorm || qkDim == b.QkDim ? qkDim
+                : throw new ArgumentException($"Block {block} normalises its queries and keys; their width of {b.QkDim} cannot become {qkDim}."),
             AttentionScale = b.AttentionScale ?? (qkDim == b.QkDim ? null : 1 / Math.Sqrt(b.QkDim)),
         },
         (w, p) =>
@@ -122,18 +129,40 @@ public static class VitEdit
     public static VitModel SetNormEps(this VitModel model, int block, double? eps) =>
         model.Edit(block, b => b with { NormEps = eps }, (_, _) => { });
 
-    /// <summary>Replaces the head by a fresh one (zero bias, N(0, 0.02²) weights) for another class count.</summary>
+    /// <summary>
+    /// Multiplies every layer scale into the layer before it, the attention's projection or fc2: the same network without scales.
+    /// </summary>
+    public static VitModel FoldLayerScale(this VitModel model)
+    {
+        using var noGrad = new NoGrad();
+        var architecture = model.Architecture.WithBlocks(b => b with { LayerScale = false });
+        var weights = model.Weights.Clone();
+        for (var i = 0; i < architecture.Depth; i++)
+            foreach (var (scale, layer) in new[] { ($"blocks.{i}.ls1.gamma", $"blocks.{i}.attn.proj"), ($"blocks.{i}.ls2.gamma", $"blocks.{i}.mlp.fc2") })
+            {
+                if (!weights.TryGetValue(scale, out var gamma)) continue;
+                using var scope = new TensorScope();
+                weights.Set($"{layer}.weight", weights[$"{layer}.weight"] * gamma.Reshape(-1, 1));
+                weights.Set($"{layer}.bias", weights[$"{layer}.bias"] * gamma);
+                weights.RemovePrefix(scale);
+            }
+        return new VitModel(architecture, model.Preprocessing, weights);
+    }
+
+    /// <summary>Replaces the head, both heads of a distilled network, by fresh ones (zero bias, N(0, 0.02²) weights) for another class count.</summary>
     public static VitModel ReplaceHead(this VitModel model, int classes, ulong seed)
     {
         using var noGrad = new NoGrad();
         TorchRuntime.Seed(seed);
         var weights = model.Weights.Clone();
-        using (new TensorScope())
+        var net = model.Architecture with { Classes = classes };
+        foreach (var head in net.DistHead ? ["head", "head_dist"] : new[] { "head" })
         {
-            weights.Set("head.weight", (Tensor.RandN([classes, model.Architecture.EmbedDim]) * 0.02).To(model.Device));
-            weights.Set("head.bias", Tensor.Zeros([classes], device: model.Device));
+            using var scope = new TensorScope();
+            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.EmbedDim]) * 0.02).To(model.Device));
+            weights.Set($"{head}.bias", Tensor.Zeros([classes], device: model.Device));
         }
-        return new VitModel(model.Architecture with { Classes = classes }, model.Preprocessing, weights);
+        return new VitModel(net, model.Preprocessing, weights);
     }
 
     private static VitModel Edit(this VitModel model, int block, Func<VitBlock, VitBlock> shape, Action<Weights, string> tensors)

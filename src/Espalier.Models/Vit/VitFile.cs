@@ -19,8 +19,10 @@ public static class VitFile
             using (random) return random.To(device);
         }
         using var file = source.OpenWeights();
-        return new VitModel(source.Architecture, source.Preprocessing,
-            Read(file, VitTensors.Expected(source.Architecture).Select(t => t.Name), device));
+        var model = new VitModel(source.Stored, source.Preprocessing with { Size = source.Stored.ImageSize },
+            Read(file, VitTensors.Expected(source.Stored).Select(t => t.Name), device));
+        if (source.Stored.ImageSize != source.Architecture.ImageSize) model = Then(model, m => m.ResizePositions(source.Architecture.ImageSize));
+        return source.Stored.HasLayerScale && !source.Architecture.HasLayerScale ? Then(model, m => m.FoldLayerScale()) : model;
     }
 
     /// <summary>A copy of the model on another device.</summary>
@@ -48,7 +50,12 @@ public static class VitFile
         return Read(file, VitTensors.Expected(architecture).Select(t => t.Name), device);
     }
 
-    private static Weights Read(SafetensorsFile file, IEnumerable<string> names, string device = "cpu")
+    private static VitModel Then(VitModel model, Func<VitModel, VitModel> edit)
+    {
+        using (model) return edit(model);
+    }
+
+    private static Weights Read(ITensorFile file, IEnumerable<string> names, string device = "cpu")
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();

@@ -4,7 +4,7 @@ namespace Espalier.Models.Vit;
 
 /// <summary>
 /// The forward pass of a Vision Transformer, driven by its architecture alone: there is no class per compressed variant.
-/// Shapes: pixels [B, C, S, S]; tokens [B, N, D] with the class token first; logits [B, classes].
+/// Shapes: pixels [B, C, S, S]; tokens [B, N, D], those of no patch first; logits [B, classes].
 /// </summary>
 public static class VitForward
 {
@@ -27,10 +27,14 @@ public static class VitForward
     public static Tensor Embed(this VitModel model, Tensor pixels)
     {
         var (a, w) = (model.Architecture, model.Weights);
-        var patches = pixels.Conv2d(w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride: a.PatchSize);
+        var patches = pixels.Conv2d(w["patch_embed.proj.weight"], a.PatchBias ? w["patch_embed.proj.bias"] : null, stride: a.PatchSize);
         var tokens = patches.Reshape(pixels.Size(0), a.EmbedDim, a.Patches).Transpose(1, 2);
-        var cls = w["cls_token"].Expand(pixels.Size(0), 1, a.EmbedDim);
-        return Tensor.Cat([cls.To(tokens.DType), tokens], 1) + w["pos_embed"];
+        if (!a.EmbedPrefix) tokens += w["pos_embed"];
+        if (a.PrefixTokens > 0)
+            tokens = Tensor.Cat(
+                [.. VitTensors.Prefix(a).Select(t => w[t.Name].Expand(pixels.Size(0), t.Shape[1], a.EmbedDim).To(tokens.DType)), tokens], 1);
+        if (a.EmbedPrefix) tokens += w["pos_embed"];
+        return a.PreNorm ? tokens.LayerNorm(w["norm_pre.weight"], w["norm_pre.bias"], a.LayerNormEps) : tokens;
     }
 
     /// <summary>Tokens through blocks <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive).</summary>
@@ -75,7 +79,7 @@ public static class VitForward
         if (!block.HasAttention || (block.TokensMerged == 0 && sizes is null)) return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
         var (outputs, keys) = model.Attend(i, model.AttentionInput(i, x), sizes);
         x = model.AddProjection(i, x, outputs, hook);
-        if (block.TokensMerged > 0) (x, sizes) = TokenMerging.Merge(x, sizes, keys, block.TokensMerged);
+        if (block.TokensMerged > 0) (x, sizes) = TokenMerging.Merge(x, sizes, keys, model.Architecture.PrefixTokens, block.TokensMerged);
         return model.AfterMlp(i, x, hook);
     }
 
@@ -109,10 +113,10 @@ public static class VitForward
         var (block, w) = (model.Architecture.Blocks[i], model.Weights);
         var (b, n) = (x.Size(0), x.Size(1));
         long heads = block.Heads, qk = block.QkDim, v = block.VDim;
-        var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], w[$"blocks.{i}.attn.qkv.bias"])
+        var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], block.QkvBias ? w[$"blocks.{i}.attn.qkv.bias"] : null)
             .Split([heads * qk, heads * qk, heads * v], -1);
-        var q = parts[0].Reshape(b, n, heads, qk).Transpose(1, 2);
-        var k = parts[1].Reshape(b, n, heads, qk).Permute(0, 2, 3, 1);
+        var q = model.QkNormed(i, "q_norm", parts[0].Reshape(b, n, heads, qk)).Transpose(1, 2);
+        var k = model.QkNormed(i, "k_norm", parts[1].Reshape(b, n, heads, qk)).Permute(0, 2, 3, 1);
         var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
         var logits = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k);
         if (sizes is not null) logits += sizes.Log().Reshape(b, 1, 1, n);
@@ -122,6 +126,7 @@ public static class VitForward
     private static Tensor AddProjection(this VitModel model, int i, Tensor x, Tensor headOutputs, BranchHook? hook)
     {
         var branch = headOutputs.Linear(model.Weights[$"blocks.{i}.attn.proj.weight"], model.Weights[$"blocks.{i}.attn.proj.bias"]);
+        if (model.Architecture.Blocks[i].LayerScale) branch *= model.Weights[$"blocks.{i}.ls1.gamma"];
         return x + (hook is null ? branch : hook(i, branch));
     }
 
@@ -130,6 +135,7 @@ public static class VitForward
     {
         if (!model.Architecture.Blocks[i].HasMlp) return x;
         var branch = model.MlpHidden(i, x).Linear(model.Weights[$"blocks.{i}.mlp.fc2.weight"], model.Weights[$"blocks.{i}.mlp.fc2.bias"]);
+        if (model.Architecture.Blocks[i].LayerScale) branch *= model.Weights[$"blocks.{i}.ls2.gamma"];
         return x + (hook is null ? branch : hook(i, branch));
     }
 
@@ -137,13 +143,36 @@ public static class VitForward
     public static Tensor MlpHidden(this VitModel model, int i, Tensor x) => model.BlockNorm(i, 2, x)
         .Linear(model.Weights[$"blocks.{i}.mlp.fc1.weight"], model.Weights[$"blocks.{i}.mlp.fc1.bias"]).Gelu();
 
-    /// <summary>Final LayerNorm.</summary>
+    /// <summary>Final LayerNorm; nothing when it stands after the pooling.</summary>
     public static Tensor Norm(this VitModel model, Tensor tokens) =>
-        tokens.LayerNorm(model.Weights["norm.weight"], model.Weights["norm.bias"], model.Architecture.LayerNormEps);
+        model.Architecture.FcNorm ? tokens : model.FinalNorm(tokens);
 
-    /// <summary>Normalised tokens to logits: a linear map of the class token.</summary>
-    public static Tensor Head(this VitModel model, Tensor features) =>
-        features.Select(1, 0).Linear(model.Weights["head.weight"], model.Weights["head.bias"]);
+    /// <summary>Normalised tokens to what the head reads, [B, D]: the first token, or the mean of the patches.</summary>
+    public static Tensor Pool(this VitModel model, Tensor features)
+    {
+        var a = model.Architecture;
+        var pooled = a.Pool == Pooling.Token ? features.Select(1, 0) : features.Narrow(1, a.PrefixTokens, a.Patches).Mean([1]);
+        return a.FcNorm ? model.FinalNorm(pooled) : pooled;
+    }
+
+    /// <summary>
+    /// Normalised tokens to logits: a linear map of what was pooled, with a distillation token the mean of both heads. Without a head, what was
+    /// pooled.
+    /// </summary>
+    public static Tensor Head(this VitModel model, Tensor features)
+    {
+        var (a, w) = (model.Architecture, model.Weights);
+        var pooled = model.Pool(features);
+        if (a.Classes == 0) return pooled;
+        var logits = pooled.Linear(w["head.weight"], w["head.bias"]);
+        return a.DistHead ? (logits + features.Select(1, 1).Linear(w["head_dist.weight"], w["head_dist.bias"])) / 2 : logits;
+    }
+
+    private static Tensor FinalNorm(this VitModel model, Tensor x)
+    {
+        var (a, w) = (model.Architecture, model.Weights);
+        return x.LayerNorm(w[$"{a.FinalNorm}.weight"], w[$"{a.FinalNorm}.bias"], a.LayerNormEps);
+    }
 
     // bias [N, D] + up·(down·m) [B, 1, D], m being the mean of the block's input over its tokens: [B, N, D], or [N, D] at rank 0.
     private static Tensor Mixer(this VitModel model, int i, Tensor x)
@@ -154,7 +183,17 @@ public static class VitForward
         return w[prefix + "bias"] + mean.Linear(w[prefix + "down.weight"]).Linear(w[prefix + "up.weight"]);
     }
 
+    // Queries or keys [B, N, heads, qk], normalised over each head's dimensions where the network does so; in the norm's own precision, as
+    // they come out of a matrix product that autocast may have run in bf16.
+    private static Tensor QkNormed(this VitModel model, int i, string norm, Tensor x)
+    {
+        if (!model.Architecture.Blocks[i].QkNorm) return x;
+        var weight = model.Weights[$"blocks.{i}.attn.{norm}.weight"];
+        return x.To(weight.DType).LayerNorm(weight, model.Weights[$"blocks.{i}.attn.{norm}.bias"], model.Eps(i)).To(x.DType);
+    }
+
+    private static double Eps(this VitModel model, int i) => model.Architecture.Blocks[i].NormEps ?? model.Architecture.LayerNormEps;
+
     private static Tensor BlockNorm(this VitModel model, int i, int which, Tensor x) => x.LayerNorm(
-        model.Weights[$"blocks.{i}.norm{which}.weight"], model.Weights[$"blocks.{i}.norm{which}.bias"],
-        model.Architecture.Blocks[i].NormEps ?? model.Architecture.LayerNormEps);
+        model.Weights[$"blocks.{i}.norm{which}.weight"], model.Weights[$"blocks.{i}.norm{which}.bias"], model.Eps(i));
 }

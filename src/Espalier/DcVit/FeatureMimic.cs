@@ -9,7 +9,7 @@ public enum FeaturePoint
 {
     /// <summary><c>pre_GAP</c>, the method: all tokens after the final LayerNorm.</summary>
     PreGap,
-    /// <summary><c>after_GAP</c>: the class token after the final LayerNorm.</summary>
+    /// <summary><c>after_GAP</c>: what the head reads, the class token after the final LayerNorm as a rule.</summary>
     AfterGap,
     /// <summary><c>middle_block</c>: all tokens after block e, without LayerNorm; neither network runs further.</summary>
     MiddleBlock,
@@ -49,7 +49,7 @@ public sealed class FeatureMimic : ITrainingTask
     public Tensor Feature(VitModel model, Tensor pixels) => _point switch
     {
         FeaturePoint.PreGap => model.Features(pixels),
-        FeaturePoint.AfterGap => model.Features(pixels).Select(1, 0),
+        FeaturePoint.AfterGap => model.Pool(model.Features(pixels)),
         _ => model.Blocks(model.Embed(pixels), 0, _block + 1),
     };
 }

@@ -46,9 +46,11 @@ public static class UpdateRanges
             _ => (0, model.Architecture.Depth - 1),
         };
         var whole = range is UpdateRange.Before or UpdateRange.All or UpdateRange.Inter;
+        // A norm after the pooling is no part of the tokens that are compared.
+        trainNorm &= !model.Architecture.FcNorm;
         return [.. model.Weights.Keys.Where(name => BlockOf(name) is { } block
             ? block >= first && block <= Math.Min(last, reach) && (whole || Matches(range, name))
-            : whole && (name.StartsWith("norm.", StringComparison.Ordinal) ? trainNorm : !name.StartsWith("head.", StringComparison.Ordinal)))];
+            : whole && (VitTensors.IsFinalNorm(name) ? trainNorm : !VitTensors.IsHead(name)))];
     }
 
     private static bool Matches(UpdateRange range, string name) => range switch

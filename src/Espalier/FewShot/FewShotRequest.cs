@@ -8,7 +8,12 @@ namespace Espalier.FewShot;
 /// <summary>One few-shot compression, but for the switches of its method.</summary>
 public sealed record FewShotRequest
 {
-    public required ModelSource Model { get; init; }
+    /// <summary>The network to compress. Its layer scales are folded away: methods cut and solve the layers themselves.</summary>
+    public required ModelSource Model
+    {
+        get;
+        init => field = value.FoldLayerScale();
+    }
 
     public required Target Target { get; init; }
 

@@ -26,6 +26,8 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     {
         (_teacher, _options) = (teacher, options);
         var a = teacher.Architecture;
+        if (a.Classes == 0)
+            throw new InputException($"{a.Name} has no head, so that no images can be synthesised from its classes; give images, or finetune a head first.");
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         TorchRuntime.Seed(new SeededRandom(options.Seed, "inversion noise").NextUInt64());

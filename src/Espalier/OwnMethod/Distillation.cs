@@ -30,7 +30,7 @@ public sealed class Distillation : ITrainingTask, IDisposable
         _depths = options.FeatureEvery > 0
             ? [.. Enumerable.Range(0, depth - 1).Where(i => (i + 1) % options.FeatureEvery == 0)]
             : [];
-        Parameters = [.. student.Weights.Keys.Where(name => !name.StartsWith("head.", StringComparison.Ordinal)).Select(name => student.Weights[name])];
+        Parameters = [.. student.Weights.Keys.Where(name => !VitTensors.IsHead(name)).Select(name => student.Weights[name])];
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         _start = options.Pull > 0 ? [.. Parameters.Select(p => TensorScope.Release(p.Detach().Clone()))] : [];

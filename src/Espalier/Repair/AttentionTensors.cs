@@ -12,7 +12,9 @@ internal sealed record AttentionTensors(Tensor[] Query, Tensor[] Key, Tensor[] V
     internal static AttentionTensors Of(VitModel model, int index)
     {
         var (block, w, p) = (model.Architecture.Blocks[index], model.Weights, $"blocks.{index}.attn.");
-        var rows = WithBias(w[p + "qkv.weight"], w[p + "qkv.bias"]);
+        var weight = w[p + "qkv.weight"];
+        // A bias that is not there is 0; what is put back has one.
+        var rows = WithBias(weight, block.QkvBias ? w[p + "qkv.bias"] : Tensor.Zeros([weight.Size(0)], device: weight.Device));
         long heads = block.Heads;
         var parts = rows.Split([heads * block.QkDim, heads * block.QkDim, heads * block.VDim], 0);
         return new AttentionTensors(Heads(parts[0], block.QkDim), Heads(parts[1], block.QkDim), Heads(parts[2], block.VDim),

@@ -51,6 +51,8 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
     // Leaves both streams behind the block. A cut student replaces the one before at once: whatever stops the walk, the caller frees it.
     private void Block(ref VitModel student, int i, VitBlock target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
     {
+        if (student.Architecture.Blocks[i].LayerScale)
+            throw new ArgumentException($"Block {i} has layer scales; call FoldLayerScale first, as only the layers before them are solved.");
         if (student.Architecture.Blocks[i].IsLinear)
             throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
         using var halfway = wanted.Through(x => teacher.AfterAttention(i, x), cancellation);

@@ -30,9 +30,17 @@ public readonly record struct Knob(int Block, WidthKind Kind)
         .. from i in Enumerable.Range(0, net.Depth)
            where !kept.Contains(i) && !net.Blocks[i].IsLinear
            from kind in s_tensorWidths
-           where kinds.Contains(kind) && (kind == WidthKind.Hidden ? net.Blocks[i].HasMlp : net.Blocks[i].HasAttention)
+           where kinds.Contains(kind) && IsThere(net.Blocks[i], kind)
            select new Knob(i, kind),
     ];
+
+    // Queries and keys that are normalised over a head's dimensions would not be the same with fewer.
+    private static bool IsThere(VitBlock block, WidthKind kind) => kind switch
+    {
+        WidthKind.Hidden => block.HasMlp,
+        WidthKind.QueryKey => block.HasAttention && !block.QkNorm,
+        _ => block.HasAttention,
+    };
 
     /// <summary>The width this knob has in a network.</summary>
     public int Read(VitArchitecture net) => Read(net.Blocks[Block]);

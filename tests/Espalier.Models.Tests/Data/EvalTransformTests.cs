@@ -52,6 +52,18 @@ public class EvalTransformTests
     }
 
     [Fact]
+    public void A_squashed_image_is_resized_on_both_sides()
+    {
+        var image = ImageReader.Read(Golden.Fixture("rgb.png"));
+        var preprocessing = new Preprocessing { Size = 20, CropFraction = 1, Squash = true, Mean = [0, 0, 0], Std = [1, 1, 1] };
+        var whole = Resampler.Resize(image, 20, 20, Interpolation.Bicubic);
+        var actual = new float[3 * 20 * 20];
+        new EvalTransform(preprocessing).Apply(image, actual);
+        for (var k = 0; k < 400; k++)
+            for (var c = 0; c < 3; c++) actual[c * 400 + k].ShouldBe(whole.Pixels[k * 3 + c] / 255f, 1e-6f);
+    }
+
+    [Fact]
     public void Grey_images_feed_colour_models_and_the_other_way_round()
     {
         var grey = ImageReader.Read(Golden.Fixture("grey.png"), channels: 1);

@@ -28,6 +28,24 @@ public class AtomicFileTests
         folder.Files.ShouldBe(["a.txt"]);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_is_there_only_once_what_was_written_passed_its_check(bool passes)
+    {
+        using var folder = new TemporaryFolder();
+        var seen = "";
+        var write = () => AtomicFile.Write(folder["a.txt"], stream => stream.Write("new"u8), file =>
+        {
+            seen = $"{new StreamReader(file).ReadToEnd()}, {File.Exists(file.Name)}, {File.Exists(folder["a.txt"])}";
+            if (!passes) throw new VerificationException("no");
+        });
+        if (passes) write();
+        else write.ShouldThrow<VerificationException>();
+        seen.ShouldBe("new, True, False");
+        folder.Files.ShouldBe(passes ? ["a.txt"] : []);
+    }
+
     [Fact]
     public void What_an_interrupted_write_left_behind_is_no_obstacle()
     {

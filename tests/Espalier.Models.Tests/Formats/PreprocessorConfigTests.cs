@@ -11,7 +11,7 @@ public class PreprocessorConfigTests
         foreach (var (_, preprocessing) in VitRegistry.Names.Select(n => VitRegistry.Find(n)!))
         {
             var read = Read(PreprocessorConfig.ToJson(preprocessing));
-            (read.Size, read.Resize, read.Interpolation).ShouldBe((preprocessing.Size, preprocessing.Resize, preprocessing.Interpolation));
+            (read.Size, read.Resize, read.Interpolation).ShouldBe((preprocessing.Size, preprocessing.Resize, preprocessing.Interpolation), preprocessing.ToString());
             read.Mean.ShouldBe(preprocessing.Mean);
             read.Std.ShouldBe(preprocessing.Std);
         }
@@ -34,8 +34,19 @@ public class PreprocessorConfigTests
     }
 
     [Theory]
-    [InlineData("""{"size":224}""", "squashes images to 224×224")]
-    [InlineData("""{"size":{"height":224,"width":224},"do_center_crop":false}""", "squashes images to 224×224")]
+    [InlineData("""{"size":224}""", 224, 224, true)]
+    [InlineData("""{"size":{"height":384,"width":384},"do_center_crop":false,"resample":2}""", 384, 384, true)]
+    [InlineData("""{"size":256,"crop_size":224}""", 224, 256, false)]
+    [InlineData("""{"size":{"shortest_edge":224},"crop_pct":0.875}""", 224, 256, false)]
+    public void Without_a_crop_a_square_is_squashed(string text, int size, int resize, bool squash)
+    {
+        var read = Read(text);
+        (read.Size, read.Resize, read.Squash).ShouldBe((size, resize, squash));
+        var again = Read(PreprocessorConfig.ToJson(read));
+        (again.Size, again.Resize, again.Squash).ShouldBe((size, resize, squash));
+    }
+
+    [Theory]
     [InlineData("""{"do_resize":false,"size":224}""", "does not resize images")]
     [InlineData("""{"size":{"shortest_edge":224},"rescale_factor":1}""", "rescale_factor 1/255")]
     [InlineData("""{"size":{"shortest_edge":224},"resample":1}""", "resample 1 is not supported")]

@@ -7,11 +7,11 @@ namespace Espalier.Models.Tests.Vit;
 internal static class RandomEdits
 {
     /// <summary>A random small network after one random edit a block; the same seed gives the same one.</summary>
-    public static VitModel Model(ulong seed)
+    public static VitModel Model(ulong seed, bool family = false)
     {
         var random = new SeededRandom(seed, "edits");
-        var net = TestNets.Net(random);
-        if (random.NextBool()) net = TestNets.Narrowed(net, random);
+        var net = family ? FamilyNets.Random(random) : TestNets.Net(random);
+        if (!family && random.NextBool()) net = TestNets.Narrowed(net, random);
         var model = TestNets.Model(net, seed);
         for (var block = 0; block < net.Depth; block++)
             using (var before = model) model = Edit(before, block, random);

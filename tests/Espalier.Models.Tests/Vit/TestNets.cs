@@ -51,7 +51,7 @@ internal static class TestNets
             var noise = Tensor.RandN([.. shape]);
             weights.Set(name, shape.Length switch
             {
-                1 => noise * 0.1 + (name.Contains("norm") && name.EndsWith("weight") ? 1.0 : 0.0),
+                1 => noise * 0.1 + (name.EndsWith(".gamma") ? 0.5 : name.Contains("norm") && name.EndsWith("weight") ? 1.0 : 0.0),
                 3 => noise * 0.5,
                 _ => noise * (1 / Math.Sqrt(shape.Skip(1).Aggregate(1L, (a, b) => a * b))),
             });

@@ -62,13 +62,33 @@ public class VitInferenceTests
     }
 
     [Fact]
+    public void Huge_networks_have_heads_of_80_and_norms_tell_the_width_of_a_head()
+    {
+        var huge = VitInference.Infer(Shapes(VitRegistry.Find("vit_huge_patch14_224")!.Architecture), new VitHints(), "file");
+        (huge.HeadCountSource, huge.Architecture.Blocks[0].Heads).ShouldBe(("an assumed head width of 80", 16));
+        var net = VitRegistry.Find("vit_base_patch16_224")!.Architecture.WithBlocks(b => b with { Heads = 16, QkDim = 48, VDim = 48, QkNorm = true });
+        var normed = VitInference.Infer(Shapes(net), new VitHints(), "file");
+        (normed.HeadCountSource, normed.Architecture.Blocks[0].Heads).ShouldBe(("the width of its q/k norms", 16));
+    }
+
+    [Theory]
+    [InlineData("blocks.0.mlp.fc1.weight", 512, 64, "gated MLPs (SwiGLU; blocks.0.mlp.fc1 has 512 rows for 256 inputs of fc2)")]
+    [InlineData("head.weight", 10, 128, "class token and mean of the patches side by side")]
+    [InlineData("pos_embed", 1, 20, "pos_embed has 20 positions, which is not a square grid, with or without 1 for other tokens")]
+    public void What_shapes_alone_betray_is_refused(string tensor, long rows, long columns, string because)
+    {
+        var shapes = Shapes(VitRegistry.Find("tiny-test-vit")!.Architecture);
+        shapes[tensor] = shapes[tensor].Length == 3 ? [rows, columns, 64] : [rows, columns];
+        Should.Throw<InputException>(() => VitInference.Infer(shapes, new VitHints("tiny-test-vit"), "file")).Message.ShouldContain(because);
+    }
+
+    [Fact]
     public void A_narrowed_attention_is_refused_without_its_config() =>
         Should.Throw<InputException>(() => VitInference.Infer(Shapes(Compressed.Net), new VitHints("tiny-test-vit"), "file"))
             .Message.ShouldContain("blocks.2.attn.qkv.weight has 84 rows where 192 were expected");
 
     [Theory]
-    [InlineData("vit.embeddings.patch_embeddings.projection.weight", "Hugging Face tensor names")]
-    [InlineData("conv1.weight", "has no tensor patch_embed.proj.weight")]
+    [InlineData("conv1.weight", "has no tensor patch_embed.proj.weight; this version reads plain Vision Transformers")]
     public void Other_networks_are_refused(string tensor, string message) =>
         Should.Throw<InputException>(() => VitInference.Infer(new Dictionary<string, ImmutableArray<long>> { [tensor] = [1] }, new VitHints(), "file"))
             .Message.ShouldContain(message);

@@ -17,8 +17,17 @@ internal sealed class RepairCase : IDisposable
         var net = VitArchitecture.Uniform("repair", imageSize: 2 * Random.NextInt(3, 4), patchSize: 2, channels: 1,
             embedDim: heads * Random.NextInt(heads == 2 ? 8 : 6, heads == 2 ? 12 : 8), depth: Random.NextInt(2, 3), heads, classes: 5,
             mlpHidden: Random.NextInt(24, 40));
-        Teacher = TestNets.Model(net, seed);
-        Images = TestNets.Images(images, net.ImageSize, 1, 5, seed);
+        (Teacher, Images) = (TestNets.Model(net, seed), TestNets.Images(images, net.ImageSize, 1, 5, seed));
+        Calibration = new Calibration(Images, Teacher);
+        Weights = TokenWeights.Measure(Teacher, Images, seed, CancellationToken.None);
+    }
+
+    /// <summary>The same around a given network, which it takes over.</summary>
+    public RepairCase(VitModel teacher, ulong seed, int images = 12)
+    {
+        Random = new SeededRandom(seed, "repair cases");
+        var net = teacher.Architecture;
+        (Teacher, Images) = (teacher, TestNets.Images(images, net.ImageSize, net.Channels, 5, seed));
         Calibration = new Calibration(Images, Teacher);
         Weights = TokenWeights.Measure(Teacher, Images, seed, CancellationToken.None);
     }

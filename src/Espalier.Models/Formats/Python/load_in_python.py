@@ -35,13 +35,15 @@ def read_safetensors(path):
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose q/k and v widths per head may differ."""
+    """Multi-head attention whose q/k and v widths per head may differ; queries and keys may be normalised."""
 
-    def __init__(self, dim, heads, qk_dim, v_dim, scale=None):
+    def __init__(self, dim, heads, qk_dim, v_dim, scale=None, bias=True, norm_eps=None):
         super().__init__()
         self.heads, self.qk_dim, self.v_dim = heads, qk_dim, v_dim
         self.scale = scale if scale is not None else qk_dim**-0.5
-        self.qkv = nn.Linear(dim, heads * (2 * qk_dim + v_dim))
+        self.qkv = nn.Linear(dim, heads * (2 * qk_dim + v_dim), bias=bias)
+        self.q_norm = nn.LayerNorm(qk_dim, eps=norm_eps) if norm_eps else nn.Identity()
+        self.k_norm = nn.LayerNorm(qk_dim, eps=norm_eps) if norm_eps else nn.Identity()
         self.proj = nn.Linear(heads * v_dim, dim)
 
     def forward(self, x, sizes=None):
@@ -49,16 +51,17 @@ class Attention(nn.Module):
         b, n, _ = x.shape
         widths = [self.heads * self.qk_dim, self.heads * self.qk_dim, self.heads * self.v_dim]
         q, k, v = (part.reshape(b, n, self.heads, -1).transpose(1, 2) for part in self.qkv(x).split(widths, dim=-1))
+        q, k = self.q_norm(q), self.k_norm(k)
         logits = (q * self.scale) @ k.transpose(-2, -1)
         if sizes is not None:
             logits = logits + sizes.log().reshape(b, 1, 1, n)
         return self.proj((logits.softmax(dim=-1) @ v).transpose(1, 2).reshape(b, n, -1)), k
 
 
-def merge_tokens(x, sizes, keys, count):
+def merge_tokens(x, sizes, keys, prefix, count):
     """Bipartite soft matching (ToMe): the tokens whose keys are most alike become one, the mean of all they stand for."""
     with torch.no_grad():
-        metric = F.normalize(keys.mean(1)[:, 1:].float(), dim=-1)
+        metric = F.normalize(keys.mean(1)[:, prefix:].float(), dim=-1)
         best, target = (metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)).max(-1)
         order = best.sort(dim=-1, descending=True, stable=True).indices
         going, staying = order[:, :count], order[:, count:].sort(dim=-1).values
@@ -67,9 +70,9 @@ def merge_tokens(x, sizes, keys, count):
         sizes = torch.ones_like(x[..., :1])
     sums = torch.cat([x * sizes, sizes], dim=-1)
     wide = lambda indices: indices.unsqueeze(-1).expand(-1, -1, sums.shape[-1])
-    sources, targets = sums[:, 1::2], sums[:, 2::2]
+    sources, targets = sums[:, prefix::2], sums[:, prefix + 1 :: 2]
     targets = targets.scatter_add(1, wide(target), sources.gather(1, wide(going)))
-    sums = torch.cat([sums[:, :1], sources.gather(1, wide(staying)), targets], dim=1)
+    sums = torch.cat([sums[:, :prefix], sources.gather(1, wide(staying)), targets], dim=1)
     return sums[..., :-1] / sums[..., -1:], sums[..., -1:]
 
 
@@ -81,6 +84,15 @@ class Mlp(nn.Module):
 
     def forward(self, x):
         return self.fc2(F.gelu(self.fc1(x)))
+
+
+class LayerScale(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x):
+        return x * self.gamma
 
 
 class Mixer(nn.Module):
@@ -101,15 +113,20 @@ class Mixer(nn.Module):
 class Block(nn.Module):
     """A pre-norm block; whatever was compressed away is not there."""
 
-    def __init__(self, tokens, dim, spec, eps):
+    def __init__(self, tokens, prefix, dim, spec, eps):
         super().__init__()
         eps = spec.get("norm_eps") or eps
         self.linear = nn.Linear(dim, dim) if spec["kind"] == "linear" else None
         self.attn = self.mixer = self.mlp = None
-        self.tokens_merged = spec.get("tokens_merged", 0)
+        self.prefix, self.tokens_merged = prefix, spec.get("tokens_merged", 0)
+        scaled = spec.get("layer_scale", False)
+        self.ls1 = LayerScale(dim) if scaled and spec["heads"] else nn.Identity()
+        self.ls2 = LayerScale(dim) if scaled and spec["mlp_hidden"] else nn.Identity()
         if spec["heads"]:
             self.norm1 = nn.LayerNorm(dim, eps=eps)
-            self.attn = Attention(dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"))
+            self.attn = Attention(
+                dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"),
+                spec.get("qkv_bias", True), eps if spec.get("qk_norm", False) else None)
         if spec.get("mixer_rank") is not None:
             self.mixer = Mixer(tokens, dim, spec["mixer_rank"])
         if spec["mlp_hidden"]:
@@ -121,20 +138,20 @@ class Block(nn.Module):
             return self.linear(x), sizes
         if self.attn is not None:
             branch, keys = self.attn(self.norm1(x), sizes)
-            x = x + branch
+            x = x + self.ls1(branch)
             if self.tokens_merged:
-                x, sizes = merge_tokens(x, sizes, keys, self.tokens_merged)
+                x, sizes = merge_tokens(x, sizes, keys, self.prefix, self.tokens_merged)
         elif self.mixer is not None:
             x = x + self.mixer(x)
         if self.mlp is not None:
-            x = x + self.mlp(self.norm2(x))
+            x = x + self.ls2(self.mlp(self.norm2(x)))
         return x, sizes
 
 
 class PatchEmbed(nn.Module):
-    def __init__(self, channels, dim, patch):
+    def __init__(self, channels, dim, patch, bias):
         super().__init__()
-        self.proj = nn.Conv2d(channels, dim, patch, stride=patch)
+        self.proj = nn.Conv2d(channels, dim, patch, stride=patch, bias=bias)
 
     def forward(self, x):
         return self.proj(x).flatten(2).transpose(1, 2)
@@ -145,24 +162,46 @@ class VisionTransformer(nn.Module):
         super().__init__()
         spec = config["espalier"]
         dim, eps = spec["embed_dim"], spec["layer_norm_eps"]
-        tokens = (spec["image_size"] // spec["patch_size"]) ** 2 + 1
-        self.patch_embed = PatchEmbed(spec["channels"], dim, spec["patch_size"])
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
-        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, dim))
-        self.blocks = nn.ModuleList(Block(tokens, dim, block, eps) for block in spec["blocks"])
-        self.norm = nn.LayerNorm(dim, eps=eps)
-        self.head = nn.Linear(dim, config["num_classes"])
+        patches = (spec["image_size"] // spec["patch_size"]) ** 2
+        sizes = {
+            "cls_token": int(spec.get("class_token", True)),
+            "dist_token": int(spec.get("dist_token", False)),
+            "reg_token": spec.get("reg_tokens", 0),
+        }
+        self.prefix = [name for name, size in sizes.items() if size]
+        self.prefix_tokens = sum(sizes.values())
+        self.embed_prefix = not spec.get("no_embed_class", False)
+        self.average = config.get("global_pool", "token") == "avg"
+        tokens = patches + self.prefix_tokens
+        self.patch_embed = PatchEmbed(spec["channels"], dim, spec["patch_size"], spec.get("patch_bias", True))
+        for name in self.prefix:
+            setattr(self, name, nn.Parameter(torch.zeros(1, sizes[name], dim)))
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens if self.embed_prefix else patches, dim))
+        self.norm_pre = nn.LayerNorm(dim, eps=eps) if spec.get("pre_norm", False) else nn.Identity()
+        self.blocks = nn.ModuleList(Block(tokens, self.prefix_tokens, dim, block, eps) for block in spec["blocks"])
+        after_pool = spec.get("fc_norm", False)
+        self.norm = nn.Identity() if after_pool else nn.LayerNorm(dim, eps=eps)
+        self.fc_norm = nn.LayerNorm(dim, eps=eps) if after_pool else nn.Identity()
+        self.head = nn.Linear(dim, config["num_classes"]) if config["num_classes"] else nn.Identity()
+        self.head_dist = nn.Linear(dim, config["num_classes"]) if spec.get("dist_head", False) else None
 
     def forward_features(self, pixels):
         x = self.patch_embed(pixels)
-        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + self.pos_embed
+        if not self.embed_prefix:
+            x = x + self.pos_embed
+        x = torch.cat([getattr(self, name).expand(x.shape[0], -1, -1) for name in self.prefix] + [x], dim=1)
+        if self.embed_prefix:
+            x = x + self.pos_embed
+        x = self.norm_pre(x)
         sizes = None
         for block in self.blocks:
             x, sizes = block(x, sizes)
         return self.norm(x)
 
     def forward(self, pixels):
-        return self.head(self.forward_features(pixels)[:, 0])
+        x = self.forward_features(pixels)
+        logits = self.head(self.fc_norm(x[:, self.prefix_tokens :].mean(dim=1) if self.average else x[:, 0]))
+        return logits if self.head_dist is None else (logits + self.head_dist(x[:, 1])) / 2
 
 
 def load(folder=os.path.dirname(os.path.abspath(__file__))):

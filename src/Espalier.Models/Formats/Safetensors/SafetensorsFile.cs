@@ -1,25 +1,24 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 
 namespace Espalier.Models.Formats.Safetensors;
 
 /// <summary>A safetensors file, memory-mapped for reading. Everything in its header was checked before the constructor returns.</summary>
-public sealed unsafe class SafetensorsFile : IDisposable
+public sealed unsafe class SafetensorsFile : ITensorFile
 {
     private readonly MemoryMappedFile map;
     private readonly MemoryMappedViewAccessor view;
-    private readonly ImmutableDictionary<string, TensorInfo> byName;
+    private readonly ImmutableDictionary<string, SafetensorsEntry> byName;
     private readonly long dataStart;
     private byte* file;
 
     private SafetensorsFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, SafetensorsHeader header, long dataStart)
     {
         Path = path;
-        Infos = header.Tensors;
+        Infos = [.. header.Tensors];
         Metadata = header.Metadata;
-        byName = Infos.ToImmutableDictionary(t => t.Name, StringComparer.Ordinal);
+        byName = header.Tensors.ToImmutableDictionary(t => t.Name, StringComparer.Ordinal);
         this.map = map;
         this.view = view;
         this.dataStart = dataStart;
@@ -62,8 +61,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     /// <summary>The description of one tensor.</summary>
     /// <exception cref="InputException">The file has no such tensor.</exception>
-    public TensorInfo Info(string name) =>
+    public SafetensorsEntry Info(string name) =>
         byName.TryGetValue(name, out var info) ? info : throw new InputException($"{Path} has no tensor {name}.");
+
+    TensorInfo ITensorFile.Info(string name) => Info(name);
 
     /// <summary>The bytes of one tensor, valid until the file is disposed.</summary>
     /// <exception cref="InputException">There is no such tensor, or it is longer than a span can be (2 GiB).</exception>
@@ -81,27 +82,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="InputException">There is no such tensor, or its element type is not floating.</exception>
     public float[] ReadFloats(string name)
     {
-        var bytes = Bytes(name);
-        var values = new float[Info(name).Count];
-        switch (Info(name).ElementType)
-        {
-            case ElementType.F32:
-                MemoryMarshal.Cast<byte, float>(bytes).CopyTo(values);
-                break;
-            case ElementType.F16:
-                for (var i = 0; i < values.Length; i++) values[i] = (float)BinaryPrimitives.ReadHalfLittleEndian(bytes[(2 * i)..]);
-                break;
-            case ElementType.BF16:
-                // bfloat16 is the upper half of a single.
-                for (var i = 0; i < values.Length; i++)
-                    values[i] = BitConverter.Int32BitsToSingle(BinaryPrimitives.ReadUInt16LittleEndian(bytes[(2 * i)..]) << 16);
-                break;
-            case ElementType.F64:
-                for (var i = 0; i < values.Length; i++) values[i] = (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(8 * i)..]);
-                break;
-            case var type:
-                throw new InputException($"{Path}: tensor {name} is {type.HeaderName()}, where a floating type was expected.");
-        }
+        var info = Info(name);
+        ElementValues.RequireFloat(info, Path);
+        var values = new float[info.Count];
+        ElementValues.ToSingle(info.ElementType, Bytes(name), values);
         return values;
     }
 

@@ -5,7 +5,7 @@ using System.Text.Unicode;
 namespace Espalier.Models.Formats.Safetensors;
 
 /// <summary>The JSON header of a safetensors file, and every check that makes its offsets safe to follow.</summary>
-internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, ImmutableSortedDictionary<string, string> Metadata)
+internal sealed record SafetensorsHeader(ImmutableArray<SafetensorsEntry> Tensors, ImmutableSortedDictionary<string, string> Metadata)
 {
     /// <summary>Longest header accepted, in bytes: the reference implementation's limit against hostile files.</summary>
     public const long MaxLength = 100_000_000;
@@ -22,7 +22,7 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            var tensors = ImmutableArray.CreateBuilder<TensorInfo>();
+            var tensors = ImmutableArray.CreateBuilder<SafetensorsEntry>();
             var metadata = ImmutableSortedDictionary<string, string>.Empty.WithComparers(StringComparer.Ordinal);
             foreach (var entry in document.RootElement.EnumerateObject())
             {
@@ -40,7 +40,7 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
     }
 
     /// <summary>The tensors must tile the data exactly, in some order, and each must be as long as its shape and type say.</summary>
-    private static void Validate(IEnumerable<TensorInfo> tensors, long dataLength, string path)
+    private static void Validate(IEnumerable<SafetensorsEntry> tensors, long dataLength, string path)
     {
         long position = 0;
         foreach (var tensor in tensors.OrderBy(t => t.Begin).ThenBy(t => t.End))
@@ -60,7 +60,7 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
                 + "damaged file)");
     }
 
-    private static long? ExpectedLength(TensorInfo tensor)
+    private static long? ExpectedLength(SafetensorsEntry tensor)
     {
         try
         {
@@ -72,7 +72,7 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
         }
     }
 
-    private static TensorInfo ReadTensor(string name, JsonElement value, string path)
+    private static SafetensorsEntry ReadTensor(string name, JsonElement value, string path)
     {
         if (value.ValueKind != JsonValueKind.Object) throw Invalid(path, $"the entry of tensor {name} is not an object");
         if (!value.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String)
@@ -84,7 +84,7 @@ internal sealed record SafetensorsHeader(ImmutableArray<TensorInfo> Tensors, Imm
         var offsets = ReadLongs(value, "data_offsets", name, path);
         if (offsets.Length != 2 || offsets[1] < offsets[0]) throw Invalid(path, $"tensor {name} has data_offsets "
             + $"{TensorInfo.Describe(offsets)}");
-        return new TensorInfo(name, type, shape, offsets[0], offsets[1]);
+        return new SafetensorsEntry(name, type, shape, offsets[0], offsets[1]);
     }
 
     private static ImmutableArray<long> ReadLongs(JsonElement entry, string key, string name, string path)

@@ -1,0 +1,95 @@
+using System.Collections.Immutable;
+
+namespace Espalier.Models.Formats.Names;
+
+/// <summary>The names that plain Vision Transformers come with.</summary>
+internal static class NamingSchemes
+{
+    /// <summary>
+    /// timm, and what shares its names: Facebook's DeiT, DeiT III (gamma_1), DINO, DINOv2 (register_tokens), MAE (whose decoder stays behind).
+    /// </summary>
+    public static readonly NamingScheme Timm = new("timm", "patch_embed.proj.weight", KeepsOthers: true, """
+        blocks.#.gamma_1 -> blocks.#.ls1.gamma
+        blocks.#.gamma_2 -> blocks.#.ls2.gamma
+        register_tokens -> reg_token
+        mask_token ->
+        decoder_* ->
+        head.mlp.* ->
+        head.last_layer.* ->
+        blocks.#.mlp.w12 -> !it has gated MLPs (SwiGLU)
+        blocks.#.mlp.fc1_g -> !it has gated MLPs (SwiGLU)
+        blocks.#.mlp.w1 -> !it has gated MLPs (SwiGLU)
+        blocks.#.mlp.norm -> !it has a norm inside its MLPs
+        blocks.#.attn.norm -> !it has a norm inside its attentions
+        blocks.#.attn.q_bias -> !it has separate query and value biases (BEiT)
+        blocks.#.attn.relative_position_bias_table -> !it has relative position biases
+        blocks.#.attn.qkv_mlp* -> !its blocks are not in sequence
+        blocks.#.#.* -> !its blocks are cut into chunks
+        attn_pool.* -> !it pools by attention
+        pre_logits.* -> !it has a representation layer (pre_logits) before its head
+        """);
+
+    public static readonly NamingScheme TorchVision = new("torchvision", "conv_proj.weight", KeepsOthers: false, """
+        class_token -> cls_token
+        conv_proj -> patch_embed.proj
+        encoder.pos_embedding -> pos_embed
+        encoder.layers.encoder_layer_#.ln_1 -> blocks.#.norm1
+        encoder.layers.encoder_layer_#.self_attention.in_proj_weight -> blocks.#.attn.qkv.weight
+        encoder.layers.encoder_layer_#.self_attention.in_proj_bias -> blocks.#.attn.qkv.bias
+        encoder.layers.encoder_layer_#.self_attention.out_proj -> blocks.#.attn.proj
+        encoder.layers.encoder_layer_#.ln_2 -> blocks.#.norm2
+        encoder.layers.encoder_layer_#.mlp.0 -> blocks.#.mlp.fc1
+        encoder.layers.encoder_layer_#.mlp.3 -> blocks.#.mlp.fc2
+        encoder.layers.encoder_layer_#.mlp.linear_1 -> blocks.#.mlp.fc1
+        encoder.layers.encoder_layer_#.mlp.linear_2 -> blocks.#.mlp.fc2
+        encoder.ln -> norm
+        heads.head -> head
+        heads.pre_logits -> !it has a representation layer (heads.pre_logits) before its head
+        """);
+
+    /// <summary>
+    /// Hugging Face transformers: ViT, DeiT, ViT-MAE, ViT-MSN, DINOv2, before version 5 (<c>encoder.layer</c>) and since (<c>layers</c>).
+    /// </summary>
+    public static readonly NamingScheme HuggingFace = new("Hugging Face", "embeddings.patch_embeddings.projection.weight", KeepsOthers: false, $"""
+        embeddings.cls_token -> cls_token
+        embeddings.distillation_token -> dist_token
+        embeddings.register_tokens -> reg_token
+        embeddings.mask_token ->
+        embeddings.position_embeddings -> pos_embed
+        embeddings.patch_embeddings.projection -> patch_embed.proj
+        {Layer("encoder.layer.#")}
+        {Layer("encoder.layers.#")}
+        {Layer("layers.#")}
+        {Layer("layer.#")}
+        layernorm -> norm
+        classifier -> head
+        cls_classifier -> head
+        distillation_classifier -> head_dist
+        pooler.* ->
+        decoder.* ->
+        """);
+
+    public static readonly ImmutableArray<NamingScheme> All = [Timm, TorchVision, HuggingFace];
+
+    private static string Layer(string at) => $"""
+        {at}.layernorm_before -> blocks.#.norm1
+        {at}.norm1 -> blocks.#.norm1
+        {at}.attention.attention.query -> blocks.#.attn.qkv/0
+        {at}.attention.attention.key -> blocks.#.attn.qkv/1
+        {at}.attention.attention.value -> blocks.#.attn.qkv/2
+        {at}.attention.output.dense -> blocks.#.attn.proj
+        {at}.attention.q_proj -> blocks.#.attn.qkv/0
+        {at}.attention.k_proj -> blocks.#.attn.qkv/1
+        {at}.attention.v_proj -> blocks.#.attn.qkv/2
+        {at}.attention.o_proj -> blocks.#.attn.proj
+        {at}.layer_scale1.lambda1 -> blocks.#.ls1.gamma
+        {at}.layernorm_after -> blocks.#.norm2
+        {at}.norm2 -> blocks.#.norm2
+        {at}.intermediate.dense -> blocks.#.mlp.fc1
+        {at}.output.dense -> blocks.#.mlp.fc2
+        {at}.mlp.fc1 -> blocks.#.mlp.fc1
+        {at}.mlp.fc2 -> blocks.#.mlp.fc2
+        {at}.mlp.weights_in -> !it has gated MLPs (SwiGLU)
+        {at}.layer_scale2.lambda1 -> blocks.#.ls2.gamma
+        """;
+}

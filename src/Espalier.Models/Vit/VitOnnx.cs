@@ -1,0 +1,168 @@
+using Espalier.Models.Formats.Onnx;
+using Espalier.Models.Formats.Onnx.Proto;
+using static Espalier.Models.Formats.Onnx.Proto.TensorProto.Types;
+
+namespace Espalier.Models.Vit;
+
+/// <summary>
+/// The forward pass as an ONNX graph, written from the architecture: method by method what <see cref="VitForward"/> computes. Input
+/// <c>pixels</c> [batch, C, S, S] or <c>image</c> (bytes of the same shape), output <c>logits</c> [batch, classes], or <c>features</c>
+/// [batch, D] of a network without a head.
+/// </summary>
+internal sealed class VitOnnx
+{
+    private readonly VitModel _model;
+    private readonly VitArchitecture _net;
+    private readonly Weights _weights;
+    private readonly OnnxGraph _graph;
+
+    // How many tokens each one stands for, [batch, n, 1], once some were merged.
+    private string? _sizes;
+
+    private VitOnnx(VitModel model, int opset) =>
+        (_model, _net, _weights, _graph) = (model, model.Architecture, model.Weights, new OnnxGraph(model.Architecture.Name, opset));
+
+    /// <summary>The graph with all weights.</summary>
+    public static GraphProto Graph(VitModel model, OnnxOptions options)
+    {
+        var vit = new VitOnnx(model, options.Opset);
+        vit.Head(vit.Norm(vit.Blocks(vit.Embed(options.WithNormalization ? vit.NormalisedImage() : vit.Pixels()))));
+        return vit._graph.Proto;
+    }
+
+    private string Pixels() => _graph.Input("pixels", DataType.Float, _net.Channels, _net.ImageSize, _net.ImageSize);
+
+    // (v / 255 − mean) / std, as (v − 255·mean) / (255·std): bytes and their differences are exact.
+    private string NormalisedImage()
+    {
+        var (mean, std, channels) = (_model.Preprocessing.Mean, _model.Preprocessing.Std, _net.Channels);
+        var image = _graph.Input("image", DataType.Uint8, channels, _net.ImageSize, _net.ImageSize);
+        var values = _graph.Node("image.values", "Cast", [image], OnnxGraph.Attribute("to", (long)DataType.Float));
+        var centred = _graph.Sub("image.centred", values, _graph.Floats("image.mean", [.. mean.Select(m => (float)(255 * m))], channels, 1, 1));
+        return _graph.Div("pixels", centred, _graph.Floats("image.std", [.. std.Select(s => (float)(255 * s))], channels, 1, 1));
+    }
+
+    private string Embed(string pixels)
+    {
+        long d = _net.EmbedDim, patch = _net.PatchSize;
+        var patches = _graph.Node("patch_embed.proj", "Conv",
+            [pixels, Weight("patch_embed.proj.weight"), .. _net.PatchBias ? [Weight("patch_embed.proj.bias")] : Nothing],
+            OnnxGraph.Attribute("kernel_shape", patch, patch), OnnxGraph.Attribute("strides", patch, patch));
+        var tokens = _graph.Transpose("patch_embed", _graph.Reshape("patch_embed.flat", patches, 0, d, _net.Patches), 0, 2, 1);
+        if (!_net.EmbedPrefix) tokens = _graph.Add("patch_embed.placed", tokens, Weight("pos_embed"));
+        if (_net.PrefixTokens > 0)
+            tokens = _graph.Node("tokens", "Concat",
+                [.. VitTensors.Prefix(_net).Select(t => _graph.PerImage(t.Name + ".batched", Weight(t.Name), pixels, t.Shape[1], d)), tokens],
+                OnnxGraph.Attribute("axis", 1));
+        if (_net.EmbedPrefix) tokens = _graph.Add("tokens.placed", tokens, Weight("pos_embed"));
+        return _net.PreNorm ? _graph.LayerNorm("norm_pre", tokens, _weights, _net.LayerNormEps) : tokens;
+    }
+
+    private string Blocks(string tokens)
+    {
+        for (var i = 0; i < _net.Depth; i++) tokens = Block(i, tokens);
+        return tokens;
+    }
+
+    private string Block(int i, string x) => _net.Blocks[i].IsLinear ? Linear($"blocks.{i}.linear", x) : AfterMlp(i, AfterAttention(i, x));
+
+    private string AfterAttention(int i, string x)
+    {
+        var (block, prefix) = (_net.Blocks[i], $"blocks.{i}.");
+        if (block.HasMixer) return _graph.Add(prefix + "mixer.added", x, Mixer(i, x));
+        if (!block.HasAttention) return x;
+        var (outputs, keys) = HeadOutputs(i, BlockNorm(i, 1, x));
+        x = _graph.Add(prefix + "attn.added", x, LayerScale(i, "ls1", Linear(prefix + "attn.proj", outputs)));
+        if (block.TokensMerged > 0)
+            (x, _sizes) = _graph.MergeTokens(prefix + "merge.", x, _sizes, keys, (_net.TokensInto(i), _net.EmbedDim, _net.PrefixTokens, block.TokensMerged));
+        return x;
+    }
+
+    private (string Outputs, string Keys) HeadOutputs(int i, string x)
+    {
+        var (block, prefix) = (_net.Blocks[i], $"blocks.{i}.attn.");
+        long n = _net.TokensInto(i), heads = block.Heads, qk = block.QkDim, v = block.VDim;
+        string[] parts = [prefix + "q", prefix + "k", prefix + "v"];
+        _graph.Nodes(parts, "Split",
+            [Linear(prefix + "qkv", x), _graph.Integers(prefix + "widths", heads * qk, heads * qk, heads * v)], OnnxGraph.Attribute("axis", -1));
+        var q = _graph.Transpose(parts[0] + ".heads", QkNormed(i, "q_norm", Split(parts[0], n, heads, qk)), 0, 2, 1, 3);
+        var k = _graph.Transpose(parts[1] + ".heads", QkNormed(i, "k_norm", Split(parts[1], n, heads, qk)), 0, 2, 3, 1);
+        var values = _graph.Transpose(parts[2] + ".heads", Split(parts[2], n, heads, v), 0, 2, 1, 3);
+        var scale = _graph.Scalar(prefix + "scale", block.AttentionScale ?? 1 / Math.Sqrt(qk));
+        var scores = _graph.MatMul(prefix + "scores", _graph.Mul(prefix + "q.scaled", q, scale), k);
+        if (_sizes is not null)
+            scores = _graph.Add(prefix + "scores.sized", scores, _graph.Reshape(prefix + "sizes", _graph.Node(prefix + "sizes.log", "Log", [_sizes]), 0, 1, 1, n));
+        var mixed = _graph.MatMul(prefix + "heads", _graph.Softmax(prefix + "attention", scores), values);
+        return (_graph.Reshape(prefix + "head_outputs", _graph.Transpose(prefix + "heads.beside", mixed, 0, 2, 1, 3), 0, n, heads * v), k);
+    }
+
+    private string Split(string part, long tokens, long heads, long width) =>
+        _graph.Reshape(part + ".split", part, 0, tokens, heads, width);
+
+    private string QkNormed(int i, string norm, string x) =>
+        _net.Blocks[i].QkNorm ? _graph.LayerNorm($"blocks.{i}.attn.{norm}", x, _weights, Eps(i)) : x;
+
+    private string LayerScale(int i, string scale, string branch) => !_net.Blocks[i].LayerScale ? branch
+        : _graph.Mul($"blocks.{i}.{scale}", branch, Weight($"blocks.{i}.{scale}.gamma"));
+
+    private string AfterMlp(int i, string x)
+    {
+        var prefix = $"blocks.{i}.mlp.";
+        if (!_net.Blocks[i].HasMlp) return x;
+        var hidden = _graph.Gelu(prefix + "act", Linear(prefix + "fc1", BlockNorm(i, 2, x)));
+        return _graph.Add(prefix + "added", x, LayerScale(i, "ls2", Linear(prefix + "fc2", hidden)));
+    }
+
+    private string Norm(string tokens) => _net.FcNorm ? tokens : FinalNorm(tokens);
+
+    private string FinalNorm(string x) => _graph.LayerNorm(_net.FinalNorm, x, _weights, _net.LayerNormEps);
+
+    // What the head reads, [batch, D]: the first token, or the mean of the patches.
+    private string Pool(string features)
+    {
+        if (_net.Pool == Pooling.Token) return _graph.Token("pooled", features, 0);
+        var patches = _net.PrefixTokens > 0 ? _graph.Tokens("patches", features, _net.PrefixTokens, _net.Tokens) : features;
+        return _graph.MeanOfTokens("pooled", patches, keepDim: false);
+    }
+
+    private void Head(string features)
+    {
+        var pooled = Pool(features);
+        if (_net.FcNorm) pooled = FinalNorm(pooled);
+        if (_net.Classes == 0)
+        {
+            _graph.Output(_graph.Node("features", "Identity", [pooled]), _net.EmbedDim);
+            return;
+        }
+        if (_net.DistHead)
+        {
+            var both = _graph.Add("heads.sum", Gemm("head", "head", pooled), Gemm("head_dist", "head_dist", _graph.Token("dist", features, 1)));
+            _graph.Mul("logits", both, _graph.Scalar("heads.half", 0.5));
+        }
+        else Gemm("logits", "head", pooled);
+        _graph.Output("logits", _net.Classes);
+    }
+
+    private string Gemm(string name, string layer, string x) =>
+        _graph.Node(name, "Gemm", [x, Weight(layer + ".weight"), Weight(layer + ".bias")], OnnxGraph.Attribute("transB", 1));
+
+    private string Mixer(int i, string x)
+    {
+        var prefix = $"blocks.{i}.mixer.";
+        var bias = Weight(prefix + "bias");
+        if (_net.Blocks[i].MixerRank == 0) return bias;
+        var mean = _graph.MeanOfTokens(prefix + "mean", x, keepDim: true);
+        return _graph.Add(prefix + "shift", Linear(prefix + "up", Linear(prefix + "down", mean)), bias);
+    }
+
+    private string BlockNorm(int i, int which, string x) =>
+        _graph.LayerNorm($"blocks.{i}.norm{which}", x, _weights, Eps(i));
+
+    private double Eps(int i) => _net.Blocks[i].NormEps ?? _net.LayerNormEps;
+
+    private string Linear(string name, string x) => _graph.Linear(name, x, _weights);
+
+    private static string[] Nothing => [];
+
+    private string Weight(string name) => _graph.Weight(name, _weights[name]);
+}
