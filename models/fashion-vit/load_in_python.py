@@ -35,19 +35,22 @@ def read_safetensors(path):
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose q/k and v widths per head may differ."""
+    """Multi-head attention whose q/k and v widths per head may differ; queries and keys may be normalised."""
 
-    def __init__(self, dim, heads, qk_dim, v_dim, scale=None):
+    def __init__(self, dim, heads, qk_dim, v_dim, scale=None, bias=True, norm_eps=None):
         super().__init__()
         self.heads, self.qk_dim, self.v_dim = heads, qk_dim, v_dim
         self.scale = scale if scale is not None else qk_dim**-0.5
-        self.qkv = nn.Linear(dim, heads * (2 * qk_dim + v_dim))
+        self.qkv = nn.Linear(dim, heads * (2 * qk_dim + v_dim), bias=bias)
+        self.q_norm = nn.LayerNorm(qk_dim, eps=norm_eps) if norm_eps else nn.Identity()
+        self.k_norm = nn.LayerNorm(qk_dim, eps=norm_eps) if norm_eps else nn.Identity()
         self.proj = nn.Linear(heads * v_dim, dim)
 
     def forward(self, x):
         b, n, _ = x.shape
         widths = [self.heads * self.qk_dim, self.heads * self.qk_dim, self.heads * self.v_dim]
         q, k, v = (part.reshape(b, n, self.heads, -1).transpose(1, 2) for part in self.qkv(x).split(widths, dim=-1))
+        q, k = self.q_norm(q), self.k_norm(k)
         attention = ((q * self.scale) @ k.transpose(-2, -1)).softmax(dim=-1)
         return self.proj((attention @ v).transpose(1, 2).reshape(b, n, -1))
 
@@ -60,6 +63,15 @@ class Mlp(nn.Module):
 
     def forward(self, x):
         return self.fc2(F.gelu(self.fc1(x)))
+
+
+class LayerScale(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x):
+        return x * self.gamma
 
 
 class Mixer(nn.Module):
@@ -85,9 +97,14 @@ class Block(nn.Module):
         eps = spec.get("norm_eps") or eps
         self.linear = nn.Linear(dim, dim) if spec["kind"] == "linear" else None
         self.attn = self.mixer = self.mlp = None
+        scaled = spec.get("layer_scale", False)
+        self.ls1 = LayerScale(dim) if scaled and spec["heads"] else nn.Identity()
+        self.ls2 = LayerScale(dim) if scaled and spec["mlp_hidden"] else nn.Identity()
         if spec["heads"]:
             self.norm1 = nn.LayerNorm(dim, eps=eps)
-            self.attn = Attention(dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"))
+            self.attn = Attention(
+                dim, spec["heads"], spec["qk_dim"], spec["v_dim"], spec.get("attention_scale"),
+                spec.get("qkv_bias", True), eps if spec.get("qk_norm", False) else None)
         if spec.get("mixer_rank") is not None:
             self.mixer = Mixer(tokens, dim, spec["mixer_rank"])
         if spec["mlp_hidden"]:
@@ -98,18 +115,18 @@ class Block(nn.Module):
         if self.linear is not None:
             return self.linear(x)
         if self.attn is not None:
-            x = x + self.attn(self.norm1(x))
+            x = x + self.ls1(self.attn(self.norm1(x)))
         elif self.mixer is not None:
             x = x + self.mixer(x)
         if self.mlp is not None:
-            x = x + self.mlp(self.norm2(x))
+            x = x + self.ls2(self.mlp(self.norm2(x)))
         return x
 
 
 class PatchEmbed(nn.Module):
-    def __init__(self, channels, dim, patch):
+    def __init__(self, channels, dim, patch, bias):
         super().__init__()
-        self.proj = nn.Conv2d(channels, dim, patch, stride=patch)
+        self.proj = nn.Conv2d(channels, dim, patch, stride=patch, bias=bias)
 
     def forward(self, x):
         return self.proj(x).flatten(2).transpose(1, 2)
@@ -120,23 +137,45 @@ class VisionTransformer(nn.Module):
         super().__init__()
         spec = config["espalier"]
         dim, eps = spec["embed_dim"], spec["layer_norm_eps"]
-        tokens = (spec["image_size"] // spec["patch_size"]) ** 2 + 1
-        self.patch_embed = PatchEmbed(spec["channels"], dim, spec["patch_size"])
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
-        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, dim))
+        patches = (spec["image_size"] // spec["patch_size"]) ** 2
+        sizes = {
+            "cls_token": int(spec.get("class_token", True)),
+            "dist_token": int(spec.get("dist_token", False)),
+            "reg_token": spec.get("reg_tokens", 0),
+        }
+        self.prefix = [name for name, size in sizes.items() if size]
+        self.prefix_tokens = sum(sizes.values())
+        self.embed_prefix = not spec.get("no_embed_class", False)
+        self.average = config.get("global_pool", "token") == "avg"
+        tokens = patches + self.prefix_tokens
+        self.patch_embed = PatchEmbed(spec["channels"], dim, spec["patch_size"], spec.get("patch_bias", True))
+        for name in self.prefix:
+            setattr(self, name, nn.Parameter(torch.zeros(1, sizes[name], dim)))
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens if self.embed_prefix else patches, dim))
+        self.norm_pre = nn.LayerNorm(dim, eps=eps) if spec.get("pre_norm", False) else nn.Identity()
         self.blocks = nn.ModuleList(Block(tokens, dim, block, eps) for block in spec["blocks"])
-        self.norm = nn.LayerNorm(dim, eps=eps)
-        self.head = nn.Linear(dim, config["num_classes"])
+        after_pool = spec.get("fc_norm", False)
+        self.norm = nn.Identity() if after_pool else nn.LayerNorm(dim, eps=eps)
+        self.fc_norm = nn.LayerNorm(dim, eps=eps) if after_pool else nn.Identity()
+        self.head = nn.Linear(dim, config["num_classes"]) if config["num_classes"] else nn.Identity()
+        self.head_dist = nn.Linear(dim, config["num_classes"]) if spec.get("dist_head", False) else None
 
     def forward_features(self, pixels):
         x = self.patch_embed(pixels)
-        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + self.pos_embed
+        if not self.embed_prefix:
+            x = x + self.pos_embed
+        x = torch.cat([getattr(self, name).expand(x.shape[0], -1, -1) for name in self.prefix] + [x], dim=1)
+        if self.embed_prefix:
+            x = x + self.pos_embed
+        x = self.norm_pre(x)
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
 
     def forward(self, pixels):
-        return self.head(self.forward_features(pixels)[:, 0])
+        x = self.forward_features(pixels)
+        logits = self.head(self.fc_norm(x[:, self.prefix_tokens :].mean(dim=1) if self.average else x[:, 0]))
+        return logits if self.head_dist is None else (logits + self.head_dist(x[:, 1])) / 2
 
 
 def load(folder=os.path.dirname(os.path.abspath(__file__))):
