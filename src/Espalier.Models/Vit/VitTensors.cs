@@ -47,8 +47,8 @@ public static class VitTensors
 
     /// <summary>
     /// The tensors of block <paramref name="index"/>. <c>attn.qkv.weight</c> is [heads·(2·qk + v), D]: rows q, then k, then v,
-    /// each head-major; <c>attn.proj.weight</c> is [D, heads·v]; q/k norms are [qk], one for all heads. A token mixer of rank r has <c>mixer.bias</c> [N, D] and, unless r is
-    /// 0, <c>mixer.down.weight</c> [r, D] and <c>mixer.up.weight</c> [D, r].
+    /// each head-major; <c>attn.proj.weight</c> is [D, heads·v]; q/k norms are [qk], one for all heads. A
+    /// token mixer of rank r has <c>mixer.bias</c> [N, D] and, unless r is 0, <c>mixer.down.weight</c> [r, D] and <c>mixer.up.weight</c> [D, r].
     /// </summary>
     public static IEnumerable<TensorSpec> OfBlock(int index, VitBlock block, int embedDim, int tokens)
     {
