@@ -40,6 +40,15 @@ public sealed class FamilyTests : IDisposable
     }
 
     [Fact]
+    public void A_network_without_a_head_is_compressed_by_its_features()
+    {
+        var run = CliRun.Of("compress", Write("headless"), "--keep-macs", "0.7", "--images", _folder.WriteImages("images", 12), "-n", "12", "--steps", "2",
+            "-o", _folder["out"], "--threads", "1", "--quiet", "--json");
+        run.Code.ShouldBe(0, run.Error);
+        Inspect(_folder["out"]).GetProperty("classes").GetInt32().ShouldBe(0);
+    }
+
+    [Fact]
     public void A_finetune_takes_images_of_another_size_and_puts_a_head_on_what_has_none()
     {
         var run = CliRun.Of("finetune", Write("headless"), "--data", _folder.WriteImages("data", 6, 0, 1, 2, 0, 1, 2), "--image-size", "12", "--steps", "2",

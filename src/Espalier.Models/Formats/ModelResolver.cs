@@ -17,8 +17,15 @@ internal static class ModelResolver
         if (VitRegistry.Find(model) is { } entry) return (null, entry);
         throw new InputException(LooksLikePath(model)
             ? $"There is no file or folder {model}."
-            : $"There is no file or folder {model}, and no architecture of that name; known are "
-                + $"{string.Join(", ", VitRegistry.Names)}.");
+            : $"There is no file or folder {model}, and no architecture of that name; like it are "
+                + $"{string.Join(", ", Similar(model))}.");
+    }
+
+    /// <summary>The known names that begin like the given one, the likest first.</summary>
+    private static IEnumerable<string> Similar(string model)
+    {
+        const int Shown = 6;
+        return VitRegistry.Names.OrderByDescending(name => name.AsSpan().CommonPrefixLength(model)).ThenBy(n => n, StringComparer.Ordinal).Take(Shown);
     }
 
     private static string InFolder(string folder)

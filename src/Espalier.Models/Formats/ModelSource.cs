@@ -46,7 +46,10 @@ public sealed record ModelSource
     /// <summary>Class names in label order; empty when unknown.</summary>
     public ImmutableArray<string> ClassNames { get; init; } = [];
 
-    /// <summary>SHA-256 of the weights file (of its index and all parts, one after the other) in lower-case hexadecimal, computed on first use; null when the weights are random.</summary>
+    /// <summary>
+    /// SHA-256 of the weights file (of its index and all parts, one after the other) in lower-case hexadecimal, computed on first use; null when
+    /// the weights are random.
+    /// </summary>
     /// <exception cref="InputException">The file cannot be read.</exception>
     public string? SourceHash => sourceHash.Value;
 

@@ -129,8 +129,9 @@ internal static class VitFamilies
             yield return ($"deit_3_{size}_{image}_1k", () => VitRegistry.Find($"deit3_{size}_patch{patch}_{image}"));
             yield return ($"deit_3_{size}_{image}_21k", () => VitRegistry.Find($"deit3_{size}_patch{patch}_{image}.fb_in22k_ft_in1k"));
         }
-        foreach (var (stem, name) in new[] { ("vit_b_16", "base_patch16"), ("vit_b_32", "base_patch32"), ("vit_l_16", "large_patch16"), ("vit_l_32", "large_patch32") })
-            yield return (stem, () => TorchVision($"vit_{name}_224"));
+        foreach (var size in new[] { "base", "large" })
+            foreach (var patch in new[] { 16, 32 })
+                yield return ($"vit_{size[0]}_{patch}", () => TorchVision($"vit_{size}_patch{patch}_224"));
     }
 
     private static VitEntry Changed(VitEntry entry, Func<VitArchitecture, VitArchitecture> net, Func<VitBlock, VitBlock> block) =>

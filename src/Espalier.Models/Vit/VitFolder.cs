@@ -33,6 +33,7 @@ public static class VitFolder
     {
         var source = ModelSource.Open(folder);
         if (!source.Architecture.Blocks.SequenceEqual(model.Architecture.Blocks)) return "block widths";
+        if (source.Architecture with { Blocks = model.Architecture.Blocks } != model.Architecture) return "architecture";
         using var written = source.Load();
         using var scope = new TensorScope();
         foreach (var (name, tensor) in model.Weights)

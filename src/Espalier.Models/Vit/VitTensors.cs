@@ -47,8 +47,8 @@ public static class VitTensors
 
     /// <summary>
     /// The tensors of block <paramref name="index"/>. <c>attn.qkv.weight</c> is [heads·(2·qk + v), D]: rows q, then k, then v,
-    /// each head-major; <c>attn.proj.weight</c> is [D, heads·v]; q/k norms are [qk], one for all heads. A token mixer of rank r has <c>mixer.bias</c> [N, D] and, unless r is
-    /// 0, <c>mixer.down.weight</c> [r, D] and <c>mixer.up.weight</c> [D, r].
+    /// each head-major; <c>attn.proj.weight</c> is [D, heads·v]; q/k norms are [qk], one for all heads. A
+    /// token mixer of rank r has <c>mixer.bias</c> [N, D] and, unless r is 0, <c>mixer.down.weight</c> [r, D] and <c>mixer.up.weight</c> [D, r].
     /// </summary>
     public static IEnumerable<TensorSpec> OfBlock(int index, VitBlock block, int embedDim, int tokens)
     {
@@ -60,7 +60,7 @@ public static class VitTensors
             tensors = [
                 .. Norm(prefix + "norm1", d),
                 .. Linear(prefix + "attn.qkv", heads * (2 * block.QkDim + block.VDim), d, block.QkvBias),
-                .. block.QkNorm ? [.. Norm(prefix + "attn.q_norm", block.QkDim), .. Norm(prefix + "attn.k_norm", block.QkDim)] : Nothing,
+                .. QkNorms(block, prefix),
                 .. Linear(prefix + "attn.proj", d, heads * block.VDim),
                 .. Scale(block, prefix + "ls1", d)];
         if (block.MixerRank is { } rank) tensors = [.. tensors, .. Mixer(prefix + "mixer", rank, d, tokens)];
@@ -84,6 +84,9 @@ public static class VitTensors
 
     private static IEnumerable<TensorSpec> Linear(string name, long outputs, long inputs, bool bias = true) =>
         [new($"{name}.weight", [outputs, inputs]), .. bias ? [new($"{name}.bias", [outputs])] : Nothing];
+
+    private static IEnumerable<TensorSpec> QkNorms(VitBlock block, string prefix) =>
+        block.QkNorm ? [.. Norm(prefix + "attn.q_norm", block.QkDim), .. Norm(prefix + "attn.k_norm", block.QkDim)] : Nothing;
 
     private static IEnumerable<TensorSpec> Scale(VitBlock block, string name, long width) =>
         block.LayerScale ? [new($"{name}.gamma", [width])] : Nothing;

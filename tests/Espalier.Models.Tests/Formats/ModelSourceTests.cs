@@ -55,7 +55,7 @@ public class ModelSourceTests
         using var folder = new TemporaryFolder();
         Error(folder.Path).ShouldBe($"{folder.Path} has no model.safetensors: it is no model folder, or its run has not finished.");
         Error(folder["none.safetensors"]).ShouldBe($"There is no file or folder {folder["none.safetensors"]}.");
-        Error("vit_gigantic").ShouldContain("no architecture of that name; known are deit3_base_patch16_224, ");
+        Error("deit_tiny_patch8").ShouldContain("no architecture of that name; like it are deit_tiny_patch16_224, deit_tiny_distilled_patch16_224, ");
         File.WriteAllText(folder["a.pth"], "");
         Error(folder["a.pth"]).ShouldContain("it is empty");
         File.WriteAllText(folder["a.png"], "");

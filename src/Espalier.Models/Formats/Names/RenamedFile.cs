@@ -41,10 +41,12 @@ internal sealed class RenamedFile : ITensorFile
         if (parts.Length == 1) return new(first with { Name = name }, () => file.ReadFloats(parts[0]));
         var infos = parts.Select(file.Info).ToList();
         if (infos.Any(p => p.Shape.IsEmpty || !p.Shape.AsSpan()[1..].SequenceEqual(first.Shape.AsSpan()[1..]) || p.ElementType != first.ElementType))
-            throw new InputException($"{file.Path}: the tensors {string.Join(", ", parts)} of shapes {string.Join(", ", infos.Select(p => p.ShapeText))} do not make "
-                + $"one {name}.");
-        return new(new TensorInfo(name, first.ElementType, first.Shape.SetItem(0, infos.Sum(p => p.Shape[0]))), () => [.. parts.SelectMany(file.ReadFloats)]);
+            throw new InputException($"{file.Path}: the tensors {string.Join(", ", parts)} of shapes "
+                + $"{string.Join(", ", infos.Select(p => p.ShapeText))} do not make one {name}.");
+        var joined = new TensorInfo(name, first.ElementType, first.Shape.SetItem(0, infos.Sum(p => p.Shape[0])));
+        return new(joined, () => [.. parts.SelectMany(file.ReadFloats)]);
     }
 
-    private DerivedTensor Tensor(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor : throw new InputException($"{Path} has no tensor {name}.");
+    private DerivedTensor Tensor(string name) =>
+        _tensors.TryGetValue(name, out var tensor) ? tensor : throw new InputException($"{Path} has no tensor {name}.");
 }

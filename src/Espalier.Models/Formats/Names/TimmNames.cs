@@ -61,12 +61,13 @@ internal static class TimmNames
         foreach (var group in names.GroupBy(n => n.Ours.Split('/')[0], StringComparer.Ordinal))
         {
             var parts = group.OrderBy(n => n.Ours, StringComparer.Ordinal).ToList();
-            var isSplit = parts[0].Ours.EndsWith("/0", StringComparison.Ordinal);
+            var isSplit = parts[0].Ours.Contains('/');
             if (parts.DistinctBy(n => n.Ours).Count() != parts.Count || (parts.Count > 1 && !isSplit))
-                throw new InputException($"{file.Path} has more than one tensor for {group.Key}: {string.Join(", ", parts.Take(Shown).Select(n => n.Theirs))}.");
-            if (parts[0].Ours.Contains('/') && char.IsAsciiDigit(parts[0].Ours[^1]) && parts.Count != 3)
-                throw new InputException($"{file.Path} has {string.Join(", ", parts.Select(n => n.Theirs))} without the rest of {group.Key}: query, key and "
-                    + "value belong together.");
+                throw new InputException($"{file.Path} has more than one tensor for {group.Key}: "
+                    + $"{string.Join(", ", parts.Take(Shown).Select(n => n.Theirs))}.");
+            if (isSplit && parts.Count != 3)
+                throw new InputException($"{file.Path} has {string.Join(", ", parts.Select(n => n.Theirs))} without the rest of {group.Key}: "
+                    + "query, key and value belong together.");
             tensors[group.Key] = [.. parts.Select(n => n.Theirs)];
         }
         return tensors;

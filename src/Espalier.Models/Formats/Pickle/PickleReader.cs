@@ -10,7 +10,7 @@ namespace Espalier.Models.Formats.Pickle;
 internal sealed class PickleReader(Stream stream, long length, string path)
 {
     /// <summary>The most a pickle may take: tensors lie outside of it, so that real ones have a few hundred kilobytes.</summary>
-    public const long MaxLength = 256L << 20;
+    public const long MaxLength = 64L << 20;
 
     private const int MaxLine = 4096;
     private readonly long _length = Math.Min(length, MaxLength);

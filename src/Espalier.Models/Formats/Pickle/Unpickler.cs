@@ -65,9 +65,7 @@ internal sealed class Unpickler(PickleReader reader, TorchGlobals globals)
             case PickleOp.Long4: Push(Whole(reader.ReadBytes(reader.ReadInt32()))); break;
             case PickleOp.Int: Push(reader.ReadLine() is var digits && digits is "00" or "01" ? digits == "01" : Whole(digits)); break;
             case PickleOp.Long: Push(Whole(reader.ReadLine().TrimEnd('L'))); break;
-            case PickleOp.Float:
-                Push(double.TryParse(reader.ReadLine(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw reader.Invalid("a number is malformed"));
-                break;
+            case PickleOp.Float: Push(Number(reader.ReadLine())); break;
             case PickleOp.BinFloat: Push(reader.ReadDouble()); break;
 
             case PickleOp.String: Push(reader.ReadLine() is { Length: > 1 } quoted ? quoted[1..^1] : throw reader.Invalid("a text is malformed")); break;
@@ -164,13 +162,17 @@ internal sealed class Unpickler(PickleReader reader, TorchGlobals globals)
         for (var k = 0; k < items.Length; k += 2) dict.Set(items[k], items[k + 1]);
     }
 
-    private void Recall(long index) => Push(_memo.TryGetValue(index, out var value) ? value : throw reader.Invalid($"there is no value {index} to recall"));
+    private void Recall(long index) =>
+        Push(_memo.TryGetValue(index, out var value) ? value : throw reader.Invalid($"there is no value {index} to recall"));
+
+    private double Number(string digits) =>
+        double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw reader.Invalid("a number is malformed");
 
     private long Index(string digits) => Whole(digits) is long index ? index : throw reader.Invalid("an index is malformed");
 
     private object Whole(string digits) =>
-        digits.Length <= MaxDigits && BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? Whole(value)
-            : throw reader.Invalid("a whole number is malformed");
+        digits.Length <= MaxDigits && BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? Whole(value) : throw reader.Invalid("a whole number is malformed");
 
     private static object Whole(byte[] littleEndian) => Whole(new BigInteger(littleEndian));
 

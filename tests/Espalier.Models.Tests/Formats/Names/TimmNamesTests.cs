@@ -24,6 +24,7 @@ public class TimmNamesTests
     {
         Fault(HuggingFace, "vit.encoder.layer.0.attention.attention.query.bias", "vit.encoder.layer.0.attention.attention.value.bias")
             .ShouldContain("without the rest of blocks.0.attn.qkv.bias");
+        Fault(HuggingFace, "vit.layers.0.attention.k_proj.bias", "vit.layers.0.attention.v_proj.bias").ShouldContain("query, key and value belong together");
         Fault(HuggingFace, "vit.encoder.layer.0.norm1.weight", "vit.encoder.layer.0.layernorm_before.weight").ShouldContain("more than one tensor for blocks.0.norm1.weight");
         Fault("a.patch_embed.proj.weight", "b.patch_embed.proj.weight").ShouldBe("file holds several networks, under a., b.; save the one to be used alone.");
     }
