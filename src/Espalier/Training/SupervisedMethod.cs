@@ -104,7 +104,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         MixUpAlpha = request.Recipe.MixUp,
         CutMixAlpha = request.Recipe.CutMix,
         LabelSmoothing = request.Recipe.LabelSmoothing,
-    }, request.Recipe.DropPath, request.Seed);
+    }, request.Recipe.DropPath, request.Seed) { LayerDecay = request.Recipe.LayerDecay };
 
     private ImageBatches Batches(VitModel model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
         new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
@@ -112,16 +112,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     private TrainingOptions Options(long steps, ImageBatches batches) =>
         request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute.TrainsInBf16, request.Compute.Device);
 
-    // The held-out images are drawn by the seed, so that recipes of one seed are compared on the same ones.
-    private (ImageDataset Train, ImageDataset? HeldOut) Split()
-    {
-        var data = request.Data;
-        if (request.HoldOut == 0) return (data, null);
-        if (request.HoldOut >= data.Count)
-            throw new UsageException($"--hold-out {request.HoldOut} leaves none of the {data.Count} images to train on.");
-        var order = new SeededRandom(request.Seed, "hold-out").Permutation(data.Count);
-        return (data.Subset(order[request.HoldOut..].Order()), data.Subset(order[..request.HoldOut].Order()));
-    }
+    private (ImageDataset Train, ImageDataset? HeldOut) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
     // A run bounded by time fixes its steps once and keeps the number for when it is resumed.
     private long StepCount(StepContext context, ImageDataset train)

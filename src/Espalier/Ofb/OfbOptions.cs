@@ -1,0 +1,144 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Espalier.Ofb;
+
+/// <summary>What decides sizes when a search did not decide them by itself.</summary>
+public enum SizeRule
+{
+    /// <summary>The probabilities of the candidates.</summary>
+    Probability,
+    /// <summary>The importance that would be kept: sizes after, not together with, importance (as ViT-Slim does).</summary>
+    Importance,
+}
+
+/// <summary>The switches of OFB. The defaults are profile <c>clean</c>: the published code with its defects corrected.</summary>
+public sealed record OfbOptions
+{
+    /// <summary>As the published code behaves, but for what crashes there (the residual stream stays pre-norm, sizes are whole numbers).</summary>
+    public static OfbOptions Official { get; } = new()
+    {
+        AllWrites = false, MaskPositions = false, Clamped = false, CounterCost = false, Guarded = false, KeepMoments = false, AlphaPeak = null,
+        LearningRate = null,
+    };
+
+    /// <summary>The embedding's mask scales every write to the residual stream; otherwise the input alone.</summary>
+    public bool AllWrites { get; init; } = true;
+
+    /// <summary>Masked patches keep their position embedding.</summary>
+    public bool MaskPositions { get; init; } = true;
+
+    /// <summary>Bounds where the losses have poles: the one-hot loss and the weight of the reconstruction.</summary>
+    public bool Clamped { get; init; } = true;
+
+    /// <summary>The budget loss counts as the target does; otherwise by the published formula.</summary>
+    public bool CounterCost { get; init; } = true;
+
+    /// <summary>The target is kept within reach and met; otherwise the budget loss is the only pressure.</summary>
+    public bool Guarded { get; init; } = true;
+
+    /// <summary>The optimizer goes on where it was when the gains are folded; otherwise it starts afresh.</summary>
+    public bool KeepMoments { get; init; } = true;
+
+    /// <summary>Sum of α's learning rate over the search, so that short searches decide, too; null gives α the rate of the weights.</summary>
+    public double? AlphaPeak { get; init; } = 16;
+
+    /// <summary>Highest learning rate of weights and importance; null: 2.5e-4·batch/256.</summary>
+    public double? LearningRate { get; init; } = 5e-4;
+
+    public bool OneHot { get; init; } = true;
+
+    /// <summary>The one-hot loss has its Var part; otherwise the entropy alone.</summary>
+    public bool Variance { get; init; } = true;
+
+    /// <summary>Masked image modelling while searching.</summary>
+    public bool Pmim { get; init; } = true;
+
+    /// <summary>λ, when it shall not fall from 0.99 to 0.1.</summary>
+    public double? Lambda { get; init; }
+
+    /// <summary>Keep all residual channels.</summary>
+    public bool FixedEmbed { get; init; }
+
+    public SizeRule Sizes { get; init; } = SizeRule.Probability;
+
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>Batches per step.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    public double WeightDecay { get; init; } = 1e-3;
+
+    public double LabelSmoothing { get; init; } = 0.1;
+
+    /// <summary>Stochastic depth of the last block.</summary>
+    public double DropPath { get; init; } = 0.1;
+
+    public double RandomErasing { get; init; } = 0.25;
+
+    /// <summary>Mixup of the recovery; null: 0.8 for images above 64 pixels.</summary>
+    public double? MixUp { get; init; }
+
+    /// <summary>CutMix of the recovery; null: 1 for images above 64 pixels.</summary>
+    public double? CutMix { get; init; }
+
+    /// <summary>Weight of the budget loss, and of the one-hot loss with its L1.</summary>
+    public (double Budget, double OneHot) LossWeights => Sizes == SizeRule.Importance ? (0, 0.5) : (5, 0.5);
+
+    /// <summary>Highest learning rate in use.</summary>
+    public double Peak => LearningRate ?? 2.5e-4 * BatchSize * Accumulate / 256;
+
+    /// <summary>The options of a profile.</summary>
+    public static OfbOptions For(string profile) => profile switch
+    {
+        "clean" => new(),
+        "official" => Official,
+        _ => throw new UsageException($"--profile {profile}: the profiles are clean and official."),
+    };
+
+    private static readonly SortedDictionary<string, (string Settings, Func<OfbOptions, string, OfbOptions> With)> s_topics = new(StringComparer.Ordinal)
+    {
+        ["cost"] = ("counter|official", (o, v) => o with { CounterCost = v == "counter" }),
+        ["embed"] = ("search|fixed", (o, v) => o with { FixedEmbed = v == "fixed" }),
+        ["guard"] = ("yes|no", (o, v) => o with { Guarded = v == "yes" }),
+        ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, CultureInfo.InvariantCulture) }),
+        ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
+        ["one_hot"] = ("yes|no", (o, v) => o with { OneHot = v == "yes" }),
+        ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
+        ["sizes"] = ("probability|importance", (o, v) => o with { Sizes = v == "importance" ? SizeRule.Importance : SizeRule.Probability }),
+        ["variance"] = ("yes|no", (o, v) => o with { Variance = v == "yes" }),
+        ["writes"] = ("all|input", (o, v) => o with { AllWrites = v == "all" }),
+    };
+
+    /// <summary>The options with one switch changed.</summary>
+    /// <exception cref="UsageException">Unknown topic or setting.</exception>
+    public OfbOptions With(string topic, string setting)
+    {
+        if (!s_topics.TryGetValue(topic, out var entry))
+            throw new UsageException($"--switch {topic}: there is no such topic; the topics are {string.Join(", ", s_topics.Keys)}.");
+        var known = entry.Settings.Split('|');
+        var isNumber = known.Contains("NUMBER") && double.TryParse(setting, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1;
+        return isNumber || (known.Contains(setting) && setting != "NUMBER") ? entry.With(this, setting)
+            : throw new UsageException($"--switch {topic}={setting}: {topic} is one of {string.Join(", ", known)}.");
+    }
+
+    /// <summary>Lists every value out of its range.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        ImmutableArray<(bool Good, string Fault)> checks =
+        [
+            (BatchSize >= 1, $"batch size {BatchSize} (at least 1)"),
+            (Accumulate >= 1, $"{Accumulate} batches per step (at least 1)"),
+            (Peak > 0, $"learning rate {Peak} (above 0)"),
+            (WeightDecay >= 0, $"weight decay {WeightDecay} (at least 0)"),
+            (LabelSmoothing is >= 0 and < 1, $"label smoothing {LabelSmoothing} (in [0, 1))"),
+            (DropPath is >= 0 and < 1, $"drop-path {DropPath} (in [0, 1))"),
+            (RandomErasing is >= 0 and <= 1, $"random erasing {RandomErasing} (in [0, 1])"),
+            (MixUp is null or (>= 0 and <= 1), $"mixup {MixUp} (in [0, 1])"),
+            (CutMix is null or (>= 0 and <= 1), $"cutmix {CutMix} (in [0, 1])"),
+        ];
+        var faults = checks.Where(c => !c.Good).Select(c => c.Fault).ToList();
+        if (faults.Count > 0) throw new UsageException($"Search options: {string.Join("; ", faults)}.");
+    }
+}
