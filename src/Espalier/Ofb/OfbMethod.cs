@@ -71,7 +71,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     /// <summary>Runs, or goes on with, the search; leaves a model folder in the run folder.</summary>
     public SearchResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        request.Options.Validate();
+        request.Options.Recipe.Validate();
         request.Data.RequireLabels();
         if (request.Data.ClassCount != request.Model.Architecture.Classes)
             throw new UsageException($"The data has {request.Data.ClassCount} classes, the model {request.Model.Architecture.Classes}; finetune the model on this data first.");
@@ -124,7 +124,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         };
     }
 
-    private int ImagesPerStep => request.Options.BatchSize * request.Options.Accumulate;
+    private int ImagesPerStep => request.Options.Recipe.BatchSize * request.Options.Accumulate;
 
     private (ImageDataset Train, ImageDataset? Aside) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
@@ -133,9 +133,9 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 
     private ImageBatches Batches(ImageDataset train)
     {
-        var recipe = new TrainRecipe { BatchSize = request.Options.BatchSize, RandomErasing = request.Options.RandomErasing };
+        var recipe = request.Options.Recipe;
         return new ImageBatches(train, recipe.Transform(request.Model.Preprocessing),
-            new LoaderOptions { BatchSize = request.Options.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
+            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
     }
 
     private SearchStage Cut(Supernet net, long step, StepContext context)
@@ -181,7 +181,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     // A run bounded by time fixes its steps once and keeps the number for when it is resumed.
     private long StepCount(StepContext context, ImageDataset train, string? folder = null)
     {
-        var perEpoch = (train.Count + request.Options.BatchSize - 1) / request.Options.BatchSize;
+        var perEpoch = (train.Count + request.Options.Recipe.BatchSize - 1) / request.Options.Recipe.BatchSize;
         if (request.Effort.Steps is { } steps) return steps;
         if (request.Effort.FixedSteps(perEpoch) is { } epochs) return Math.Max(1, epochs / request.Options.Accumulate);
         return PlannedSteps.Once(folder ?? context.Folder, () =>

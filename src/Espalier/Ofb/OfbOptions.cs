@@ -1,5 +1,5 @@
-using System.Collections.Immutable;
 using System.Globalization;
+using Espalier.Training;
 
 namespace Espalier.Ofb;
 
@@ -19,7 +19,7 @@ public sealed record OfbOptions
     public static OfbOptions Official { get; } = new()
     {
         AllWrites = false, MaskPositions = false, Clamped = false, CounterCost = false, Guarded = false, KeepMoments = false, AlphaPeak = null,
-        LearningRate = null,
+        LinearRate = true,
     };
 
     /// <summary>The embedding's mask scales every write to the residual stream; otherwise the input alone.</summary>
@@ -43,8 +43,8 @@ public sealed record OfbOptions
     /// <summary>Sum of α's learning rate over the search, so that short searches decide, too; null gives α the rate of the weights.</summary>
     public double? AlphaPeak { get; init; } = 16;
 
-    /// <summary>Highest learning rate of weights and importance; null: 2.5e-4·batch/256.</summary>
-    public double? LearningRate { get; init; } = 5e-4;
+    /// <summary>The learning rate of weights and importance is 2.5e-4·batch/256; otherwise the recipe's.</summary>
+    public bool LinearRate { get; init; }
 
     public bool OneHot { get; init; } = true;
 
@@ -62,31 +62,23 @@ public sealed record OfbOptions
 
     public SizeRule Sizes { get; init; } = SizeRule.Probability;
 
-    public int BatchSize { get; init; } = 128;
+    /// <summary>
+    /// Batch, learning rate, weight decay, smoothing, erasing and drop-path; mixup and CutMix are for the recovery alone. Warm-up, averaging and
+    /// clipping are not used.
+    /// </summary>
+    public TrainRecipe Recipe { get; init; } = new()
+    {
+        LearningRate = 5e-4, WeightDecay = 1e-3, DropPath = 0.1, RandomErasing = 0.25,
+    };
 
-    /// <summary>Batches per step.</summary>
+    /// <summary>Batches per step, at least 1.</summary>
     public int Accumulate { get; init; } = 1;
-
-    public double WeightDecay { get; init; } = 1e-3;
-
-    public double LabelSmoothing { get; init; } = 0.1;
-
-    /// <summary>Stochastic depth of the last block.</summary>
-    public double DropPath { get; init; } = 0.1;
-
-    public double RandomErasing { get; init; } = 0.25;
-
-    /// <summary>Mixup of the recovery; null: 0.8 for images above 64 pixels.</summary>
-    public double? MixUp { get; init; }
-
-    /// <summary>CutMix of the recovery; null: 1 for images above 64 pixels.</summary>
-    public double? CutMix { get; init; }
 
     /// <summary>Weight of the budget loss, and of the one-hot loss with its L1.</summary>
     public (double Budget, double OneHot) LossWeights => Sizes == SizeRule.Importance ? (0, 0.5) : (5, 0.5);
 
     /// <summary>Highest learning rate in use.</summary>
-    public double Peak => LearningRate ?? 2.5e-4 * BatchSize * Accumulate / 256;
+    public double Peak => LinearRate ? 2.5e-4 * Recipe.BatchSize * Accumulate / 256 : Recipe.LearningRate;
 
     /// <summary>The options of a profile.</summary>
     public static OfbOptions For(string profile) => profile switch
@@ -120,25 +112,5 @@ public sealed record OfbOptions
         var isNumber = known.Contains("NUMBER") && double.TryParse(setting, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1;
         return isNumber || (known.Contains(setting) && setting != "NUMBER") ? entry.With(this, setting)
             : throw new UsageException($"--switch {topic}={setting}: {topic} is one of {string.Join(", ", known)}.");
-    }
-
-    /// <summary>Lists every value out of its range.</summary>
-    /// <exception cref="UsageException">At least one is.</exception>
-    public void Validate()
-    {
-        ImmutableArray<(bool Good, string Fault)> checks =
-        [
-            (BatchSize >= 1, $"batch size {BatchSize} (at least 1)"),
-            (Accumulate >= 1, $"{Accumulate} batches per step (at least 1)"),
-            (Peak > 0, $"learning rate {Peak} (above 0)"),
-            (WeightDecay >= 0, $"weight decay {WeightDecay} (at least 0)"),
-            (LabelSmoothing is >= 0 and < 1, $"label smoothing {LabelSmoothing} (in [0, 1))"),
-            (DropPath is >= 0 and < 1, $"drop-path {DropPath} (in [0, 1))"),
-            (RandomErasing is >= 0 and <= 1, $"random erasing {RandomErasing} (in [0, 1])"),
-            (MixUp is null or (>= 0 and <= 1), $"mixup {MixUp} (in [0, 1])"),
-            (CutMix is null or (>= 0 and <= 1), $"cutmix {CutMix} (in [0, 1])"),
-        ];
-        var faults = checks.Where(c => !c.Good).Select(c => c.Fault).ToList();
-        if (faults.Count > 0) throw new UsageException($"Search options: {string.Join("; ", faults)}.");
     }
 }

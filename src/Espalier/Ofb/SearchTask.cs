@@ -44,10 +44,10 @@ public sealed class SearchTask : ITrainingTask
         // A short run would hardly have an event in a third of an epoch.
         _interval = Math.Clamp(batchesPerEpoch / EventsPerEpoch / options.Accumulate, 1, Math.Max(1, _fuse / LeastEvents));
         _pruning = new Pruning(plan.Cost, plan.Low, options.Guarded ? plan.Limit.Amount * (1 + Budget.Limit.Tolerance) : null);
-        _dropPath = new DropPath(options.DropPath, plan.Space.Net.Depth, seed);
-        var large = plan.Space.Net.ImageSize > 64;
-        _searchMix = new MixUp { LabelSmoothing = options.LabelSmoothing };
-        _recoveryMix = _searchMix with { MixUpAlpha = options.MixUp ?? (large ? 0.8 : 0), CutMixAlpha = options.CutMix ?? (large ? 1 : 0) };
+        var recipe = options.Recipe;
+        _dropPath = new DropPath(recipe.DropPath, plan.Space.Net.Depth, seed);
+        _searchMix = new MixUp { LabelSmoothing = recipe.LabelSmoothing };
+        _recoveryMix = _searchMix with { MixUpAlpha = recipe.MixUp, CutMixAlpha = recipe.CutMix };
     }
 
     /// <summary>Told when the last submodule is decided, with the steps taken.</summary>
@@ -67,7 +67,7 @@ public sealed class SearchTask : ITrainingTask
         get
         {
             var plain = new AdamOptions();
-            var alpha = new AdamOptions { Beta1 = 0.5, WeightDecay = _options.WeightDecay };
+            var alpha = new AdamOptions { Beta1 = 0.5, WeightDecay = _options.Recipe.WeightDecay };
             var decays = _net.Model.Weights.ToLookup(t => t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed"));
             return
             [
@@ -89,7 +89,7 @@ public sealed class SearchTask : ITrainingTask
         {
             Peak = _options.Peak, Start = 1e-3, Floor = 1e-2, WarmUp = WarmUp.LearningRate, WarmUpShare = _schedule.WarmUpShare,
         },
-        Adam = new AdamOptions { WeightDecay = _options.WeightDecay },
+        Adam = new AdamOptions { WeightDecay = _options.Recipe.WeightDecay },
         Accumulate = _options.Accumulate,
         Bf16 = bf16,
         Device = device,
@@ -140,7 +140,9 @@ public sealed class SearchTask : ITrainingTask
         _net.Resize(state.Net);
     }
 
-    private IEnumerable<KeyValuePair<string, Tensor>> Extra(string prefix) => _net.Extra.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal));
+    // By name, so that the order does not depend on when a submodule was decided.
+    private IEnumerable<KeyValuePair<string, Tensor>> Extra(string prefix) =>
+        _net.Extra.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(t => t.Key, StringComparer.Ordinal);
 
     // Σ of α's learning rate over the search is what lets it decide, so its peak follows the number of steps.
     private double AlphaScale
