@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Budget;
 using Espalier.Compute;
@@ -42,7 +43,7 @@ public sealed record SearchRequest
 }
 
 /// <summary>The network when its sizes were decided (<c>cut</c>) or at the end (<c>finetuned</c>); the metric is the cross-entropy on images kept aside.</summary>
-public sealed record SearchStage(string Stage, long Steps, double Metric, double? Top1, double? Top5, double Seconds);
+public sealed record SearchStage(string Stage, long Steps, double Metric, double? Top1, double? Top5);
 
 /// <summary>What a search came to.</summary>
 public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, ImmutableArray<SearchStage> Stages)
@@ -84,11 +85,11 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     private void Search(StepContext context)
     {
         var (train, _) = Split();
-        var steps = StepCount(context, train);
+        var steps = StepCount(context.Folder, train);
         using var net = NewNet();
         using var batches = Batches(train);
         var curve = new LossCurve(steps);
-        var meter = new ProgressMeter(context.Progress, time, "search and recovery", steps, "images", ImagesPerStep);
+        var meter = new ProgressMeter(context.Progress, time, "search and recovery", steps, "images", request.Options.Recipe.BatchSize * request.Options.Accumulate);
         var task = new SearchTask(net, Plan, request.Options, steps, batches.BatchesPerEpoch, request.Seed)
         {
             OnDecided = step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
@@ -114,7 +115,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         var searched = context.Run.StepFolder(SearchStep);
         using var model = ModelSource.Open(Path.Combine(searched, ModelName)).Load(request.Compute.Device);
         var losses = _curve.Read(searched);
-        var steps = StepCount(context, Split().Train, searched);
+        var steps = StepCount(searched, Split().Train);
         var last = Measure(model, "finetuned", steps, context);
         var before = request.Eval is null ? null : Score(request.Model, context);
         VitFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
@@ -123,8 +124,6 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             Top1Before = before?.Top1, Top5Before = before?.Top5, Losses = losses,
         };
     }
-
-    private int ImagesPerStep => request.Options.Recipe.BatchSize * request.Options.Accumulate;
 
     private (ImageDataset Train, ImageDataset? Aside) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
@@ -148,28 +147,17 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 
     private SearchStage Measure(VitModel model, string stage, long step, StepContext context)
     {
-        var evaluator = NewEvaluator(model);
-        var (sum, count) = (0.0, 0);
-        if (Split().Aside is { } aside)
-            evaluator.ForEachBatch(model, aside, (logits, batch) =>
-            {
-                sum += batch.Count * Functional.CrossEntropy(logits, Tensor.From<long>(Array.ConvertAll(batch.Labels, l => (long)l)).To(logits.Device)).Item();
-                count += batch.Count;
-            }, context.Cancellation);
+        var evaluator = Evaluator.For(model, request.Compute, time);
+        var metric = Split().Aside is { } aside ? evaluator.Loss(model, aside, context.Cancellation) : double.NaN;
         var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
-        return new SearchStage(stage, step, sum / count, eval?.Top1, eval?.Top5, context.Run.State.Seconds);
+        return new SearchStage(stage, step, metric, eval?.Top1, eval?.Top5);
     }
 
     private EvaluationResult Score(ModelSource source, StepContext context)
     {
         using var model = source.Load(request.Compute.Device);
-        return NewEvaluator(model).Score(model, request.Eval!, context.Cancellation);
+        return Evaluator.For(model, request.Compute, time).Score(model, request.Eval!, context.Cancellation);
     }
-
-    private Evaluator NewEvaluator(VitModel model) => new(time)
-    {
-        BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = request.Compute.EvaluatesInBf16,
-    };
 
     private void TellWidths(VitArchitecture net, StepContext context)
     {
@@ -178,33 +166,29 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
                 + string.Join(' ', net.Blocks.Select(b => $"{b.Heads}×{b.QkDim}/{b.MlpHidden}"))));
     }
 
-    // A run bounded by time fixes its steps once and keeps the number for when it is resumed.
-    private long StepCount(StepContext context, ImageDataset train, string? folder = null)
+    private long StepCount(string folder, ImageDataset train)
     {
-        var perEpoch = (train.Count + request.Options.Recipe.BatchSize - 1) / request.Options.Recipe.BatchSize;
-        if (request.Effort.Steps is { } steps) return steps;
-        if (request.Effort.FixedSteps(perEpoch) is { } epochs) return Math.Max(1, epochs / request.Options.Accumulate);
-        return PlannedSteps.Once(folder ?? context.Folder, () =>
+        var batch = request.Options.Recipe.BatchSize;
+        return request.Effort.StepsOf(folder, (double)((train.Count + batch - 1) / batch) / request.Options.Accumulate, () =>
         {
             using var net = NewNet();
             using var batches = Batches(train);
             // Far from its end a search does not cut; what it cuts later only makes steps faster.
             var task = new SearchTask(net, Plan, request.Options, 1_000_000, batches.BatchesPerEpoch, request.Seed);
             var options = task.Training(request.Compute.TrainsInBf16, request.Compute.Device) with { Steps = StepTimer.Steps };
-            var seconds = StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
-            return Math.Max(1, (long)(request.Effort.Time!.Value.TotalSeconds * TrainingShare / seconds));
-        });
+            return StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
+        }, TrainingShare);
     }
 
     private JsonObject Provenance(long steps) => new()
     {
         ["method"] = "ofb",
-        ["profile"] = request.Options.AllWrites ? "clean" : "official",
         ["seed"] = request.Seed,
         ["target"] = request.Target.ToString(),
         ["data"] = request.Data.Name,
         ["images"] = request.Data.Count - request.HoldOut,
         ["steps"] = steps,
         ["source"] = request.Model.SourceHash,
+        ["options"] = JsonSerializer.SerializeToNode(request.Options, SupervisedMethod.RecipeJson),
     };
 }

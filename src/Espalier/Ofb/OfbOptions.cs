@@ -3,18 +3,23 @@ using Espalier.Training;
 
 namespace Espalier.Ofb;
 
-/// <summary>What decides sizes when a search did not decide them by itself.</summary>
-public enum SizeRule
-{
-    /// <summary>The probabilities of the candidates.</summary>
-    Probability,
-    /// <summary>The importance that would be kept: sizes after, not together with, importance (as ViT-Slim does).</summary>
-    Importance,
-}
-
 /// <summary>The switches of OFB. The defaults are profile <c>clean</c>: the published code with its defects corrected.</summary>
 public sealed record OfbOptions
 {
+    private static readonly SortedDictionary<string, (string Settings, Func<OfbOptions, string, OfbOptions> With)> s_topics = new(StringComparer.Ordinal)
+    {
+        ["cost"] = ("counter|official", (o, v) => o with { CounterCost = v == "counter" }),
+        ["embed"] = ("search|fixed", (o, v) => o with { FixedEmbed = v == "fixed" }),
+        ["guard"] = ("yes|no", (o, v) => o with { Guarded = v == "yes" }),
+        ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, CultureInfo.InvariantCulture) }),
+        ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
+        ["one_hot"] = ("yes|no", (o, v) => o with { OneHot = v == "yes" }),
+        ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
+        ["sizes"] = ("probability|importance", (o, v) => o with { SizesByImportance = v == "importance" }),
+        ["variance"] = ("yes|no", (o, v) => o with { Variance = v == "yes" }),
+        ["writes"] = ("all|input", (o, v) => o with { AllWrites = v == "all" }),
+    };
+
     /// <summary>As the published code behaves, but for what crashes there (the residual stream stays pre-norm, sizes are whole numbers).</summary>
     public static OfbOptions Official { get; } = new()
     {
@@ -60,7 +65,8 @@ public sealed record OfbOptions
     /// <summary>Keep all residual channels.</summary>
     public bool FixedEmbed { get; init; }
 
-    public SizeRule Sizes { get; init; } = SizeRule.Probability;
+    /// <summary>Sizes are chosen after the importance was learned, by what would be kept of it, instead of together with it (as ViT-Slim does).</summary>
+    public bool SizesByImportance { get; init; }
 
     /// <summary>
     /// Batch, learning rate, weight decay, smoothing, erasing and drop-path; mixup and CutMix are for the recovery alone. Warm-up, averaging and
@@ -75,7 +81,7 @@ public sealed record OfbOptions
     public int Accumulate { get; init; } = 1;
 
     /// <summary>Weight of the budget loss, and of the one-hot loss with its L1.</summary>
-    public (double Budget, double OneHot) LossWeights => Sizes == SizeRule.Importance ? (0, 0.5) : (5, 0.5);
+    internal (double Budget, double OneHot) LossWeights => SizesByImportance ? (0, 0.5) : (5, 0.5);
 
     /// <summary>Highest learning rate in use.</summary>
     public double Peak => LinearRate ? 2.5e-4 * Recipe.BatchSize * Accumulate / 256 : Recipe.LearningRate;
@@ -86,20 +92,6 @@ public sealed record OfbOptions
         "clean" => new(),
         "official" => Official,
         _ => throw new UsageException($"--profile {profile}: the profiles are clean and official."),
-    };
-
-    private static readonly SortedDictionary<string, (string Settings, Func<OfbOptions, string, OfbOptions> With)> s_topics = new(StringComparer.Ordinal)
-    {
-        ["cost"] = ("counter|official", (o, v) => o with { CounterCost = v == "counter" }),
-        ["embed"] = ("search|fixed", (o, v) => o with { FixedEmbed = v == "fixed" }),
-        ["guard"] = ("yes|no", (o, v) => o with { Guarded = v == "yes" }),
-        ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, CultureInfo.InvariantCulture) }),
-        ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
-        ["one_hot"] = ("yes|no", (o, v) => o with { OneHot = v == "yes" }),
-        ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
-        ["sizes"] = ("probability|importance", (o, v) => o with { Sizes = v == "importance" ? SizeRule.Importance : SizeRule.Probability }),
-        ["variance"] = ("yes|no", (o, v) => o with { Variance = v == "yes" }),
-        ["writes"] = ("all|input", (o, v) => o with { AllWrites = v == "all" }),
     };
 
     /// <summary>The options with one switch changed.</summary>

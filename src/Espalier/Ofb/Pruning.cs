@@ -40,7 +40,7 @@ public sealed class Pruning(SearchCost cost, double low, double? high)
                 now[s] = before.Without([candidate]);
                 if (high is not null && (witness is null || witness[s] == candidate))
                 {
-                    var other = Witness(now, probabilities);
+                    var other = StructureChoice.Best(now, LogLikelihood(probabilities), cost, low, high.Value);
                     if (other is null)
                     {
                         (now[s], isBlocked) = (before, true);
@@ -62,8 +62,4 @@ public sealed class Pruning(SearchCost cost, double low, double? high)
 
     /// <summary>ln p, bounded: the preference of a search.</summary>
     public static Func<int, int, double> LogLikelihood(IReadOnlyList<double[]> probabilities) =>
-        (s, c) => Math.Log(Math.Max(probabilities[s][c], 1e-300));
-
-    private int[]? Witness(CandidateTable[] tables, IReadOnlyList<double[]> probabilities) =>
-        StructureChoice.Best(tables, LogLikelihood(probabilities), cost, low, high!.Value);
-}
+        (s, c) => Math.Log(Math.Max(probabilities[s][c], 1e-300));}

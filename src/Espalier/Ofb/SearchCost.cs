@@ -36,7 +36,7 @@ public sealed record SearchCost(Bilinear Base, ImmutableArray<Bilinear> Parts)
         var net = space.Net;
         return new(
             Bilinear.Of((embed, _) => VitCost.Of(net with { EmbedDim = embed, Blocks = [] }).In(measure)),
-            [.. space.Submodules.Skip(1).Select(s => Bilinear.Of((embed, size) => (s.Kind == SubmoduleKind.Mlp
+            [.. space.Submodules.Skip(1).Select(s => Bilinear.Of((embed, size) => (s.Kind == VitWidth.Hidden
                 ? VitCost.Mlp(new VitBlock { MlpHidden = size }, embed, net.Tokens)
                 : VitCost.Attention(new VitBlock { Heads = 1, QkDim = size, VDim = size }, embed, net.Tokens)).In(measure)))]);
     }
@@ -52,7 +52,7 @@ public sealed record SearchCost(Bilinear Base, ImmutableArray<Bilinear> Parts)
         long n = net.Patches, width = tables[0].Units;
         return new(
             new Bilinear(0, n * net.Channels * net.PatchSize * net.PatchSize + net.Classes, 0, 0),
-            [.. space.Submodules.Select((s, k) => (s, k)).Skip(1).Select(p => p.s.Kind == SubmoduleKind.Mlp
+            [.. space.Submodules.Select((s, k) => (s, k)).Skip(1).Select(p => p.s.Kind == VitWidth.Hidden
                 ? new Bilinear(0, n, n, 2 * n)
                 : new Bilinear(2 * width * n + 6 * tables[p.k].MostHeads * n * n, n, 3 * n + 2 * n * n, 4 * n))]);
     }

@@ -3,25 +3,17 @@ using Espalier.Models.Vit;
 
 namespace Espalier.Ofb;
 
-/// <summary>What is searched: one embedding width for the whole network, and an attention and an MLP in every block.</summary>
-public enum SubmoduleKind
-{
-    Embed,
-    Attention,
-    Mlp,
-}
-
 /// <summary>One submodule and the sizes it may be cut to.</summary>
-/// <param name="Kind">What it is.</param>
+/// <param name="Kind">What is searched in it: one embedding width for the whole network, an attention or an MLP of a block.</param>
 /// <param name="Block">Its block; -1 for the embedding, which all blocks share.</param>
 /// <param name="Table">Its candidates.</param>
-public sealed record Submodule(SubmoduleKind Kind, int Block, CandidateTable Table)
+public sealed record Submodule(VitWidth Kind, int Block, CandidateTable Table)
 {
     /// <summary>How files and messages call it: <c>embed</c>, <c>blocks.3.attn</c>, <c>blocks.3.mlp</c>.</summary>
     public string Name => Kind switch
     {
-        SubmoduleKind.Embed => "embed",
-        SubmoduleKind.Attention => $"blocks.{Block}.attn",
+        VitWidth.Embedding => "embed",
+        VitWidth.HeadChannels => $"blocks.{Block}.attn",
         _ => $"blocks.{Block}.mlp",
     };
 }
@@ -36,15 +28,15 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     public static SearchSpace Of(VitArchitecture net, bool fixedEmbed = false)
     {
         var submodules = ImmutableArray.CreateBuilder<Submodule>();
-        submodules.Add(new(SubmoduleKind.Embed, -1, fixedEmbed ? CandidateTable.Decided(1, net.EmbedDim) : CandidateTable.Embed(net.EmbedDim)));
+        submodules.Add(new(VitWidth.Embedding, -1, fixedEmbed ? CandidateTable.Decided(1, net.EmbedDim) : CandidateTable.Embed(net.EmbedDim)));
         for (var i = 0; i < net.Depth; i++)
         {
             var block = net.Blocks[i];
             if (block.Kind != BlockKind.Full || block.QkDim != block.VDim)
                 throw new UsageException($"{net.Name}: block {i} is {block.Kind.JsonName()}{(block.QkDim != block.VDim ? " with different query and value widths" : "")}; "
                     + "ofb searches whole blocks whose queries, keys and values are alike, so give the model before it was compressed.");
-            submodules.Add(new(SubmoduleKind.Attention, i, CandidateTable.Attention(block.Heads, block.QkDim)));
-            submodules.Add(new(SubmoduleKind.Mlp, i, CandidateTable.Mlp(block.MlpHidden)));
+            submodules.Add(new(VitWidth.HeadChannels, i, CandidateTable.Attention(block.Heads, block.QkDim)));
+            submodules.Add(new(VitWidth.Hidden, i, CandidateTable.Mlp(block.MlpHidden)));
         }
         return new(net, submodules.ToImmutable());
     }
@@ -70,11 +62,11 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     // The factor on the logits of an attention stays what it was, however narrow the heads become.
     private static VitArchitecture With(VitArchitecture net, Submodule submodule, int heads, int dims)
     {
-        if (submodule.Kind == SubmoduleKind.Embed) return net with { EmbedDim = dims };
+        if (submodule.Kind == VitWidth.Embedding) return net with { EmbedDim = dims };
         var block = net.Blocks[submodule.Block];
         return net with
         {
-            Blocks = net.Blocks.SetItem(submodule.Block, submodule.Kind == SubmoduleKind.Mlp ? block with { MlpHidden = dims } : block with
+            Blocks = net.Blocks.SetItem(submodule.Block, submodule.Kind == VitWidth.Hidden ? block with { MlpHidden = dims } : block with
             {
                 Heads = heads, QkDim = dims, VDim = dims, AttentionScale = block.AttentionScale ?? (dims == block.QkDim ? null : 1 / Math.Sqrt(block.QkDim)),
             }),

@@ -193,8 +193,8 @@ public sealed class SearchTask : ITrainingTask
             if (probabilities[k] is not { } p) continue;
             var submodule = _net.Submodules[k];
             var importance = _net.Extra["score." + submodule.Name].Sigmoid().Sum();
-            var term = importance * (submodule.Kind == SubmoduleKind.Attention ? 4e-4 : 1e-4);
-            if (_options.OneHot && _options.Sizes == SizeRule.Probability)
+            var term = importance * (submodule.Kind == VitWidth.HeadChannels ? 4e-4 : 1e-4);
+            if (_options.OneHot && !_options.SizesByImportance)
                 term += ArchitectureLosses.OneHot(p, _net.Tables[k].LiveCount, _options.Clamped, _options.Variance);
             loss += term * weights.OneHot;
         }
@@ -208,7 +208,7 @@ public sealed class SearchTask : ITrainingTask
     {
         var probabilities = _net.Probabilities();
         if (step >= _fuse) return Last(probabilities, _net.Tables);
-        if (_options.Sizes == SizeRule.Importance) return _net.Tables;
+        if (_options.SizesByImportance) return _net.Tables;
         var result = _pruning.Event(_net.Tables, probabilities);
         var stuck = result.Eliminated.All(e => e == 0) && result.Blocked > 0 && result.Blocked == _net.Tables.Count(t => !t.IsDecided);
         _blockedSince = stuck ? _blockedSince ?? step : null;
@@ -217,7 +217,7 @@ public sealed class SearchTask : ITrainingTask
 
     private IReadOnlyList<CandidateTable> Last(IReadOnlyList<double[]> probabilities, IReadOnlyList<CandidateTable> tables) =>
         _options.Guarded
-            ? _pruning.Project(tables, _options.Sizes == SizeRule.Importance ? _net.KeptImportance : Pruning.LogLikelihood(probabilities))
+            ? _pruning.Project(tables, _options.SizesByImportance ? _net.KeptImportance : Pruning.LogLikelihood(probabilities))
                 ?? throw new FailureException("The search lost every structure within its budget; this is a defect of Espalier.")
             : [.. tables.Select((t, s) => t.Only(t.LiveOnes.MaxBy(c => probabilities[s][c])))];
 

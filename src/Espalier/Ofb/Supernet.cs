@@ -105,7 +105,7 @@ public sealed class Supernet : IDisposable
     public Training.StateCarry Shrink(IReadOnlyList<CandidateTable> tables, double lambda)
     {
         using var noGrad = new NoGrad();
-        var cuts = new List<(string Name, SubmoduleKind Kind, WidthCut Cut)>();
+        var cuts = new List<(string Name, WidthCut Cut)>();
         var reset = new HashSet<string>();
         for (var k = 0; k < tables.Count; k++)
         {
@@ -114,7 +114,7 @@ public sealed class Supernet : IDisposable
             var (name, before) = (Submodules[k].Name, Tables[k]);
             var (box, rows, columns) = tables[k].Box();
             reset.Add("alpha." + name);
-            if (box.Units != before.Units) cuts.Add((name, Submodules[k].Kind, Cut(k, box)));
+            if (box.Units != before.Units) cuts.Add((name, Cut(k, box)));
             if (box.IsDecided) Decide(name, lambda);
             else Extra.Set("alpha." + name, Extra["alpha." + name].Detach().IndexSelect(0, rows).IndexSelect(1, columns));
             Tables = Tables.SetItem(k, box);
@@ -122,7 +122,7 @@ public sealed class Supernet : IDisposable
         if (IsDecided)
             foreach (var gone in new[] { "mask_token", "decoder." }) Extra.RemovePrefix(gone);
         // Moments of alpha mean nothing once its rivals changed.
-        return (name, state) => reset.Contains(name) ? null : cuts.Aggregate(state, (t, c) => Follow(c.Name, c.Kind, c.Cut, name, t));
+        return (name, state) => reset.Contains(name) ? null : cuts.Aggregate(state, (t, c) => Follow(c.Name, c.Cut, name, t));
     }
 
     /// <summary>The decided network with its gains folded in, as a model of its own.</summary>
@@ -151,16 +151,16 @@ public sealed class Supernet : IDisposable
     private WidthCut Cut(int k, CandidateTable box)
     {
         var (submodule, kept) = (Submodules[k], Ranking(k).Kept(box.MostHeads, box.MostDims));
-        var cut = new WidthCut(Width(submodule.Kind), submodule.Block, Tables[k].Units, [.. kept]);
+        var cut = new WidthCut(submodule.Kind, submodule.Block, Tables[k].Units, [.. kept]);
         Exchange(submodule.Kind switch
         {
-            SubmoduleKind.Embed => Model.KeepEmbedding(kept),
-            SubmoduleKind.Attention => Model.KeepHeadChannels(submodule.Block, box.MostHeads, kept),
+            VitWidth.Embedding => Model.KeepEmbedding(kept),
+            VitWidth.HeadChannels => Model.KeepHeadChannels(submodule.Block, box.MostHeads, kept),
             _ => Model.KeepHidden(submodule.Block, kept),
         });
         foreach (var (name, tensor) in Extra.ToList())
         {
-            var follows = Follow(submodule.Name, submodule.Kind, cut, name, tensor.Detach());
+            var follows = Follow(submodule.Name, cut, name, tensor.Detach());
             if (!follows.Shape.AsSpan().SequenceEqual(tensor.Shape)) Extra.Set(name, follows);
         }
         return cut;
@@ -175,19 +175,12 @@ public sealed class Supernet : IDisposable
     }
 
     // What a cut does to any tensor by its name.
-    private static Tensor Follow(string submodule, SubmoduleKind kind, WidthCut cut, string name, Tensor tensor)
+    private static Tensor Follow(string submodule, WidthCut cut, string name, Tensor tensor)
     {
-        int[] kept = [.. cut.Kept];
-        if (name == "score." + submodule || (kind == SubmoduleKind.Embed && name == "mask_token")) return tensor.IndexSelect(0, kept);
-        return kind == SubmoduleKind.Embed && name == "decoder.weight" ? tensor.IndexSelect(1, kept) : cut.Apply(name, tensor);
+        var isEmbed = cut.Width == VitWidth.Embedding;
+        if (name == "score." + submodule || (isEmbed && name == "mask_token")) return tensor.IndexSelect(0, cut.Kept.AsSpan());
+        return isEmbed && name == "decoder.weight" ? tensor.IndexSelect(1, cut.Kept.AsSpan()) : cut.Apply(name, tensor);
     }
-
-    private static VitWidth Width(SubmoduleKind kind) => kind switch
-    {
-        SubmoduleKind.Embed => VitWidth.Embedding,
-        SubmoduleKind.Attention => VitWidth.HeadChannels,
-        _ => VitWidth.Hidden,
-    };
 
     private void Exchange(VitModel model)
     {
@@ -196,7 +189,7 @@ public sealed class Supernet : IDisposable
     }
 
     private UnitFactors Collect(IReadOnlyList<Tensor> factors) => new(factors[0],
-        [.. factors.Where((_, k) => Submodules[k].Kind == SubmoduleKind.Attention)], [.. factors.Where((_, k) => Submodules[k].Kind == SubmoduleKind.Mlp)]);
+        [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.HeadChannels)], [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.Hidden)]);
 
     private void Fill(Func<string, long[], float[]> values)
     {

@@ -17,7 +17,7 @@ public class SlicingTests : TorchTest
         {
             using var model = Double(Net(random), (ulong)trial);
             var pixels = TestNets.Pixels(model.Architecture, 3, 5).To(DType.Float64);
-            foreach (var kinds in new SubmoduleKind[][] { [SubmoduleKind.Embed], [SubmoduleKind.Attention], [SubmoduleKind.Mlp], [.. Enum.GetValues<SubmoduleKind>()] })
+            foreach (var kinds in new VitWidth[][] { [VitWidth.Embedding], [VitWidth.HeadChannels], [VitWidth.Hidden], [.. Enum.GetValues<VitWidth>()] })
             {
                 var kept = Choose(model.Architecture, kinds, random);
                 using var cut = Cut(model, kept);
@@ -25,7 +25,7 @@ public class SlicingTests : TorchTest
                 Distance(cut.Answer(pixels), expected).ShouldBeLessThan(1e-10);
                 // Only the embedding needs norms over what is kept.
                 var fullNorm = Distance(Masked(model, kept, pixels, normOverKept: false), expected);
-                if (kinds.Contains(SubmoduleKind.Embed)) fullNorm.ShouldBeGreaterThan(1e-3);
+                if (kinds.Contains(VitWidth.Embedding)) fullNorm.ShouldBeGreaterThan(1e-3);
                 else fullNorm.ShouldBeLessThan(1e-10);
                 cut.Architecture.Blocks.Zip(model.Architecture.Blocks).ShouldAllBe(b =>
                     Math.Abs((b.First.AttentionScale ?? 1 / Math.Sqrt(b.First.QkDim)) - 1 / Math.Sqrt(b.Second.QkDim)) < 1e-15);
@@ -164,7 +164,7 @@ public class SlicingTests : TorchTest
     }
 
     // One candidate of each kind that is cut, and the units random scores give it.
-    private static ImmutableArray<(Submodule Of, int Heads, int[] Units)> Choose(VitArchitecture net, SubmoduleKind[] kinds, SeededRandom random) =>
+    private static ImmutableArray<(Submodule Of, int Heads, int[] Units)> Choose(VitArchitecture net, VitWidth[] kinds, SeededRandom random) =>
         [.. SearchSpace.Of(net).Submodules.Select(s =>
         {
             var candidate = kinds.Contains(s.Kind) ? random.NextInt(s.Table.Count - 1) : s.Table.Count - 1;
@@ -180,8 +180,8 @@ public class SlicingTests : TorchTest
             using var before = result;
             result = submodule.Kind switch
             {
-                SubmoduleKind.Embed => before.KeepEmbedding(units),
-                SubmoduleKind.Attention => before.KeepHeadChannels(submodule.Block, heads, units),
+                VitWidth.Embedding => before.KeepEmbedding(units),
+                VitWidth.HeadChannels => before.KeepHeadChannels(submodule.Block, heads, units),
                 _ => before.KeepHidden(submodule.Block, units),
             };
         }
@@ -192,8 +192,8 @@ public class SlicingTests : TorchTest
     {
         Tensor Mask((Submodule Of, int Heads, int[] Units) k) => Tensor.From<double>(
             [.. Enumerable.Range(0, k.Of.Table.Units).Select(u => k.Units.Contains(u) ? 1.0 : 0)]);
-        var factors = new UnitFactors(Mask(kept[0]), [.. kept.Where(k => k.Of.Kind == SubmoduleKind.Attention).Select(Mask)],
-            [.. kept.Where(k => k.Of.Kind == SubmoduleKind.Mlp).Select(Mask)]);
+        var factors = new UnitFactors(Mask(kept[0]), [.. kept.Where(k => k.Of.Kind == VitWidth.HeadChannels).Select(Mask)],
+            [.. kept.Where(k => k.Of.Kind == VitWidth.Hidden).Select(Mask)]);
         return Forward(model, factors, pixels, plainNorm: !normOverKept);
     }
 
