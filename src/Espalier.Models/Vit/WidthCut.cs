@@ -32,7 +32,7 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
     }
 
     /// <summary>The dimensions of a tensor along which the units lie, and how often they lie there side by side (q, k and v: three times).</summary>
-    private IEnumerable<(int Dim, int Copies)> Places(string name)
+    public IEnumerable<(int Dim, int Copies)> Places(string name)
     {
         var prefix = $"blocks.{Block}.";
         return Width switch
