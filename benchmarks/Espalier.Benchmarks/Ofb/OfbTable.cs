@@ -25,6 +25,7 @@ internal static class OfbTable
         ["no-variance"] = ["variance=no"],
         ["lambda-0.99"] = ["lambda=0.99"],
         ["lambda-0.1"] = ["lambda=0.1"],
+        ["fast-importance"] = ["importance_rate=alpha"],
         ["official"] = [],
     }.ToImmutableDictionary();
 
@@ -35,9 +36,9 @@ internal static class OfbTable
         var path = Path.Combine(folder, "row.json");
         if (File.Exists(path)) return;
         var begun = Stopwatch.GetTimestamp();
-        if (arm == "T0")
+        if (arm is "T0" or "T0-fast")
         {
-            var probe = RankingProbe.Run(setting);
+            var probe = RankingProbe.Run(setting, new OfbOptions { FastImportance = arm == "T0-fast" });
             Write(path, new OfbRow(arm, setting.Keep, setting.Seed, probe["importance"], double.NaN, 0, 0, "", Seconds(), probe));
             return;
         }
@@ -58,8 +59,8 @@ internal static class OfbTable
         foreach (var group in rows.Where(r => r.Probe.IsEmpty).GroupBy(r => (r.Keep, r.Arm)).OrderBy(g => g.Key.Keep).ThenBy(g => g.Key.Arm, StringComparer.Ordinal))
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {group.Key.Keep:P0} | {group.Key.Arm} | {group.Count()} | {Spread(group.Select(r => r.Top1))} | "
                 + $"{Spread(group.Select(r => r.Select))} | {group.Average(r => r.MacsFull):N0} |"));
-        foreach (var probe in rows.Where(r => !r.Probe.IsEmpty).SelectMany(r => r.Probe).GroupBy(p => p.Key))
-            Console.WriteLine($"| | T0 {probe.Key} | {probe.Count()} | {Spread(probe.Select(p => p.Value))} | | |");
+        foreach (var probe in rows.Where(r => !r.Probe.IsEmpty).SelectMany(r => r.Probe.Select(p => KeyValuePair.Create($"{r.Arm} {p.Key}", p.Value))).GroupBy(p => p.Key))
+            Console.WriteLine($"| | {probe.Key} | {probe.Count()} | {Spread(probe.Select(p => p.Value))} | | |");
     }
 
     private static readonly JsonSerializerOptions s_json = new()

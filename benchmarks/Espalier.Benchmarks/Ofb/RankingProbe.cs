@@ -16,13 +16,13 @@ internal static class RankingProbe
     private const double Gone = 0.25;
 
     /// <summary>Top-1 by importance, at random and by magnitude; and of the supernet itself with its gains.</summary>
-    public static ImmutableSortedDictionary<string, double> Run(OfbSetting setting)
+    public static ImmutableSortedDictionary<string, double> Run(OfbSetting setting, OfbOptions options)
     {
         var plan = OfbPlan.Create(setting.Base().Architecture, setting.Target);
         setting.Compute.Apply();
         // Twice the same way: first to see when it happens, then to be there one step before.
         var (step, cut) = (long.MaxValue, (VitArchitecture?)null);
-        Walk(setting, plan, (net, at) =>
+        Walk(setting, options, plan, (net, at) =>
         {
             if (cut is not null || !Kinds(plan.Space.Net).Zip(Kinds(net)).Any(k => k.Second <= (1 - Gone) * k.First)) return;
             (step, cut) = (at, net);
@@ -30,7 +30,7 @@ internal static class RankingProbe
         var sizes = OfbCuts.SizesOf(plan, cut!);
         var results = ImmutableSortedDictionary.CreateBuilder<string, double>(StringComparer.Ordinal);
         long taken = 0;
-        Walk(setting, plan, (_, at) => taken = at, () => false, net =>
+        Walk(setting, options, plan, (_, at) => taken = at, () => false, net =>
         {
             var tables = net.Tables;
             using var folded = Gains(net, setting, plan, step);
@@ -65,9 +65,8 @@ internal static class RankingProbe
         return new VitModel(net.Model.Architecture, net.Model.Preprocessing, folded.Clone());
     }
 
-    private static void Walk(OfbSetting setting, OfbPlan plan, Action<VitArchitecture, long> onCut, Func<bool> stop, Action<Supernet> atEnd, long? steps = null)
+    private static void Walk(OfbSetting setting, OfbOptions options, OfbPlan plan, Action<VitArchitecture, long> onCut, Func<bool> stop, Action<Supernet> atEnd, long? steps = null)
     {
-        var options = new OfbOptions();
         using var net = Supernet.Create(plan.Space, setting.Base().Load(setting.Compute.Device), options.Pmim, setting.Seed);
         using var batches = new ImageBatches(setting.Train, options.Recipe.Transform(net.Model.Preprocessing),
             new LoaderOptions { BatchSize = options.Recipe.BatchSize, Seed = setting.Seed, Prefetch = 4 }, setting.Compute.Device);

@@ -2,7 +2,7 @@ using Espalier.Torch;
 
 namespace Espalier.Ofb;
 
-/// <summary>The losses on the architecture parameters (OFB §3.3).</summary>
+/// <summary>The losses on the architecture parameters.</summary>
 public static class ArchitectureLosses
 {
     /// <summary>Bounds of r in <see cref="OneHot"/>: its cotangent has poles at 0 and 1.</summary>

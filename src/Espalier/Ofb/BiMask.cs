@@ -2,7 +2,7 @@ using Espalier.Torch;
 
 namespace Espalier.Ofb;
 
-/// <summary>The bi-mask m = λ·S + (1 − λ)·V of one submodule (OFB §3.2). Everything is differentiable; ranks are constants.</summary>
+/// <summary>The bi-mask m = λ·S + (1 − λ)·V of one submodule. Everything is differentiable; ranks are constants.</summary>
 public static class BiMask
 {
     /// <summary>p: softmax of the logits over the live candidates, 0 for the dead; shape of <paramref name="alpha"/> [rows, columns].</summary>

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Espalier.Ofb;
 
 /// <summary>
-/// The sizes a submodule may be cut to: heads × channels per head, each ascending (OFB §3.1). One head stands for what has none, so that
+/// The sizes a submodule may be cut to: heads × channels per head, each ascending. One head stands for what has none, so that
 /// all three kinds of submodules are tables. The largest size is always the physical one. Candidates are numbered row by row.
 /// </summary>
 public sealed record CandidateTable

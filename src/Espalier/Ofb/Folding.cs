@@ -13,7 +13,7 @@ public sealed record UnitFactors(Tensor Embed, ImmutableArray<Tensor> Attention,
 
 /// <summary>
 /// Factors on the outputs of linear maps are factors on the maps' rows, so that a masked supernet is the ordinary forward pass on folded weights,
-/// and the final network is a fold, too (OFB §3.2, §3.4).
+/// and the final network is a fold, too.
 /// </summary>
 public static class Folding
 {

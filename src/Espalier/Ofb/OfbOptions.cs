@@ -11,6 +11,7 @@ public sealed record OfbOptions
         ["cost"] = ("counter|official", (o, v) => o with { CounterCost = v == "counter" }),
         ["embed"] = ("search|fixed", (o, v) => o with { FixedEmbed = v == "fixed" }),
         ["guard"] = ("yes|no", (o, v) => o with { Guarded = v == "yes" }),
+        ["importance_rate"] = ("alpha|weights", (o, v) => o with { FastImportance = v == "alpha" }),
         ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, CultureInfo.InvariantCulture) }),
         ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
         ["one_hot"] = ("yes|no", (o, v) => o with { OneHot = v == "yes" }),
@@ -48,7 +49,10 @@ public sealed record OfbOptions
     /// <summary>Sum of α's learning rate over the search, so that short searches decide, too; null gives α the rate of the weights.</summary>
     public double? AlphaPeak { get; init; } = 16;
 
-    /// <summary>The learning rate of weights and importance is 2.5e-4·batch/256; otherwise the recipe's.</summary>
+    /// <summary>Importance learns at α's rate, as they share one in the published run; otherwise at that of the weights.</summary>
+    public bool FastImportance { get; init; }
+
+    /// <summary>The learning rate of the weights is 2.5e-4·batch/256; otherwise the recipe's.</summary>
     public bool LinearRate { get; init; }
 
     public bool OneHot { get; init; } = true;

@@ -1,6 +1,6 @@
 namespace Espalier.Ofb;
 
-/// <summary>What changes with the (fractional) epoch t: trust in S, share of masked patches. Described by shares of the run (OFB §4.1).</summary>
+/// <summary>What changes with the (fractional) epoch t: trust in S, share of masked patches. Described by shares of the run.</summary>
 public sealed record OfbSchedule
 {
     /// <summary>Epochs of the run, search and recovery.</summary>
@@ -9,11 +9,9 @@ public sealed record OfbSchedule
     /// <summary>W: epochs over which λ falls, γ rises and the learning rate warms up.</summary>
     public double WarmUp => WarmUpShare * Epochs;
 
-    /// <summary>The epoch at which the search must be over and the gains are folded.</summary>
-    public double Fuse => FuseShare * Epochs;
-
     public double WarmUpShare { get; init; } = 0.2;
 
+    /// <summary>When the search must be over and the gains are folded.</summary>
     public double FuseShare { get; init; } = 0.5;
 
     /// <summary>λ at the start and from W on.</summary>

@@ -4,13 +4,11 @@ using Espalier.Torch;
 namespace Espalier.Ofb;
 
 /// <summary>
-/// Progressive masked image modelling (OFB §3.4): some patches are replaced by one learned token, and a linear decoder predicts the pixels of the
+/// Progressive masked image modelling: some patches are replaced by one learned token, and a linear decoder predicts the pixels of the
 /// input image there from the tokens of the last norm. Pixels of a patch are in the order channel, row, column, as PixelShuffle reads them.
 /// </summary>
 public static class Pmim
 {
-    private const double Most = 1e30;
-
     /// <summary>Which patches are masked: 1 or 0, [B, patches, 1]; the same number in every image, drawn anew for every batch.</summary>
     public static Tensor Choose(int images, int patches, int masked, ulong seed, long batch, string device)
     {
@@ -38,8 +36,8 @@ public static class Pmim
         var window = Window((int)pixels.Size(-1));
         var (mean, squares) = (pixels.AvgPool2d(window, countPadding: false), (pixels * pixels).AvgPool2d(window, countPadding: false));
         var count = Tensor.Ones([1, 1, pixels.Size(2), pixels.Size(3)], pixels.DType, pixels.Device).AvgPool2d(window, countPadding: true) * (double)(window * window);
-        var variance = (squares - mean * mean) * count / (count - 1.0).Clamp(1, Most);
-        return (pixels - mean) / (variance.Clamp(0, Most) + 1e-6).Sqrt();
+        var variance = (squares - mean * mean) * count / (count - 1.0).Clamp(1, 1e30);
+        return (pixels - mean) / (variance.Clamp(0, 1e30) + 1e-6).Sqrt();
     }
 
     /// <summary>Side of the neighbourhood: the largest odd number up to a fifth of the image (47 of 224), at least 3.</summary>
@@ -71,6 +69,6 @@ public static class Pmim
     public static Tensor Weight(Tensor classification, Tensor reconstruction, bool clamped)
     {
         var (a, b) = (classification.Detach(), reconstruction.Detach());
-        return clamped ? (a / b.Clamp(1e-3, Most)).Clamp(0, 20) : a / b;
+        return clamped ? (a / b.Clamp(1e-3, 1e30)).Clamp(0, 20) : a / b;
     }
 }

@@ -9,7 +9,7 @@ namespace Espalier.Ofb;
 public sealed record PruneResult(ImmutableArray<CandidateTable> Tables, ImmutableArray<int> Eliminated, int Blocked);
 
 /// <summary>
-/// Which candidates die (OFB §3.3): those with a probability of at most 0.2/n. The guard keeps one whose death would leave no combination
+/// Which candidates die: those with a probability of at most 0.2/n. The guard keeps one whose death would leave no combination
 /// in the window of costs, so that a budget that can be met stays so to the end.
 /// </summary>
 /// <param name="cost">Costs.</param>

@@ -21,7 +21,7 @@ public sealed record Submodule(VitWidth Kind, int Block, CandidateTable Table)
 /// <summary>All submodules of a network, in the order in which they are pruned: the embedding, then attention and MLP block by block.</summary>
 public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> Submodules)
 {
-    /// <summary>The search space of a plain ViT (OFB §3.1).</summary>
+    /// <summary>The search space of a plain ViT.</summary>
     /// <param name="net">Its blocks may differ in width, but must be whole.</param>
     /// <param name="fixedEmbed">Keep all residual channels.</param>
     /// <exception cref="UsageException">A block lost its attention or MLP, or its query and value widths differ.</exception>

@@ -9,7 +9,7 @@ using Espalier.Training;
 namespace Espalier.Ofb;
 
 /// <summary>
-/// OFB as a task of the training loop (OFB §3): weights, importance and sparsity learn together from every batch; candidates die between steps;
+/// OFB as a task of the training loop: weights, importance and sparsity learn together from every batch; candidates die between steps;
 /// once all sizes are decided the gains are folded and the small network trains on.
 /// </summary>
 public sealed class SearchTask : ITrainingTask
@@ -72,7 +72,8 @@ public sealed class SearchTask : ITrainingTask
             return
             [
                 new("weights", [.. decays[true]]),
-                new("no decay", [.. decays[false], .. Extra("score."), .. Extra("mask_token")]) { Adam = plain },
+                new("no decay", [.. decays[false], .. Extra("mask_token")]) { Adam = plain },
+                new("importance", [.. Extra("score.")]) { Adam = plain, Scale = _options.FastImportance ? AlphaScale : 1 },
                 .. Extra("alpha.").Select(t => new ParameterGroup(t.Key, [t]) { Adam = alpha, Scale = AlphaScale }),
                 .. Extra("gain.").Select(t => new ParameterGroup(t.Key, [t]) { Adam = plain }),
                 new("decoder", [.. Extra("decoder.weight")]),

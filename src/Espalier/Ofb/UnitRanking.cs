@@ -1,7 +1,7 @@
 namespace Espalier.Ofb;
 
 /// <summary>
-/// Which units of a submodule are kept first (OFB §3.2): heads by the sum of their scores, channels within their head by their own; of equal
+/// Which units of a submodule are kept first: heads by the sum of their scores, channels within their head by their own; of equal
 /// ones the lower index. Units are numbered head by head.
 /// </summary>
 public sealed class UnitRanking

@@ -112,7 +112,7 @@ public class BiMaskTests : TorchTest
     public void Trust_and_masking_follow_their_schedules()
     {
         var schedule = new OfbSchedule { Epochs = 100 };
-        (schedule.WarmUp, schedule.Fuse).ShouldBe((20, 50));
+        (schedule.WarmUp, schedule.FuseShare).ShouldBe((20, 0.5));
         new[] { 0.0, 5, 10, 20, 60 }.Select(schedule.LambdaAt).ShouldBe([.99, .7675, .545, .1, .1], 1e-12);
         new[] { 0.0, 10, 20, 60 }.Select(schedule.GammaAt).ShouldBe([.05, .15, .25, .25], 1e-12);
         new[] { 0.0, 10, 20 }.Select(t => 196 - OfbSchedule.Masked(196, schedule.GammaAt(t))).ShouldBe([186, 166, 147]);

@@ -46,6 +46,7 @@ public class SearchTaskTests : TorchTest
     [InlineData("embed", "fixed")]
     [InlineData("writes", "input")]
     [InlineData("guard", "no")]
+    [InlineData("importance_rate", "alpha")]
     public void Every_switch_ends_in_a_network(string topic, string setting)
     {
         using var run = new Search(s_options.With(topic, setting), seed: 2, steps: 12);
@@ -103,8 +104,8 @@ public class SearchTaskTests : TorchTest
         groups["weights"].Tensors.ShouldAllBe(t => t.Value.Shape.Length > 1 && t.Key != "cls_token" && t.Key != "pos_embed");
         groups["weights"].Adam.ShouldBeNull();
         groups["no decay"].Tensors.Select(t => t.Key).ShouldContain("cls_token");
-        groups["no decay"].Tensors.Select(t => t.Key).ShouldContain("score.blocks.1.mlp");
-        groups["no decay"].Adam!.WeightDecay.ShouldBe(0);
+        groups["importance"].Tensors.Select(t => t.Key).ShouldContain("score.blocks.1.mlp");
+        foreach (var name in new[] { "no decay", "importance", "decoder bias" }) groups[name].Adam!.WeightDecay.ShouldBe(0);
         (groups["alpha.embed"].Adam!.Beta1, groups["alpha.embed"].Adam!.Beta2).ShouldBe((0.5, 0.999));
         groups.Keys.Count(k => k.StartsWith("alpha.")).ShouldBe(5);
         var names = run.Task.Groups.SelectMany(g => g.Tensors.Select(t => t.Key)).ToList();
