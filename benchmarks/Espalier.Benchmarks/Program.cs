@@ -1,6 +1,8 @@
 using Espalier.Benchmarks;
+using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
+// ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
 // train-step [pairs] [words a row must contain]: measures and prints the table; the results are kept when no row was left out.
 const int Batch = 16;
 switch (args)
@@ -11,8 +13,15 @@ switch (args)
     case ["train-step", .. var rest]:
         TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
         return 0;
+    case ["ofb", "table", "--out", var folder]:
+        OfbTable.Print(folder);
+        return 0;
+    case ["ofb", var arm, .. var rest]:
+        OfbTable.Row(arm, new OfbSetting(rest));
+        return 0;
     default:
         Console.Error.WriteLine("usage: benchmarks/run.sh train-step [pairs] [words a row must contain, such as: backward fp32]");
+        Console.Error.WriteLine("       benchmarks/run.sh ofb ARM --out DIR [--seed N] [--keep 0.5] [--images N] [--epochs E] | ofb table --out DIR");
         return 2;
 }
 

@@ -12,6 +12,7 @@ public static class Functional
     private static readonly Operator s_bicubic = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
     private static readonly Operator s_mse = new("aten::mse_loss");
+    private static readonly Operator s_avgPool2d = new("aten::avg_pool2d");
 
     /// <summary>x·Wᵀ + b over the last dimension; W is [out, in].</summary>
     public static Tensor Linear(this Tensor x, Tensor weight, Tensor? bias = null) => s_linear.Call(x, weight, bias);
@@ -35,6 +36,13 @@ public static class Functional
 
     /// <summary>Images [B, C, H, W] resampled to another size, bicubic and antialiased (<c>interpolate(mode="bicubic", antialias=True)</c>).</summary>
     public static Tensor ResizeBicubic(this Tensor x, long height, long width) => s_bicubic.Call(x, new[] { height, width }, false);
+
+    /// <summary>Means over square windows at stride 1 of x [B, C, H, W]; same height and width for an odd window.</summary>
+    /// <param name="x">The images.</param>
+    /// <param name="window">Side of the window; half of it is padded on every side.</param>
+    /// <param name="countPadding">Padding counts as zeros; otherwise means are over what lies inside.</param>
+    public static Tensor AvgPool2d(this Tensor x, int window, bool countPadding) => s_avgPool2d.Call(
+        x, new long[] { window, window }, new long[] { 1, 1 }, new long[] { window / 2, window / 2 }, false, countPadding);
 
     /// <summary>Mean cross-entropy of logits [B, C] against class indices [B] or probabilities [B, C].</summary>
     public static Tensor CrossEntropy(Tensor logits, Tensor target, double labelSmoothing = 0) =>

@@ -18,6 +18,8 @@ public sealed partial class Tensor
     private static readonly Operator s_reciprocal = new("aten::reciprocal");
     private static readonly Operator s_erf = new("aten::erf");
     private static readonly Operator s_abs = new("aten::abs");
+    private static readonly Operator s_sigmoid = new("aten::sigmoid");
+    private static readonly Operator s_tan = new("aten::tan");
     private static readonly Operator s_clamp = new("aten::clamp");
     private static readonly Operator s_clampTensor = new("aten::clamp", "Tensor");
     private static readonly Operator s_matmul = new("aten::matmul");
@@ -47,6 +49,7 @@ public sealed partial class Tensor
     public static Tensor operator -(Tensor a, double b) => s_addScalar.Call(a, -b);
     public static Tensor operator -(Tensor a, long b) => s_addScalar.Call(a, -b);
     public static Tensor operator -(Tensor a) => s_neg.Call(a);
+    public static Tensor operator -(double a, Tensor b) => s_addScalar.Call(s_neg.Call(b), a);
     public static Tensor operator *(Tensor a, Tensor b) => s_mul.Call(a, b);
     public static Tensor operator *(Tensor a, double b) => s_mulScalar.Call(a, b);
     public static Tensor operator *(Tensor a, long b) => s_mulScalar.Call(a, b);
@@ -64,6 +67,9 @@ public sealed partial class Tensor
     /// <summary>The error function, elementwise.</summary>
     public Tensor Erf() => s_erf.Call(this);
     public Tensor Abs() => s_abs.Call(this);
+    /// <summary>1 / (1 + exp(−x)), elementwise.</summary>
+    public Tensor Sigmoid() => s_sigmoid.Call(this);
+    public Tensor Tan() => s_tan.Call(this);
     /// <summary>Clamps every element to [min, max].</summary>
     public Tensor Clamp(double min, double max) => s_clamp.Call(this, min, max);
 

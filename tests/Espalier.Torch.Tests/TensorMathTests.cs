@@ -20,6 +20,17 @@ public class TensorMathTests : TorchTest
         a.Reciprocal().ToArray<float>().ShouldBe([1, 0.25f]);
         (-a).Abs().Clamp(2, 3).ToArray<float>().ShouldBe([2, 3]);
         a.Clamp(Vector(2, 0), Vector(3, 3)).ToArray<float>().ShouldBe([2, 3]);
+        (1.5 - a).ToArray<float>().ShouldBe([0.5f, -2.5f]);
+        a.Sigmoid().ToArray<float>().ShouldBe([0.7310586f, 0.9820138f], 1e-6f);
+        a.Tan().ToArray<float>().ShouldBe([1.5574077f, 1.1578213f], 1e-6f);
+    }
+
+    [Fact]
+    public void Average_pooling_keeps_the_size_and_may_leave_the_padding_out()
+    {
+        var x = Range(1, 1, 3, 3);
+        x.AvgPool2d(3, countPadding: false).ToArray<float>().ShouldBe([2, 2.5f, 3, 3.5f, 4, 4.5f, 5, 5.5f, 6]);
+        x.AvgPool2d(3, countPadding: true).ToArray<float>().ShouldBe([8 / 9f, 15 / 9f, 12 / 9f, 21 / 9f, 4, 27 / 9f, 20 / 9f, 33 / 9f, 24 / 9f], 1e-6f);
     }
 
     [Fact]

@@ -5,7 +5,8 @@ internal static class CommandTable
 {
     public static IReadOnlyList<CliCommand> All() =>
     [
-        new DemoCommand(), new InspectCommand(), new PlanCommand(), new CompressCommand(), new SweepCommand(), new EvaluateCommand(), new PredictCommand(), new BenchCommand(), new ExportCommand(),
+        new DemoCommand(), new InspectCommand(), new PlanCommand(), new CompressCommand(), new SearchCommand(),
+        new SweepCommand(), new EvaluateCommand(), new PredictCommand(), new BenchCommand(), new ExportCommand(),
         new SynthesizeCommand(), new RankCommand(), new TrainCommand(), new FinetuneCommand(), new ResumeCommand(), new ReportCommand(),
     ];
 }

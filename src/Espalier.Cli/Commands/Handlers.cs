@@ -9,14 +9,20 @@ internal static class Handlers
 {
     public static InspectResult Inspect(InspectOptions options, CommandContext context) => InspectHandler.Run(options);
 
-    public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method == EspalierSetup.Name
-        ? EspalierPlanHandler.Run(options, context) : PlanHandler.Run(options);
+    public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method switch
+    {
+        EspalierSetup.Name => EspalierPlanHandler.Run(options, context),
+        OfbSetup.Name => OfbPlanHandler.Run(options),
+        _ => PlanHandler.Run(options),
+    };
 
     public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => SynthesizeHandler.Run(options, context);
 
     public static RankResult Rank(RankOptions options, CommandContext context) => CompressHandler.Rank(options, context);
 
     public static CompressResult Compress(CompressOptions options, CommandContext context) => CompressHandler.Compress(options, context);
+
+    public static CompressResult Search(SearchOptions options, CommandContext context) => SearchHandler.Run(options, context);
 
     public static SweepCommandResult Sweep(SweepOptions options, CommandContext context) => SweepHandler.Run(options, context);
 

@@ -65,6 +65,7 @@ internal static class TrainHandler
             RandomErasing = given.RandomErasing ?? recipe.RandomErasing,
             DropPath = given.DropPath ?? recipe.DropPath,
             Ema = given.Ema ?? recipe.Ema,
+            LayerDecay = given.LayerDecay,
         };
     }
 

@@ -67,7 +67,7 @@ public sealed partial class MethodOptions : OptionGroup
 
     public MethodOptions() : base("Method")
     {
-        _method = AddChoice("--method", ["espalier", "dc-vit", "drop-blocks"], "The compression method (default of compress: espalier, else dc-vit).");
+        _method = AddChoice("--method", ["espalier", "dc-vit", "drop-blocks", "ofb"], "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search).");
         _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
         _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);
         _order = Add<string>("--order", "2,4,1", "Compress these blocks in this order, without ranking.");
@@ -122,7 +122,7 @@ public sealed partial class MethodOptions : OptionGroup
         return settings;
     }
 
-    private static ImmutableSortedDictionary<string, string> Pairs(string[] texts)
+    internal static ImmutableSortedDictionary<string, string> Pairs(string[] texts)
     {
         var pairs = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach (var text in texts)

@@ -27,6 +27,8 @@ public sealed record TrainingSettings
 
     public double? Ema { get; init; }
 
+    public double? LayerDecay { get; init; }
+
     /// <summary>Training images kept aside to choose a recipe on.</summary>
     public int? HoldOut { get; init; }
 }
@@ -40,7 +42,7 @@ public sealed class TrainingOptions : OptionGroup
 {
     private readonly Option<string> _optimizer;
     private readonly Option<int?> _batch, _holdOut;
-    private readonly Option<double?> _lr, _weightDecay, _warmup, _smoothing, _mixup, _cutmix, _erasing, _dropPath, _ema;
+    private readonly Option<double?> _lr, _weightDecay, _warmup, _smoothing, _mixup, _cutmix, _erasing, _dropPath, _ema, _layerDecay;
 
     public TrainingOptions() : base("Recipe")
     {
@@ -55,6 +57,7 @@ public sealed class TrainingOptions : OptionGroup
         _erasing = Share("--erasing", "P", "Probability of random erasing.");
         _dropPath = Share("--drop-path", "P", "Drop-path rate of the last block.");
         _ema = Share("--ema", "D", "Decay of the weights' moving average; 0 is off.");
+        _layerDecay = Share("--layer-decay", "X", "Factor on the learning rate per block, counted from the head (default: none).");
         _holdOut = AddNumber<int>("--hold-out", "N", "Keep N training images aside and measure on them.", 1);
     }
 
@@ -63,7 +66,8 @@ public sealed class TrainingOptions : OptionGroup
         Batch = parsed.GetValue(_batch), Optimizer = parsed.GetValue(_optimizer), LearningRate = parsed.GetValue(_lr), WeightDecay = parsed.GetValue(_weightDecay),
         WarmupEpochs = parsed.GetValue(_warmup), LabelSmoothing = parsed.GetValue(_smoothing), Mixup = parsed.GetValue(_mixup),
         Cutmix = parsed.GetValue(_cutmix), RandomErasing = parsed.GetValue(_erasing), DropPath = parsed.GetValue(_dropPath),
-        Ema = parsed.GetValue(_ema), HoldOut = parsed.GetValue(_holdOut),
+        Ema = parsed.GetValue(_ema), LayerDecay = parsed.GetValue(_layerDecay),
+        HoldOut = parsed.GetValue(_holdOut),
     };
 
     private Option<double?> Share(string name, string value, string description) => AddNumber<double>(name, value, description, 0);

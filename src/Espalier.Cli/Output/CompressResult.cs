@@ -30,6 +30,9 @@ public sealed record CompressResult : CommandResult
     /// <summary>Every block of the result; only when a structure was searched for.</summary>
     public ImmutableArray<ReportBlock>? Structure { get; init; }
 
+    /// <summary>Residual width of the result, where the method changes it.</summary>
+    public int? EmbedDim { get; init; }
+
     public double? Top1Before { get; init; }
 
     public double? Top1After { get; init; }
@@ -45,6 +48,7 @@ public sealed record CompressResult : CommandResult
         MacsFullBefore = report.MacsFullBefore ?? 0, MacsFullAfter = report.MacsFullAfter ?? 0,
         ParamsBefore = report.ParamsBefore ?? 0, ParamsAfter = report.ParamsAfter ?? 0,
         Order = report.Order, Structure = report.Structure.IsEmpty ? null : report.Structure, Seconds = report.Seconds, Output = report.Output, Stages = report.Stages,
+        EmbedDim = report.EmbedDim,
         Top1Before = report.Top1Before, Top1After = report.Top1After, Top5Before = report.Top5Before, Top5After = report.Top5After,
     };
 
@@ -62,6 +66,7 @@ public sealed record CompressResult : CommandResult
         console.WriteTable(
             ["stage", "block", "metric", "top-1"],
             Stages.Select(s => (IReadOnlyList<string>)[s.Stage, s.Block?.ToString() ?? "–", Tables.Number(s.Metric), s.Top1 is { } top ? Tables.Percent(top) : "–"]));
+        if (EmbedDim is { } width) console.WriteText($"Width {width}");
         if (Structure is { } blocks) console.WriteStructure(blocks);
         console.WriteText($"{(Order.IsEmpty ? "Compressed" : $"Compressed blocks {string.Join(", ", Order)}")} in {Seconds:0} s. Written to {Output}");
     }

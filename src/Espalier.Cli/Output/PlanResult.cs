@@ -26,11 +26,28 @@ public sealed record PlanResult : CommandResult
 
     public ImmutableArray<string> Warnings { get; init; } = [];
 
+    /// <summary>What the method can reach; only ofb foresees it.</summary>
+    public PlanReach? Reach { get; init; }
+
+    /// <summary>What ofb may choose from.</summary>
+    public ImmutableArray<PlanSubmodule>? Submodules { get; init; }
+
     public override void Write(IAnsiConsole console)
     {
         console.WriteText(TargetMacs is { } macs
             ? $"Target: at most {macs:N0} MACs ({Count}). * marks the choice."
             : $"Target: at most {TargetParams:N0} parameters. * marks the choice.");
+        if (Reach is { } reach && Submodules is { } submodules)
+        {
+            console.WriteText($"Within reach: {reach.Least:N0} to {reach.Most:N0}, by 10^{reach.Log10Structures:0.0} structures.");
+            console.WriteTable(["submodule", "candidates", "heads", "sizes"], submodules.Select(s => (IReadOnlyList<string>)
+                [s.Name, $"{s.Candidates}", string.Join(' ', s.Heads), $"{s.Dims[0]} to {s.Dims[^1]}"]));
+            console.WriteText($"A search decides among them. One that meets the target: width {Options[0].EmbedDim}, {Tables.Count(Options[0].Params)} parameters, "
+                + $"{Tables.Count(Options[0].MacsBudget)} MACs (budget), {Tables.Count(Options[0].MacsFull)} MACs (full)");
+            console.WriteStructure(Options[0].Structure!.Value);
+            foreach (var warning in Warnings) console.WriteText(warning);
+            return;
+        }
         if (Options is [{ Structure: { } blocks, PredictedKl: { } kl } only])
         {
             console.WriteText($"{Tables.Count(only.Params)} parameters, {Tables.Count(only.MacsBudget)} MACs (budget), {Tables.Count(only.MacsFull)} MACs (full); KL from the model {Tables.Number(kl)} once repaired");
@@ -62,6 +79,9 @@ public sealed record PlanOptionResult
 
     public int? Hidden { get; init; }
 
+    /// <summary>Residual width, where the method changes it.</summary>
+    public int? EmbedDim { get; init; }
+
     /// <summary>KL from the given model on held-out images, once repaired and before any training; only espalier foresees it.</summary>
     public double? PredictedKl { get; init; }
 
@@ -69,3 +89,9 @@ public sealed record PlanOptionResult
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public ImmutableArray<ReportBlock>? Structure { get; init; }
 }
+
+/// <summary>Costs within reach, in the target's measure, and how many structures there are.</summary>
+public sealed record PlanReach(long Least, long Most, double Log10Structures);
+
+/// <summary>The sizes a submodule may be cut to: head counts ([1] where there are none) times dims.</summary>
+public sealed record PlanSubmodule(string Name, int Candidates, ImmutableArray<int> Heads, ImmutableArray<int> Dims);

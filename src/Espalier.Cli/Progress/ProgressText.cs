@@ -11,6 +11,7 @@ internal static class ProgressText
     {
         List<string> parts = [];
         if (update.Loss is { } loss) parts.Add(string.Create(CultureInfo.InvariantCulture, $"loss {loss:0.####}"));
+        if (update.Status is { } status) parts.Add(status);
         if (update.Rate is { } rate) parts.Add(string.Create(CultureInfo.InvariantCulture, $"{rate:0.#} {update.Unit ?? "steps"}/s"));
         if (update.Left is { } left && !update.IsComplete) parts.Add($"{Span(left)} left");
         return string.Join(", ", parts);

@@ -6,7 +6,7 @@ namespace Espalier.Models.Vit;
 /// Structural edits: each returns a new model whose architecture and tensors were changed together. The input model stays as it is.
 /// Kept tensors are copied bit for bit; nothing is rescaled or compensated.
 /// </summary>
-public static class VitEdit
+public static partial class VitEdit
 {
     /// <summary>Removes LN1, the attention and its residual add: x ← x + MLP(LN2(x)) is left.</summary>
     public static VitModel RemoveAttention(this VitModel model, int block) => model.Edit(block,
@@ -52,24 +52,6 @@ public static class VitEdit
             w.Set(p + "linear.weight", Tensor.Eye(model.Architecture.EmbedDim, device: model.Device));
             w.Set(p + "linear.bias", Tensor.Zeros([model.Architecture.EmbedDim], device: model.Device));
         });
-
-    /// <summary>
-    /// Keeps the given hidden units of a block's MLP: rows of fc1 and its bias, columns of fc2; fc2's bias whole.
-    /// </summary>
-    /// <param name="model">The model.</param>
-    /// <param name="block">Index of the block.</param>
-    /// <param name="units">Distinct, ascending, each in [0, mlp_hidden).</param>
-    public static VitModel KeepHidden(this VitModel model, int block, ReadOnlySpan<int> units)
-    {
-        CheckUnits(units, model.Architecture.Blocks[block].MlpHidden);
-        var kept = units.ToArray();
-        return model.Edit(block, b => b with { MlpHidden = kept.Length }, (w, p) =>
-        {
-            w.Set(p + "mlp.fc1.weight", w[p + "mlp.fc1.weight"].IndexSelect(0, kept));
-            w.Set(p + "mlp.fc1.bias", w[p + "mlp.fc1.bias"].IndexSelect(0, kept));
-            w.Set(p + "mlp.fc2.weight", w[p + "mlp.fc2.weight"].IndexSelect(1, kept));
-        });
-    }
 
     /// <summary>
     /// Adds a token mixer in place of the removed attention: x ← x + bias + up·(down·m), m being the mean over the tokens. Bias and up
@@ -194,13 +176,5 @@ public static class VitEdit
     private static void RemoveAll(Weights weights, params string[] prefixes)
     {
         foreach (var prefix in prefixes) weights.RemovePrefix(prefix);
-    }
-
-    private static void CheckUnits(ReadOnlySpan<int> units, int hidden)
-    {
-        if (units.IsEmpty) throw new ArgumentException("At least one hidden unit must be kept; use RemoveMlp to drop them all.");
-        for (var k = 0; k < units.Length; k++)
-            if (units[k] >= hidden || (k == 0 ? units[0] < 0 : units[k] <= units[k - 1]))
-                throw new ArgumentException($"Hidden units must be distinct, ascending and in [0, {hidden}); got {units[k]} at position {k}.");
     }
 }

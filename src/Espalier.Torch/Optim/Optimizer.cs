@@ -39,11 +39,14 @@ public abstract class Optimizer : IDisposable
     /// Scales all gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>; returns the norm
     /// before.
     /// </summary>
-    public double ClipGradients(double maxNorm)
+    public double ClipGradients(double maxNorm) => ClipGradients([this], maxNorm);
+
+    /// <summary>The same of the gradients of several optimizers together.</summary>
+    public static double ClipGradients(IReadOnlyList<Optimizer> optimizers, double maxNorm)
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
-        var gradients = Gradients();
+        Tensor[] gradients = [.. optimizers.SelectMany(o => o.Gradients())];
         var total = Tensor.Stack(Foreach.Norms(gradients)).Norm();
         var factor = ((total + 1e-6).Reciprocal() * maxNorm).Item(); // on tensors: rounds as PyTorch's does
         if (factor < 1) Foreach.Mul(gradients, factor);

@@ -17,11 +17,7 @@ public static class DcVitBlocks
         var (first, last) = only is null ? (1, Math.Min(net.Depth - 2, profile.LastCandidate ?? int.MaxValue)) : (0, net.Depth - 1);
         if (only?.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is { } odd and not -1)
             throw new UsageException($"{net.Name} has no block {odd}: its blocks are 0 to {net.Depth - 1}.");
-        var all = UniformBlocks.Find(net, first, last);
-        if (only is null) return all;
-        var chosen = all with { Indices = [.. all.Indices.Where(only.Contains)] };
-        return chosen.Indices.Length > 0 ? chosen
-            : throw new UsageException($"{net.Name}: none of the blocks {string.Join(", ", only)} has both attention and MLP.");
+        return UniformBlocks.Find(net, first, last, only);
     }
 
     /// <summary>The compressed block: the attention is gone and <paramref name="hidden"/> hidden units are left.</summary>

@@ -1,3 +1,4 @@
+using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
@@ -48,6 +49,24 @@ public sealed class Evaluator(TimeProvider time)
         }, cancellation);
         return new EvaluationResult((double)top1 / dataset.Count, (double)top5 / dataset.Count, dataset.Count,
             time.GetElapsedTime(begun).TotalSeconds);
+    }
+
+    /// <summary>An evaluator with a batch that suits the model's images.</summary>
+    public static Evaluator For(VitModel model, ComputeOptions compute, TimeProvider time) =>
+        new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16 };
+
+    /// <summary>Mean cross-entropy on labelled images.</summary>
+    /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
+    public double Loss(VitModel model, ImageDataset dataset, CancellationToken cancellation = default)
+    {
+        CheckLabels(model, dataset);
+        var sum = 0.0;
+        ForEachBatch(model, dataset, (logits, batch) =>
+        {
+            var labels = Tensor.From<long>(Array.ConvertAll(batch.Labels, l => (long)l)).To(logits.Device);
+            sum += batch.Count * Functional.CrossEntropy(logits, labels).Item();
+        }, cancellation);
+        return sum / dataset.Count;
     }
 
     /// <summary>Up to five likeliest classes of each image with their probabilities, in the order of the set.</summary>

@@ -37,8 +37,12 @@ internal static class ReportTables
         <p class="soft">The round with the least KL was taken.</p>
         """);
 
-    internal static Html Structure(RunReport r) => Table(["block", "kind", "heads", "q/k per head", "v per head", "MLP hidden", "tokens merged"],
-        r.Structure.Select(b => (string[])[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", $"{b.TokensMerged ?? 0}"]));
+    internal static Html Structure(RunReport r)
+    {
+        var table = Table(["block", "kind", "heads", "q/k per head", "v per head", "MLP hidden", "tokens merged"],
+            r.Structure.Select(b => (string[])[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", $"{b.TokensMerged ?? 0}"]));
+        return r.EmbedDim is { } width ? Html.Of($"<p>Residual width {width}.</p>{table}") : table;
+    }
 
     internal static Html Family(RunReport r) => Table(["keep", "parameters", "MACs (budget)", "MACs (full)", "agreement", "KL", "top-1"],
         r.Family.Select(m => (string[])[Percent(m.Keep), Count(m.Params), Count(m.MacsBudget), Count(m.MacsFull), Percent(m.HeldOutAgreement),

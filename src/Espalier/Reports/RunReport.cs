@@ -107,6 +107,9 @@ public sealed record RunReport
     /// <summary>Rounds of the structure search; empty when the structure was not searched for.</summary>
     public ImmutableArray<ReportSearch> Search { get; init; } = [];
 
+    /// <summary>Residual width of the result, where the method changes it.</summary>
+    public int? EmbedDim { get; init; }
+
     /// <summary>Every block of the result.</summary>
     public ImmutableArray<ReportBlock> Structure { get; init; } = [];
 

@@ -8,6 +8,7 @@ namespace Espalier.Runs;
 /// <param name="Rate"><paramref name="Unit"/> per second.</param>
 /// <param name="Unit">What the rate counts: <c>images</c>, <c>steps</c>.</param>
 /// <param name="Left">Estimated time left in this stage.</param>
+/// <param name="Status">How things stand, in a few words; it changes from update to update.</param>
 /// <param name="Note">Anything a reader should know once: a cache that was used, a head that was replaced.</param>
 public sealed record ProgressUpdate(
     string Stage,
@@ -17,7 +18,8 @@ public sealed record ProgressUpdate(
     double? Rate = null,
     string? Unit = null,
     TimeSpan? Left = null,
-    string? Note = null)
+    string? Note = null,
+    string? Status = null)
 {
     /// <summary>A message without a step count.</summary>
     public static ProgressUpdate Message(string stage, string note) => new(stage, 0, 0, Note: note);

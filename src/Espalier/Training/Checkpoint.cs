@@ -11,17 +11,25 @@ namespace Espalier.Training;
 /// <param name="Time">The clock.</param>
 public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
 {
-    private const string StepKey = "step";
+    private const string StepKey = "step", GroupsKey = "group_steps", TaskKey = "task";
 
     /// <summary>Saves the state after <paramref name="step"/> steps.</summary>
+    /// <param name="state">Tensors.</param>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="groupSteps">Steps of each optimizer group, where they differ.</param>
+    /// <param name="task">What the task must know besides tensors.</param>
     /// <exception cref="FailureException">The file cannot be written.</exception>
-    public void Save(IReadOnlyList<Tensor> state, long step) => SafetensorsWriter.Write(Path,
-        state.Select((tensor, k) => KeyValuePair.Create(Name(k), tensor)).ToTensorData(),
-        new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture) });
+    public void Save(IReadOnlyList<Tensor> state, long step, IReadOnlyList<long>? groupSteps = null, string? task = null)
+    {
+        var facts = new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture) };
+        if (groupSteps is not null) facts[GroupsKey] = string.Join(' ', groupSteps);
+        if (task is not null) facts[TaskKey] = task;
+        SafetensorsWriter.Write(Path, state.Select((tensor, k) => KeyValuePair.Create(Name(k), tensor)).ToTensorData(), facts);
+    }
 
     /// <summary>The saved state and its step; null when nothing was saved yet. The tensors belong to the current scope.</summary>
     /// <exception cref="InputException">The file is damaged.</exception>
-    public (IReadOnlyList<Tensor> State, long Step)? Load()
+    public SavedState? Load()
     {
         if (!File.Exists(Path)) return null;
         using var file = SafetensorsFile.Open(Path);
@@ -30,8 +38,12 @@ public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
         var state = new List<Tensor>();
         for (var k = 0; k < file.Infos.Length; k++)
             state.Add(Tensor.From<float>(file.ReadFloats(Name(k)), file.Info(Name(k)).Shape.AsSpan()));
-        return (state, step);
+        var groups = file.Metadata.GetValueOrDefault(GroupsKey)?.Split(' ').Select(s => long.Parse(s, CultureInfo.InvariantCulture));
+        return new SavedState(state, step, groups is null ? null : [.. groups], file.Metadata.GetValueOrDefault(TaskKey));
     }
 
     private static string Name(int k) => k.ToString("D5", CultureInfo.InvariantCulture);
 }
+
+/// <summary>What a checkpoint holds; see <see cref="Checkpoint.Save"/>.</summary>
+public sealed record SavedState(IReadOnlyList<Tensor> State, long Step, IReadOnlyList<long>? GroupSteps, string? Task);

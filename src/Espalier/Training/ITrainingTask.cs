@@ -26,15 +26,33 @@ public interface ITrainingTask
     /// <summary>The tensors to train, in a fixed order.</summary>
     IReadOnlyList<Tensor> Parameters { get; }
 
+    /// <summary>The same tensors by name, in groups that differ in what the optimizer does with them; one group unless a task says otherwise.</summary>
+    IReadOnlyList<ParameterGroup> Groups => [new("all", [.. Parameters.Select((tensor, k) => KeyValuePair.Create($"{k}", tensor))])];
+
     /// <summary>The loss of one batch, a scalar. Called with gradients on, inside the loop's scope and autocast.</summary>
     /// <param name="batch">The batch.</param>
-    /// <param name="step">Steps taken before this one.</param>
+    /// <param name="step">Number of the batch, from 0: steps taken before this one, unless several batches make a step.</param>
     Tensor Loss(TensorBatch batch, long step);
 
     /// <summary>Called after the parameters moved, in the step's scope, with gradients off.</summary>
     /// <param name="step">Steps taken, this one included.</param>
     /// <param name="loss">The step's loss, when the loop read it.</param>
     void AfterStep(long step, double? loss)
+    {
+    }
+
+    /// <summary>
+    /// Called after <see cref="AfterStep"/>: the task may exchange its parameters. It then says how the optimizer's state follows; null means that
+    /// nothing changed.
+    /// </summary>
+    /// <param name="step">Steps taken.</param>
+    StateCarry? Reshape(long step) => null;
+
+    /// <summary>What a checkpoint must know besides tensors, as text; null when shapes never change.</summary>
+    string? Snapshot() => null;
+
+    /// <summary>Gives the parameters the shapes they had at a <see cref="Snapshot"/>; their values follow.</summary>
+    void Restore(string snapshot)
     {
     }
 }

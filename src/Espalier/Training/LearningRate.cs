@@ -23,6 +23,9 @@ public sealed record LearningRate
 
     public WarmUp WarmUp { get; init; } = WarmUp.None;
 
+    /// <summary>First rate of a learning-rate warm-up as a fraction of the peak; null starts one step above 0.</summary>
+    public double? Start { get; init; }
+
     /// <summary>Share of the run spent warming up, in [0, 1).</summary>
     public double WarmUpShare { get; init; } = 0.01;
 
@@ -34,7 +37,7 @@ public sealed record LearningRate
     {
         var (t, n) = Phase(step, total);
         var warm = WarmUp == WarmUp.LearningRate ? WarmUpShare * n : 0;
-        if (t < warm) return Peak * Math.Min((t + 1) / warm, 1);
+        if (t < warm) return Peak * (Start is { } start ? start + (1 - start) * t / warm : Math.Min((t + 1) / warm, 1));
         var progress = n <= warm ? 1 : (t - warm) / (n - warm);
         return Peak * (Floor + (1 - Floor) * 0.5 * (1 + Math.Cos(Math.PI * progress)));
     }

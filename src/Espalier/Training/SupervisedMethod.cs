@@ -12,7 +12,7 @@ namespace Espalier.Training;
 /// <summary>Supervised training of a Vision Transformer, as resumable steps of a run: train, then finish.</summary>
 public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider time)
 {
-    private static readonly JsonSerializerOptions s_recipeJson = new()
+    internal static readonly JsonSerializerOptions RecipeJson = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
@@ -66,11 +66,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         var trained = context.Run.StepFolder(TrainStep);
         using (var weights = VitFile.ReadFile(Path.Combine(trained, ResultFile), model.Architecture)) model.Weights.CopyFrom(weights);
         var (train, heldOut) = Split();
-        var evaluator = new Evaluator(time)
-        {
-            BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50,
-            Bf16 = request.Compute.EvaluatesInBf16,
-        };
+        var evaluator = Evaluator.For(model, request.Compute, time);
         var top1 = heldOut is null ? null : evaluator.Score(model, heldOut, context.Cancellation);
         var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
         var losses = _curve.Read(trained);
@@ -104,7 +100,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         MixUpAlpha = request.Recipe.MixUp,
         CutMixAlpha = request.Recipe.CutMix,
         LabelSmoothing = request.Recipe.LabelSmoothing,
-    }, request.Recipe.DropPath, request.Seed);
+    }, request.Recipe.DropPath, request.Seed) { LayerDecay = request.Recipe.LayerDecay };
 
     private ImageBatches Batches(VitModel model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
         new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
@@ -112,30 +108,18 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     private TrainingOptions Options(long steps, ImageBatches batches) =>
         request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute.TrainsInBf16, request.Compute.Device);
 
-    // The held-out images are drawn by the seed, so that recipes of one seed are compared on the same ones.
-    private (ImageDataset Train, ImageDataset? HeldOut) Split()
-    {
-        var data = request.Data;
-        if (request.HoldOut == 0) return (data, null);
-        if (request.HoldOut >= data.Count)
-            throw new UsageException($"--hold-out {request.HoldOut} leaves none of the {data.Count} images to train on.");
-        var order = new SeededRandom(request.Seed, "hold-out").Permutation(data.Count);
-        return (data.Subset(order[request.HoldOut..].Order()), data.Subset(order[..request.HoldOut].Order()));
-    }
+    private (ImageDataset Train, ImageDataset? HeldOut) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
-    // A run bounded by time fixes its steps once and keeps the number for when it is resumed.
     private long StepCount(StepContext context, ImageDataset train)
     {
         var perEpoch = (train.Count + request.Recipe.BatchSize - 1) / request.Recipe.BatchSize;
-        if (request.Effort.FixedSteps(perEpoch) is { } known) return known;
-        return PlannedSteps.Once(context.Folder, () =>
+        return request.Effort.StepsOf(context.Folder, perEpoch, () =>
         {
             using var probe = Start();
             using var batches = Batches(probe, train);
-            var seconds = StepTimer.Measure(
+            return StepTimer.Measure(
                 onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
-            return Math.Max(1, (long)(request.Effort.Time!.Value.TotalSeconds * 0.95 / seconds));
-        });
+        }, share: 0.95);
     }
 
     private JsonObject Provenance(long steps) => new()
@@ -146,6 +130,6 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         ["images"] = request.Data.Count - request.HoldOut,
         ["steps"] = steps,
         ["source"] = request.FromScratch ? null : request.Model.SourceHash,
-        ["recipe"] = JsonSerializer.SerializeToNode(request.Recipe, s_recipeJson),
+        ["recipe"] = JsonSerializer.SerializeToNode(request.Recipe, RecipeJson),
     };
 }

@@ -1,6 +1,7 @@
 using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
+using Espalier.Runs;
 
 namespace Espalier.Training;
 
@@ -10,8 +11,14 @@ namespace Espalier.Training;
 /// <param name="Time">Time for the whole command.</param>
 public sealed record TrainingEffort(long? Steps = null, int? Epochs = null, TimeSpan? Time = null)
 {
-    /// <summary>Steps of the run, when they do not depend on the machine.</summary>
-    public long? FixedSteps(int batchesPerEpoch) => Steps ?? (long?)Epochs * batchesPerEpoch;
+    /// <summary>Steps of the run. Those bounded by time are worked out once and kept for when the run is resumed.</summary>
+    /// <param name="folder">Where they are kept.</param>
+    /// <param name="stepsPerEpoch">Steps of one pass over the images; need not be whole.</param>
+    /// <param name="secondsPerStep">Measures a step.</param>
+    /// <param name="share">Share of the time that is for training.</param>
+    internal long StepsOf(string folder, double stepsPerEpoch, Func<double> secondsPerStep, double share) =>
+        Steps ?? (Epochs is { } epochs ? Math.Max(1, (long)(epochs * stepsPerEpoch))
+            : PlannedSteps.Once(folder, () => Math.Max(1, (long)(Time!.Value.TotalSeconds * share / secondsPerStep()))));
 }
 
 /// <summary>What <c>train</c> and <c>finetune</c> do.</summary>

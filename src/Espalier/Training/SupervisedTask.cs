@@ -1,5 +1,7 @@
+using System.Globalization;
 using Espalier.Models.Vit;
 using Espalier.Torch;
+using Espalier.Torch.Optim;
 
 namespace Espalier.Training;
 
@@ -8,7 +10,13 @@ public sealed class SupervisedTask(VitModel model, MixUp mix, double dropPath, u
 {
     private readonly DropPath _dropPath = new(dropPath, model.Architecture.Depth, seed);
 
-    public IReadOnlyList<Tensor> Parameters { get; } = [.. model.Weights.Values];
+    /// <summary>See <see cref="TrainRecipe.LayerDecay"/>.</summary>
+    public double? LayerDecay { get; init; }
+
+    public IReadOnlyList<Tensor> Parameters => LayerDecay is null ? [.. model.Weights.Values] : [.. LayerGroups().SelectMany(g => g.Tensors.Select(t => t.Value))];
+
+    IReadOnlyList<ParameterGroup> ITrainingTask.Groups => LayerDecay is not null ? LayerGroups()
+        : [new("all", [.. model.Weights])];
 
     public Tensor Loss(TensorBatch batch, long step)
     {
@@ -16,4 +24,22 @@ public sealed class SupervisedTask(VitModel model, MixUp mix, double dropPath, u
         var (pixels, targets) = mix.Apply(batch, model.Architecture.Classes, seed, step);
         return Functional.CrossEntropy(model.Logits(pixels, _dropPath.At(step)).To(DType.Float32), targets);
     }
+
+    private IReadOnlyList<ParameterGroup> LayerGroups() =>
+    [
+        .. model.Weights.GroupBy(t => (Layer: Layer(t.Key), Decays: t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed")))
+            .Select(g => new ParameterGroup($"layer {g.Key.Layer}{(g.Key.Decays ? "" : ", no decay")}", [.. g])
+            {
+                Scale = Math.Pow(LayerDecay!.Value, model.Architecture.Depth + 1 - g.Key.Layer),
+                Adam = g.Key.Decays ? null : new AdamOptions(),
+            }),
+    ];
+
+    // 0: patches and tokens; b + 1: block b; depth + 1: final norm and head.
+    private int Layer(string name) => name.Split('.') switch
+    {
+        ["blocks", var block, ..] => int.Parse(block, CultureInfo.InvariantCulture) + 1,
+        ["norm" or "head", ..] => model.Architecture.Depth + 1,
+        _ => 0,
+    };
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Espalier.Models.Data;
 using Espalier.Torch.Optim;
 
@@ -36,6 +37,13 @@ public sealed record TrainRecipe
     /// <summary>Decay of the weight average; 0 keeps none.</summary>
     public double Ema { get; init; }
 
+    /// <summary>
+    /// Factor on the learning rate from each block to the one before it, the head and final norm having 1, patches and tokens the least; then
+    /// weight decay is for matrices alone. Null: one rate for all.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? LayerDecay { get; init; }
+
     /// <summary>Largest gradient norm; 0 does not clip.</summary>
     public double ClipNorm { get; init; } = 1;
 
@@ -54,6 +62,7 @@ public sealed record TrainRecipe
         if (RandomErasing is not (>= 0 and <= 1)) faults.Add($"random erasing {RandomErasing} (in [0, 1])");
         if (DropPath is not (>= 0 and < 1)) faults.Add($"drop-path {DropPath} (in [0, 1))");
         if (Ema is not (>= 0 and < 1)) faults.Add($"EMA decay {Ema} (in [0, 1))");
+        if (LayerDecay is not (null or (> 0 and <= 1))) faults.Add($"layer decay {LayerDecay} (in (0, 1])");
         if (!(ClipNorm >= 0)) faults.Add($"clip norm {ClipNorm} (at least 0)");
         if (faults.Count > 0) throw new UsageException($"Training recipe: {string.Join("; ", faults)}.");
     }

@@ -19,8 +19,8 @@ public sealed class TrainingLoop : IDisposable
     private readonly ITrainingTask _task;
     private readonly IBatchSource _batches;
     private readonly TrainingOptions _options;
-    private readonly Optimizer _optimizer;
-    private readonly ExponentialAverage? _average;
+    private GroupedOptimizer _optimizer;
+    private ExponentialAverage? _average;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
     {
@@ -28,7 +28,7 @@ public sealed class TrainingLoop : IDisposable
         _batches = batches;
         _options = options;
         foreach (var parameter in task.Parameters) parameter.RequiresGrad = true;
-        _optimizer = options.CreateOptimizer(task.Parameters);
+        _optimizer = new GroupedOptimizer(options, task.Groups);
         if (options.EmaDecay is { } decay) _average = new ExponentialAverage(task.Parameters, decay);
     }
 
@@ -42,7 +42,7 @@ public sealed class TrainingLoop : IDisposable
     public Checkpoint? Checkpoint { get; init; }
 
     /// <summary>Steps taken so far.</summary>
-    public long Step => _optimizer.Steps;
+    public long Step { get; private set; }
 
     /// <summary>Trains until the steps are done, time is up, or the token is cancelled. The parameters hold the last values.</summary>
     /// <exception cref="FailureException">The loss is NaN or infinite; the parameters are those before that step.</exception>
@@ -58,9 +58,8 @@ public sealed class TrainingLoop : IDisposable
             if (cancellation.IsCancellationRequested) Save();
             cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
-            var batch = _batches.Next();
-            var value = StepOn(batch);
-            images += batch.Pixels.Size(0);
+            var value = TakeStep(out var seen);
+            images += seen;
             if (value is { } v)
             {
                 (loss, read) = (loss + v, read + 1);
@@ -84,9 +83,14 @@ public sealed class TrainingLoop : IDisposable
     // Parameters, optimizer moments, averages, in this order.
     private IReadOnlyList<Tensor> State => [.. _task.Parameters, .. _optimizer.State, .. _average?.Average ?? []];
 
-    private void Restore(IReadOnlyList<Tensor> state, long step)
+    private void Restore(SavedState saved)
     {
-        var own = State;
+        if (saved.Task is { } task)
+        {
+            _task.Restore(task);
+            Reshape((_, _) => null);
+        }
+        var (own, state) = (State, saved.State);
         if (own.Count != state.Count)
             throw new InputException($"The checkpoint holds {state.Count} tensors, this run needs {own.Count}; it belongs to another run.");
         for (var k = 0; k < own.Count; k++)
@@ -96,8 +100,18 @@ public sealed class TrainingLoop : IDisposable
         using (new NoGrad())
             for (var k = 0; k < own.Count; k++) own[k].CopyFrom(state[k]);
         var parameters = _task.Parameters.Count;
-        _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], step);
-        _batches.Seek(step);
+        var groups = _optimizer.Steps.Count;
+        _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], saved.GroupSteps ?? [.. Enumerable.Repeat(saved.Step, groups)]);
+        Step = saved.Step;
+        _batches.Seek(Step * _options.Accumulate);
+    }
+
+    private void Reshape(StateCarry carry)
+    {
+        foreach (var parameter in _task.Parameters) parameter.RequiresGrad = true;
+        _optimizer.Reshape(_task.Groups, carry);
+        _average?.Dispose();
+        if (_options.EmaDecay is { } decay) _average = new ExponentialAverage(_task.Parameters, decay);
     }
 
     public void Dispose()
@@ -108,31 +122,49 @@ public sealed class TrainingLoop : IDisposable
 
     private void Save()
     {
-        if (Step > 0) Checkpoint?.Save(State, Step);
+        if (Step == 0 || Checkpoint is null) return;
+        var groups = _optimizer.Steps;
+        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot());
     }
 
     private void Resume()
     {
         using var scope = new TensorScope();
-        if (Checkpoint?.Load() is { } saved) Restore(saved.State, saved.Step);
+        if (Checkpoint?.Load() is { } saved) Restore(saved);
     }
 
-    private double? StepOn(TensorBatch batch)
+    private double? TakeStep(out long images)
+    {
+        double? value = null;
+        images = 0;
+        for (var k = 0; k < _options.Accumulate; k++)
+        {
+            using var scope = new TensorScope();
+            var batch = _batches.Next();
+            images += batch.Pixels.Size(0);
+            if (Learn(batch, Step * _options.Accumulate + k) is { } loss) value = (value ?? 0) + loss / _options.Accumulate;
+        }
+        if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
+        _optimizer.Step(Step++);
+        _average?.Update(Step);
+        using var noGrad = new NoGrad();
+        _task.AfterStep(Step, value);
+        if (_task.Reshape(Step) is { } carry) Reshape(carry);
+        return value;
+    }
+
+    // Adds the gradient of one batch; the loss when it is to be read.
+    private double? Learn(TensorBatch batch, long number)
     {
         Tensor loss;
-        using (new Autocast(_options.Bf16, _options.Device)) loss = _task.Loss(batch, Step);
-        var factor = _options.LearningRate.LossFactor(Step, _options.Steps);
+        using (new Autocast(_options.Bf16, _options.Device)) loss = _task.Loss(batch, number);
+        var factor = _options.LearningRate.LossFactor(Step, _options.Steps) / _options.Accumulate;
         var read = (Step + 1) % _options.ReadLossEvery == 0 || Step + 1 == _options.Steps;
         var value = read ? loss.Item() : (double?)null;
         if (value is { } v && !double.IsFinite(v))
             throw new FailureException($"The loss became {v} at step {Step + 1} of {_options.Steps} (learning rate " +
                 $"{_options.LearningRate.At(Step, _options.Steps):G3}); lower the learning rate or use --precision fp32.");
         (factor == 1 ? loss : loss * factor).Backward();
-        if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
-        _optimizer.LearningRate = _options.LearningRate.At(Step, _options.Steps);
-        _optimizer.Step();
-        _average?.Update(Step);
-        using (new NoGrad()) _task.AfterStep(Step, value);
         return value;
     }
 }

@@ -44,11 +44,14 @@ public sealed record TrainingOptions
     /// <summary>The loop reads the loss (on an accelerator: waits for it) every so many steps.</summary>
     public int ReadLossEvery { get; init; } = 1;
 
-    internal Optimizer CreateOptimizer(IReadOnlyList<Tensor> parameters) => Optimizer switch
+    /// <summary>Batches whose mean gradient makes a step.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    internal Optimizer CreateOptimizer(IReadOnlyList<Tensor> parameters, AdamOptions? adam = null) => Optimizer switch
     {
-        OptimizerKind.AdamW => new AdamW(parameters, LearningRate.Peak, Adam),
-        OptimizerKind.Muon => new Muon(parameters, LearningRate.Peak, Adam),
-        OptimizerKind.Adam => new Adam(parameters, LearningRate.Peak, Adam),
-        _ => new Sgd(parameters, LearningRate.Peak, Momentum, Adam.WeightDecay),
+        OptimizerKind.AdamW => new AdamW(parameters, LearningRate.Peak, adam ?? Adam),
+        OptimizerKind.Muon => new Muon(parameters, LearningRate.Peak, adam ?? Adam),
+        OptimizerKind.Adam => new Adam(parameters, LearningRate.Peak, adam ?? Adam),
+        _ => new Sgd(parameters, LearningRate.Peak, Momentum, (adam ?? Adam).WeightDecay),
     };
 }

@@ -1,0 +1,38 @@
+using Espalier.Budget;
+using Espalier.Cli.Output;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Ofb;
+using Espalier.Reports;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>plan --method ofb</c>: what can be reached, and by which candidates; arithmetic, so libtorch is never loaded.</summary>
+internal static class OfbPlanHandler
+{
+    public static PlanResult Run(PlanOptions options)
+    {
+        var switches = OfbSetup.Options(options.Method.Profile, options.Method.Switches);
+        var plan = OfbPlan.Create(ModelSource.Open(options.Model).Architecture, options.Target, switches.FixedEmbed);
+        var cost = VitCost.Of(plan.Example);
+        return new PlanResult
+        {
+            TargetMacs = plan.Limit.Measure == CostMeasure.Parameters ? null : plan.Limit.Amount,
+            TargetParams = plan.Limit.Measure == CostMeasure.Parameters ? plan.Limit.Amount : null,
+            Count = options.Target.Count == CountConvention.Full ? "full" : "budget",
+            Method = OfbSetup.Name,
+            Chosen = 0,
+            Reach = new PlanReach(VitCost.Of(plan.Smallest).In(plan.Limit.Measure), plan.Before.In(plan.Limit.Measure), plan.Space.Log10Size),
+            Submodules = [.. plan.Space.Submodules.Select(s => new PlanSubmodule(s.Name, s.Table.Count, s.Table.Heads, s.Table.Dims))],
+            Options =
+            [
+                new PlanOptionResult
+                {
+                    MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters, EmbedDim = plan.Example.EmbedDim,
+                    Structure = ReportBlock.Of(plan.Example),
+                },
+            ],
+            Warnings = [.. plan.Warnings],
+        };
+    }
+}

@@ -1,0 +1,108 @@
+using Espalier.Cli.Output;
+using Espalier.Models.Data;
+using Espalier.Ofb;
+using Espalier.Reports;
+using Espalier.Runs;
+using Espalier.Training;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>search</c>.</summary>
+internal static class SearchHandler
+{
+    private const int DefaultEpochs = 20, MostHeldOut = 1000;
+
+    public static CompressResult Run(SearchOptions options, CommandContext context)
+    {
+        var data = ImageDataset.Open(options.Data, LabelPolicy.Required);
+        var model = WeightedModel.Open(options.Model, context);
+        var method = new OfbMethod(new SearchRequest
+        {
+            Model = model,
+            Target = options.Target,
+            Data = data,
+            Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
+            HoldOut = options.Training.HoldOut ?? Math.Min(MostHeldOut, (data.Count + 9) / 10),
+            Options = OfbSetup.Options(options.Profile, options.Switches).With(options.Training, options.Accumulate, model.Architecture.ImageSize),
+            Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
+                ? new TrainingEffort(Epochs: DefaultEpochs)
+                : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
+            TellWidths = context.Common.Verbose,
+            Seed = (ulong)context.Common.Seed,
+            Compute = Computing.Of(context.Common),
+        }, context.Time);
+        foreach (var warning in method.Plan.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
+        using var folder = context.OpenRun(options.Output);
+        var result = method.Run(folder, context.Progress, context.Cancellation);
+        var report = Report(options, context, method, result, folder.State.Seconds);
+        ReportFiles.Write(report, folder.Path);
+        folder.RemoveSteps();
+        return CompressResult.Of(report);
+    }
+
+    private static RunReport Report(SearchOptions options, CommandContext context, OfbMethod method, SearchResult result, double seconds)
+    {
+        var (request, last, cut) = (method.Request, result.Stages[^1], result.Stages[0]);
+        return new RunReport
+        {
+            Command = context.Command,
+            CommandLine = context.CommandLine,
+            RepeatCommandLine = Repeat(result.Steps, context),
+            Version = CliVersion.Text,
+            Versions = TrainHandler.Versions(),
+            Model = options.Model,
+            Architecture = request.Model.Architecture.Name,
+            Method = OfbSetup.Name,
+            Profile = options.Profile,
+            Target = options.Target.ToString(),
+            TargetMacs = method.Plan.Limit.Amount,
+            Seed = context.Common.Seed,
+            Threads = request.Compute.ThreadCount,
+            Device = request.Compute.Device,
+            Precision = request.Compute.PrecisionName,
+            Images = request.Data.Count - request.HoldOut,
+            EvaluatedOn = options.Eval,
+            EvaluatedCount = request.Eval?.Count,
+            MacsBudgetBefore = result.Before.MacsBudget,
+            MacsBudgetAfter = result.After.MacsBudget,
+            MacsFullBefore = result.Before.MacsFull,
+            MacsFullAfter = result.After.MacsFull,
+            ParamsBefore = result.Before.Parameters,
+            ParamsAfter = result.After.Parameters,
+            Top1Before = result.Top1Before,
+            Top5Before = result.Top5Before,
+            Top1After = last.Top1,
+            Top5After = last.Top5,
+            EmbedDim = result.Net.EmbedDim,
+            Structure = ReportBlock.Of(result.Net),
+            Seconds = seconds,
+            Output = options.Output,
+            Stages = [.. result.Stages.Select(s => new ReportStage
+            {
+                Stage = s.Stage, Metric = s.Metric, Top1 = s.Top1, Top5 = s.Top5, Steps = s == cut ? cut.Steps : last.Steps - cut.Steps,
+                MacsBudget = result.After.MacsBudget,
+            })],
+            Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
+            Phases = [new ReportPhase("search and recovery", seconds, result.Steps)],
+            Notes = [.. method.Plan.Warnings, .. Missed(method, result),
+                $"All sizes were decided after {cut.Steps} of {result.Steps} steps. The metric is the cross-entropy on {request.HoldOut} training images kept aside."],
+        };
+    }
+
+    private static IEnumerable<string> Missed(OfbMethod method, SearchResult result)
+    {
+        if (!method.Plan.Limit.Met(result.After))
+            yield return $"The target {method.Plan.Limit.Describe()} was missed: without the guard, the budget is only pulled at.";
+    }
+
+    private static string Repeat(long steps, CommandContext context)
+    {
+        var arguments = new List<string>();
+        for (var i = 0; i < context.Arguments.Length; i++)
+        {
+            if (context.Arguments[i] is "--minutes" or "--steps" or "--epochs") i++;
+            else arguments.Add(context.Arguments[i]);
+        }
+        return CommandLineText.Of([.. arguments, "--steps", $"{steps}"]);
+    }
+}

@@ -1,0 +1,67 @@
+using System.Collections.Immutable;
+using Espalier.Torch;
+
+namespace Espalier.Models.Vit;
+
+/// <summary>The widths of a ViT that can be cut unit by unit.</summary>
+public enum VitWidth
+{
+    /// <summary>Residual channels, of the whole network.</summary>
+    Embedding,
+    /// <summary>(Head, channel) pairs of one attention, head-major; the same ones of q, k and v.</summary>
+    HeadChannels,
+    /// <summary>Hidden units of one MLP.</summary>
+    Hidden,
+}
+
+/// <summary>
+/// Units to keep, and what that means for each tensor. Whatever has a tensor's shape, such as an optimizer's moments of it, is cut alike.
+/// </summary>
+/// <param name="Width">What is cut.</param>
+/// <param name="Block">Of which block; without meaning for the embedding.</param>
+/// <param name="Before">Units before.</param>
+/// <param name="Kept">Units kept, in their new order.</param>
+public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableArray<int> Kept)
+{
+    /// <summary>The tensor of that name with the kept units alone; the same tensor when the cut does not concern it.</summary>
+    public Tensor Apply(string name, Tensor tensor)
+    {
+        foreach (var (dim, copies) in Places(name))
+            tensor = tensor.IndexSelect(dim, [.. Enumerable.Range(0, copies).SelectMany(c => Kept.Select(u => c * Before + u))]);
+        return tensor;
+    }
+
+    /// <summary>The dimensions of a tensor along which the units lie, and how often they lie there side by side (q, k and v: three times).</summary>
+    public IEnumerable<(int Dim, int Copies)> Places(string name)
+    {
+        var prefix = $"blocks.{Block}.";
+        return Width switch
+        {
+            VitWidth.HeadChannels => !Local(prefix + "attn.") ? [] : Of("qkv.weight", "qkv.bias") ? [(0, 3)] : Of("proj.weight") ? [(1, 1)] : [],
+            VitWidth.Hidden => !Local(prefix + "mlp.") ? [] : Of("fc1.weight", "fc1.bias") ? [(0, 1)] : Of("fc2.weight") ? [(1, 1)] : [],
+            _ => Embedding(name),
+        };
+
+        bool Local(string start) => name.StartsWith(start, StringComparison.Ordinal);
+        bool Of(params string[] ends) => ends.Any(end => name.EndsWith(end, StringComparison.Ordinal));
+    }
+
+    private static IEnumerable<(int Dim, int Copies)> Embedding(string name)
+    {
+        if (name is "cls_token" or "pos_embed") return [(2, 1)];
+        return name.Split('.') switch
+        {
+            ["patch_embed", ..] => [(0, 1)],
+            ["head", "weight"] => [(1, 1)],
+            ["head", "bias"] => [],
+            ["norm", _] or [.., "norm1" or "norm2", _] => [(0, 1)],
+            [.., "qkv" or "fc1", "weight"] => [(1, 1)],
+            [.., "proj" or "fc2", _] => [(0, 1)],
+            [.., "linear", "weight"] => [(0, 1), (1, 1)],
+            [.., "linear", "bias"] => [(0, 1)],
+            [.., "mixer", "bias"] or [.., "mixer", "down", _] => [(1, 1)],
+            [.., "mixer", "up", _] => [(0, 1)],
+            _ => [],
+        };
+    }
+}

@@ -1,0 +1,194 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Budget;
+using Espalier.Compute;
+using Espalier.Evaluation;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Ofb;
+
+/// <summary>What <c>search</c> does.</summary>
+public sealed record SearchRequest
+{
+    public required ModelSource Model { get; init; }
+
+    public required Target Target { get; init; }
+
+    /// <summary>Labelled training images of the model's classes.</summary>
+    public required ImageDataset Data { get; init; }
+
+    /// <summary>Labelled images to measure accuracy on; null measures nothing.</summary>
+    public ImageDataset? Eval { get; init; }
+
+    /// <summary>Training images kept aside and measured at every stage.</summary>
+    public int HoldOut { get; init; }
+
+    public required OfbOptions Options { get; init; }
+
+    /// <summary>Of search and recovery together.</summary>
+    public required TrainingEffort Effort { get; init; }
+
+    /// <summary>Every change of a width is told.</summary>
+    public bool TellWidths { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required ComputeOptions Compute { get; init; }
+}
+
+/// <summary>The network when its sizes were decided (<c>cut</c>) or at the end (<c>finetuned</c>); the metric is the cross-entropy on images kept aside.</summary>
+public sealed record SearchStage(string Stage, long Steps, double Metric, double? Top1, double? Top5);
+
+/// <summary>What a search came to.</summary>
+public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, ImmutableArray<SearchStage> Stages)
+{
+    public Cost After => VitCost.Of(Net);
+
+    public double? Top1Before { get; init; }
+
+    public double? Top5Before { get; init; }
+
+    public IReadOnlyList<(long Step, double Loss)> Losses { get; init; } = [];
+}
+
+/// <summary>OFB as a run: search and recovery in one training, then the results. Planning rejects a target out of reach.</summary>
+public sealed class OfbMethod(SearchRequest request, TimeProvider time)
+{
+    private const string SearchStep = "search", CutFile = "cut.json", ModelName = "model";
+    // The rest of a time budget is for measuring.
+    private const double TrainingShare = 0.9;
+    private readonly LossCurveFile _curve = new();
+
+    public SearchRequest Request => request;
+
+    public OfbPlan Plan { get; } = OfbPlan.Create(request.Model.Architecture, request.Target, request.Options.FixedEmbed);
+
+    /// <summary>Runs, or goes on with, the search; leaves a model folder in the run folder.</summary>
+    public SearchResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        request.Options.Recipe.Validate();
+        request.Data.RequireLabels();
+        if (request.Data.ClassCount != request.Model.Architecture.Classes)
+            throw new UsageException($"The data has {request.Data.ClassCount} classes, the model {request.Model.Architecture.Classes}; finetune the model on this data first.");
+        request.Compute.Apply();
+        SearchResult? result = null;
+        new Run(folder, [new RunStep(SearchStep, Search), new RunStep("finish", context => result = Finish(context))], time).Execute(progress, cancellation);
+        return result ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
+    }
+
+    private void Search(StepContext context)
+    {
+        var (train, _) = Split();
+        var steps = StepCount(context.Folder, train);
+        using var net = NewNet();
+        using var batches = Batches(train);
+        var curve = new LossCurve(steps);
+        var meter = new ProgressMeter(context.Progress, time, "search and recovery", steps, "images", request.Options.Recipe.BatchSize * request.Options.Accumulate);
+        var task = new SearchTask(net, Plan, request.Options, steps, batches.BatchesPerEpoch, request.Seed)
+        {
+            OnDecided = step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
+            OnCut = architecture => TellWidths(architecture, context),
+        };
+        using var loop = new TrainingLoop(task, batches, task.Training(request.Compute.TrainsInBf16, request.Compute.Device))
+        {
+            OnStep = report =>
+            {
+                curve.Add(report.Step, report.Loss);
+                meter.Report(report.Step, report.Loss, status: task.Status.Length > 0 ? task.Status : null);
+            },
+            Checkpoint = new Checkpoint(Path.Combine(context.Folder, "checkpoint.safetensors"), TimeSpan.FromMinutes(1), time),
+        };
+        loop.Run(context.Cancellation);
+        loop.Finish();
+        _curve.Write(context.Folder, curve);
+        VitFolder.Write(Directory.CreateDirectory(Path.Combine(context.Folder, ModelName)).FullName, net.Model);
+    }
+
+    private SearchResult Finish(StepContext context)
+    {
+        var searched = context.Run.StepFolder(SearchStep);
+        using var model = ModelSource.Open(Path.Combine(searched, ModelName)).Load(request.Compute.Device);
+        var losses = _curve.Read(searched);
+        var steps = StepCount(searched, Split().Train);
+        var last = Measure(model, "finetuned", steps, context);
+        var before = request.Eval is null ? null : Score(request.Model, context);
+        VitFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
+        return new SearchResult(Plan.Before, model.Architecture, steps, [StepFile.Read<SearchStage>(searched, CutFile)!, last])
+        {
+            Top1Before = before?.Top1, Top5Before = before?.Top5, Losses = losses,
+        };
+    }
+
+    private (ImageDataset Train, ImageDataset? Aside) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
+
+    private Supernet NewNet() =>
+        Supernet.Create(Plan.Space, request.Model.Load(request.Compute.Device, request.Seed), request.Options.Pmim, request.Seed);
+
+    private ImageBatches Batches(ImageDataset train)
+    {
+        var recipe = request.Options.Recipe;
+        return new ImageBatches(train, recipe.Transform(request.Model.Preprocessing),
+            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
+    }
+
+    private SearchStage Cut(Supernet net, long step, StepContext context)
+    {
+        using var scope = new TensorScope();
+        using var model = net.Folded(request.Options.AllWrites);
+        context.Progress.Report(ProgressUpdate.Message("search", $"all sizes decided after {step} steps"));
+        return Measure(model, "cut", step, context);
+    }
+
+    private SearchStage Measure(VitModel model, string stage, long step, StepContext context)
+    {
+        var evaluator = Evaluator.For(model, request.Compute, time);
+        var metric = Split().Aside is { } aside ? evaluator.Loss(model, aside, context.Cancellation) : double.NaN;
+        var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
+        return new SearchStage(stage, step, metric, eval?.Top1, eval?.Top5);
+    }
+
+    private EvaluationResult Score(ModelSource source, StepContext context)
+    {
+        using var model = source.Load(request.Compute.Device);
+        return Evaluator.For(model, request.Compute, time).Score(model, request.Eval!, context.Cancellation);
+    }
+
+    private void TellWidths(VitArchitecture net, StepContext context)
+    {
+        if (request.TellWidths)
+            context.Progress.Report(ProgressUpdate.Message("search", $"width {net.EmbedDim}; heads×dim/MLP "
+                + string.Join(' ', net.Blocks.Select(b => $"{b.Heads}×{b.QkDim}/{b.MlpHidden}"))));
+    }
+
+    private long StepCount(string folder, ImageDataset train)
+    {
+        var batch = request.Options.Recipe.BatchSize;
+        return request.Effort.StepsOf(folder, (double)((train.Count + batch - 1) / batch) / request.Options.Accumulate, () =>
+        {
+            using var net = NewNet();
+            using var batches = Batches(train);
+            // Far from its end a search does not cut; what it cuts later only makes steps faster.
+            var task = new SearchTask(net, Plan, request.Options, 1_000_000, batches.BatchesPerEpoch, request.Seed);
+            var options = task.Training(request.Compute.TrainsInBf16, request.Compute.Device) with { Steps = StepTimer.Steps };
+            return StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
+        }, TrainingShare);
+    }
+
+    private JsonObject Provenance(long steps) => new()
+    {
+        ["method"] = "ofb",
+        ["seed"] = request.Seed,
+        ["target"] = request.Target.ToString(),
+        ["data"] = request.Data.Name,
+        ["images"] = request.Data.Count - request.HoldOut,
+        ["steps"] = steps,
+        ["source"] = request.Model.SourceHash,
+        ["options"] = JsonSerializer.SerializeToNode(request.Options, SupervisedMethod.RecipeJson),
+    };
+}

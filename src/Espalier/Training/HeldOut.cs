@@ -1,0 +1,18 @@
+using Espalier.Models;
+using Espalier.Models.Data;
+
+namespace Espalier.Training;
+
+/// <summary>Training images that are kept aside to measure on.</summary>
+internal static class HeldOut
+{
+    /// <summary>Both parts of a set. The held-out images are drawn by the seed, so that recipes of one seed are compared on the same ones.</summary>
+    /// <exception cref="UsageException">Nothing would be left to train on.</exception>
+    internal static (ImageDataset Train, ImageDataset? Aside) Split(ImageDataset data, int count, ulong seed)
+    {
+        if (count == 0) return (data, null);
+        if (count >= data.Count) throw new UsageException($"--hold-out {count} leaves none of the {data.Count} images to train on.");
+        var order = new SeededRandom(seed, "hold-out").Permutation(data.Count);
+        return (data.Subset(order[count..].Order()), data.Subset(order[..count].Order()));
+    }
+}

@@ -1,0 +1,81 @@
+using Espalier.Budget;
+using Espalier.Models;
+using Espalier.Models.Vit;
+using Espalier.Ofb;
+
+namespace Espalier.Tests.Ofb;
+
+public class OfbPlanTests
+{
+    private static readonly VitArchitecture s_small = VitRegistry.Find("deit_small_patch16_224")!.Architecture;
+
+    [Theory]
+    [InlineData(1.0e9)]
+    [InlineData(1.7e9)]
+    [InlineData(3.6e9)]
+    public void Published_sizes_are_within_reach(double macs)
+    {
+        var plan = OfbPlan.Create(s_small, new Target(TargetForm.Macs, macs, CountConvention.Full));
+        var example = VitCost.Of(plan.Example).MacsFull;
+        example.ShouldBeInRange((long)(0.97 * macs), (long)macs);
+        plan.Warnings.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(0.3e9)]
+    [InlineData(4.7e9)]
+    public void Beyond_the_range_a_target_is_refused_with_the_range(double macs) =>
+        Should.Throw<BudgetException>(() => OfbPlan.Create(s_small, new Target(TargetForm.Macs, macs, CountConvention.Full)))
+            .Message.ShouldContain("465,582,336 to 4,598,882,304");
+
+    [Fact]
+    public void A_target_in_parameters_is_met_in_parameters()
+    {
+        var plan = OfbPlan.Create(SearchSpaceTests.Toy, new Target(TargetForm.Params, 90_000));
+        VitCost.Of(plan.Example).Parameters.ShouldBeInRange(87_300, 90_000);
+    }
+
+    [Fact]
+    public void A_net_with_few_sizes_widens_its_window_and_says_so()
+    {
+        // One block: 2 widths, 1 head of 2 sizes, 2 MLPs.
+        var net = VitArchitecture.Uniform("few", 4, 2, 1, 2, 1, 1, 2, mlpHidden: 2);
+        var space = SearchSpace.Of(net);
+        var cost = SearchCost.Of(space, CostMeasure.MacsFull);
+        var reachable = Combinations(space).Select(c => cost.Total(space.Tables, c)).Distinct().Order().ToList();
+        foreach (var (below, above) in reachable.Zip(reachable.Skip(1)))
+        {
+            var target = (below + above) / 2;
+            var plan = OfbPlan.Create(net, new Target(TargetForm.Macs, target, CountConvention.Full));
+            VitCost.Of(plan.Example).MacsFull.ShouldBe((long)below, $"target {target}");
+            plan.Warnings.Any().ShouldBe(below < 0.97 * target);
+        }
+    }
+
+    /// <summary>On spaces small enough to list, the choice is the best one there is, or differs from it by less than a bin.</summary>
+    [Fact]
+    public void The_choice_is_the_best_combination_in_the_window()
+    {
+        var random = new SeededRandom(3);
+        for (var trial = 0; trial < 60; trial++)
+        {
+            var space = SearchSpace.Of(VitArchitecture.Uniform("t", 4, 2, 1, 6, 1, 2, 2, mlpHidden: 10));
+            var cost = SearchCost.Of(space, CostMeasure.MacsFull);
+            var worth = space.Tables.Select(t => Enumerable.Range(0, t.Count).Select(_ => random.NextGaussian()).ToArray()).ToArray();
+            var all = Combinations(space).Select(c => (Choice: c, Cost: cost.Total(space.Tables, c))).ToList();
+            var high = random.NextDouble(all.Min(a => a.Cost), all.Max(a => a.Cost));
+            var low = high * random.NextDouble(0.5, 1);
+            var inside = all.Where(a => a.Cost >= low && a.Cost <= high).Select(a => Worth(a.Choice)).ToList();
+            var found = StructureChoice.Best(space.Tables, (s, c) => worth[s][c], cost, low, high);
+            (found is not null).ShouldBe(inside.Count > 0);
+            if (found is null) continue;
+            cost.Total(space.Tables, found).ShouldBeInRange(low, high);
+            Worth(found).ShouldBe(inside.Max(), 1e-12);
+
+            double Worth(int[] choice) => choice.Select((c, s) => worth[s][c]).Sum();
+        }
+    }
+
+    private static IEnumerable<int[]> Combinations(SearchSpace space) => space.Tables.Aggregate((IEnumerable<int[]>)[[]],
+        (all, table) => all.SelectMany(a => Enumerable.Range(0, table.Count).Select(c => (int[])[.. a, c])));
+}

@@ -1,0 +1,188 @@
+using Espalier.Budget;
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Vit;
+using Espalier.Ofb;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.Ofb;
+
+/// <summary>The whole search on a tiny net: what every profile and switch must keep.</summary>
+public class SearchTaskTests : TorchTest
+{
+    private static readonly VitArchitecture s_net = VitArchitecture.Uniform("t", 8, 4, 1, 16, 2, 2, 4);
+    private static readonly OfbOptions s_options = new() { Recipe = new OfbOptions().Recipe with { BatchSize = 8 } };
+    private static readonly ImageDataset s_images = TestNets.Images(48, 8, 1, 4, 3);
+    private const int Steps = 40;
+
+    [Fact]
+    public void A_search_ends_within_its_budget_with_a_fused_network()
+    {
+        var before = Tensor.LiveCount;
+        using (var run = new Search(s_options, seed: 1))
+        {
+            run.Loop.Run();
+            run.Loop.Finish();
+            run.Net.IsFused.ShouldBeTrue();
+            run.Net.Extra.Count.ShouldBe(0);
+            run.Decided.ShouldBeInRange(1, Steps / 2);
+            ((double)VitCost.Of(run.Net.Model.Architecture).MacsFull).ShouldBeInRange(run.Plan.Low, run.Plan.Limit.Amount);
+            foreach (var (name, shape) in VitTensors.Expected(run.Net.Model.Architecture)) run.Net.Model.Weights[name].Shape.ShouldBe([.. shape]);
+            run.Net.Model.Weights.Values.ShouldAllBe(t => t.AllFinite());
+            run.Losses.ShouldAllBe(l => double.IsFinite(l));
+            run.Macs.Zip(run.Macs.Skip(1)).ShouldAllBe(m => m.Second <= m.First);
+        }
+        Tensor.LiveCount.ShouldBe(before);
+    }
+
+    [Theory]
+    [InlineData("one_hot", "no")]
+    [InlineData("variance", "no")]
+    [InlineData("pmim", "no")]
+    [InlineData("lambda", "0.99")]
+    [InlineData("lambda", "0.1")]
+    [InlineData("sizes", "importance")]
+    [InlineData("embed", "fixed")]
+    [InlineData("writes", "input")]
+    [InlineData("guard", "no")]
+    [InlineData("importance_rate", "alpha")]
+    public void Every_switch_ends_in_a_network(string topic, string setting)
+    {
+        using var run = new Search(s_options.With(topic, setting), seed: 2, steps: 12);
+        run.Loop.Run();
+        run.Loop.Finish();
+        run.Net.IsFused.ShouldBeTrue();
+        if (topic != "guard") ((double)VitCost.Of(run.Net.Model.Architecture).MacsFull).ShouldBeInRange(run.Plan.Low, run.Plan.Limit.Amount);
+        if (topic == "embed") run.Net.Model.Architecture.EmbedDim.ShouldBe(16);
+    }
+
+    [Fact]
+    public void The_official_profile_runs_to_a_network_of_its_own_size()
+    {
+        using var run = new Search(OfbOptions.Official with { Recipe = s_options.Recipe }, seed: 2, steps: 12);
+        run.Loop.Run();
+        run.Loop.Finish();
+        run.Net.IsFused.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Unknown_switches_are_named() =>
+        Should.Throw<UsageException>(() => s_options.With("lambda", "2")).Message.ShouldBe("--switch lambda=2: lambda is one of ramp, NUMBER.");
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_search_cancelled_anywhere_goes_on_to_the_same_bits(int accumulate)
+    {
+        var options = s_options with { Accumulate = accumulate };
+        using var whole = new Search(options, seed: 4, steps: 24);
+        whole.Loop.Run();
+        var cutBefore = 0;
+        foreach (var cancelAt in new[] { 1, 4, 7, 10, 12, 13, 17 })
+        {
+            using var folder = new TemporaryFolder();
+            var checkpoint = new Checkpoint(Path.Combine(folder.Path, "state"), TimeSpan.MaxValue, new ManualTime());
+            using (var first = new Search(options, 4, 24, checkpoint, cancelAt))
+            {
+                Should.Throw<OperationCanceledException>(() => first.Loop.Run(first.Stop.Token));
+                if (first.Net.Tables[0].Units < 16 && !first.Net.IsDecided) cutBefore++;
+            }
+            using var second = new Search(options, 4, 24, checkpoint);
+            second.Loop.Run();
+            second.Net.Model.Weights.Differences(whole.Net.Model.Weights).ShouldBeEmpty($"cancelled after {cancelAt}");
+            second.Losses.ShouldBe(whole.Losses.Skip(cancelAt));
+        }
+        cutBefore.ShouldBeGreaterThan(0, "no checkpoint lay between a cut and the end of the search");
+    }
+
+    [Fact]
+    public void Groups_follow_the_published_optimizer_settings()
+    {
+        using var run = new Search(s_options, seed: 1);
+        var groups = run.Task.Groups.Where(g => g.Tensors.Count > 0).ToDictionary(g => g.Name);
+        groups["weights"].Tensors.ShouldAllBe(t => t.Value.Shape.Length > 1 && t.Key != "cls_token" && t.Key != "pos_embed");
+        groups["weights"].Adam.ShouldBeNull();
+        groups["no decay"].Tensors.Select(t => t.Key).ShouldContain("cls_token");
+        groups["importance"].Tensors.Select(t => t.Key).ShouldContain("score.blocks.1.mlp");
+        foreach (var name in new[] { "no decay", "importance", "decoder bias" }) groups[name].Adam!.WeightDecay.ShouldBe(0);
+        (groups["alpha.embed"].Adam!.Beta1, groups["alpha.embed"].Adam!.Beta2).ShouldBe((0.5, 0.999));
+        groups.Keys.Count(k => k.StartsWith("alpha.")).ShouldBe(5);
+        var names = run.Task.Groups.SelectMany(g => g.Tensors.Select(t => t.Key)).ToList();
+        names.Distinct().Count().ShouldBe(names.Count);
+        names.ShouldBe(run.Net.Model.Weights.Keys.Concat(run.Net.Extra.Keys), ignoreOrder: true);
+    }
+
+    [Fact]
+    public void The_schedule_is_that_of_the_published_run()
+    {
+        var official = OfbOptions.Official with { Recipe = s_options.Recipe with { BatchSize = 1024 } };
+        using var run = new Search(official, seed: 1, steps: 1000);
+        var rate = run.Task.Training(false, "cpu").LearningRate;
+        rate.At(0, 1000).ShouldBe(1e-6, 1e-12);
+        rate.At(200, 1000).ShouldBe(1e-3, 1e-12);
+        rate.At(1000, 1000).ShouldBe(1e-5, 1e-12);
+    }
+
+    [Fact]
+    public void Alpha_moves_far_enough_in_a_run_of_any_length()
+    {
+        foreach (var steps in new[] { 100, 4300 })
+        {
+            using var run = new Search(s_options, seed: 1, steps: steps);
+            var (rate, scale) = (run.Task.Training(false, "cpu").LearningRate, run.Task.Groups.First(g => g.Name == "alpha.embed").Scale);
+            Enumerable.Range(0, steps / 2).Sum(k => scale * rate.At(k, steps)).ShouldBe(16, 0.5);
+            if (steps == 4300) (scale * rate.Peak).ShouldBe(1e-2, 2e-3);
+        }
+    }
+
+    private sealed class Search : IDisposable
+    {
+        private readonly ImageBatches _batches;
+
+        public Search(OfbOptions options, ulong seed, int steps = Steps, Checkpoint? checkpoint = null, int? cancelAt = null)
+        {
+            Plan = OfbPlan.Create(s_net, new Target(TargetForm.KeepMacs, 0.5, CountConvention.Full), options.FixedEmbed);
+            Net = Supernet.Create(Plan.Space, TestNets.Model(s_net, 1), options.Pmim, seed);
+            var preprocessing = Net.Model.Preprocessing;
+            _batches = new ImageBatches(s_images, new PaddedCropTransform(preprocessing, 1), new LoaderOptions { BatchSize = options.Recipe.BatchSize, Seed = seed });
+            Task = new SearchTask(Net, Plan, options, steps, _batches.BatchesPerEpoch, seed)
+            {
+                OnDecided = step => Decided = step, OnCut = net => Macs.Add(VitCost.Of(net).MacsFull),
+            };
+            Loop = new TrainingLoop(Task, _batches, Task.Training(false, "cpu"))
+            {
+                Checkpoint = checkpoint,
+                OnStep = report =>
+                {
+                    Losses.Add(report.Loss);
+                    if (report.Step == cancelAt) Stop.Cancel();
+                },
+            };
+        }
+
+        public OfbPlan Plan { get; }
+
+        public Supernet Net { get; }
+
+        public SearchTask Task { get; }
+
+        public TrainingLoop Loop { get; }
+
+        public long Decided { get; private set; }
+
+        public List<long> Macs { get; } = [];
+
+        public List<double> Losses { get; } = [];
+
+        public CancellationTokenSource Stop { get; } = new();
+
+        public void Dispose()
+        {
+            Loop.Dispose();
+            _batches.Dispose();
+            Net.Dispose();
+            Stop.Dispose();
+        }
+    }
+}
