@@ -18,7 +18,7 @@ internal static class SearchHandler
         var model = WeightedModel.Open(options.Model, context);
         var method = new OfbMethod(new SearchRequest
         {
-            Model = model,
+            Model = model.FoldLayerScale(),
             Target = options.Target,
             Data = data,
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,

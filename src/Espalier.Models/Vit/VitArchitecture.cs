@@ -69,6 +69,13 @@ public sealed record VitArchitecture
 
     public int Depth => Blocks.Length;
 
+    /// <summary>
+    /// Whether it is a plain ViT, whatever its widths: a class token alone before the patches, read by the head; biases everywhere; no norms,
+    /// scales or merging besides.
+    /// </summary>
+    public bool IsPlain => this is { ClassToken: true, DistToken: false, RegTokens: 0, Pool: Pooling.Token, FcNorm: false, PreNorm: false, PatchBias: true, EmbedPrefix: true }
+        && Blocks.All(b => b is { QkvBias: true, QkNorm: false, LayerScale: false, TokensMerged: 0 });
+
     /// <summary>Patches along one side.</summary>
     public int Grid => ImageSize / PatchSize;
 

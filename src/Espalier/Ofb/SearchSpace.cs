@@ -24,9 +24,10 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     /// <summary>The search space of a plain ViT.</summary>
     /// <param name="net">Its blocks may differ in width, but must be whole.</param>
     /// <param name="fixedEmbed">Keep all residual channels.</param>
-    /// <exception cref="UsageException">A block lost its attention or MLP, or its query and value widths differ.</exception>
+    /// <exception cref="UsageException">It is no plain ViT, a block lost its attention or MLP, or its query and value widths differ.</exception>
     public static SearchSpace Of(VitArchitecture net, bool fixedEmbed = false)
     {
+        if (!net.IsPlain) throw new UsageException($"{net.Name} is no plain ViT (one class token, biases, no further norms or scales), and ofb searches no other.");
         var submodules = ImmutableArray.CreateBuilder<Submodule>();
         submodules.Add(new(VitWidth.Embedding, -1, fixedEmbed ? CandidateTable.Decided(1, net.EmbedDim) : CandidateTable.Embed(net.EmbedDim)));
         for (var i = 0; i < net.Depth; i++)
@@ -42,7 +43,6 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     }
 
     public ImmutableArray<CandidateTable> Tables => [.. Submodules.Select(s => s.Table)];
-
     /// <summary>Number of different networks, as a power of ten.</summary>
     public double Log10Size => Submodules.Sum(s => Math.Log10(s.Table.Count));
 

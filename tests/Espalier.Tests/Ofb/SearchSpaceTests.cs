@@ -125,6 +125,8 @@ public class SearchSpaceTests
     {
         Should.Throw<UsageException>(() => SearchSpace.Of(Toy with { Blocks = Toy.Blocks.SetItem(1, new VitBlock { MlpHidden = 8 }) }))
             .Message.ShouldStartWith("toy: block 1 is ffn_only");
+        Should.Throw<UsageException>(() => SearchSpace.Of(Toy with { RegTokens = 2 })).Message.ShouldStartWith("toy is no plain ViT");
+        Should.Throw<UsageException>(() => SearchSpace.Of(Toy with { Blocks = Toy.Blocks.SetItem(1, Toy.Blocks[1] with { TokensMerged = 3 }) })).Message.ShouldStartWith("toy is no plain ViT");
         var narrow = Toy with { EmbedDim = 40, Blocks = Toy.Blocks.SetItem(2, new VitBlock { Heads = 3, QkDim = 6, VDim = 6, MlpHidden = 30 }) };
         SearchSpace.Of(narrow).Tables[5].Heads.ShouldBe([1, 2, 3]);
     }
