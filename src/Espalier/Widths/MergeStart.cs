@@ -4,54 +4,65 @@ using Espalier.Models.Vit;
 
 namespace Espalier.Widths;
 
+/// <summary>Where a search for a merging starts.</summary>
+/// <param name="Structure">The given network with tokens merged; above the limit when merging alone does not reach it.</param>
+/// <param name="Blocks">The blocks that merge.</param>
+public sealed record MergePlan(VitArchitecture Structure, ImmutableArray<Knob> Blocks);
+
 /// <summary>
-/// Merging tokens (ToMe) needs no training and costs little accuracy as long as each block merges few; so it comes before any width is cut.
-/// This is where a search for it starts: every second block of the middle half merges equally many. Few large steps lose less than many small
-/// ones and take less time; early tokens are not yet alike, and late ones save little.
+/// Merging tokens (ToMe) needs no training and costs little accuracy as long as not too many go; so it comes before any width is cut. A search
+/// starts with equally many in every block that merges. Few large steps lose less than many small ones and take less time, early tokens are
+/// not yet alike and late ones save little: so every second block of the middle half merges, or, when much must go, all blocks in the middle.
 /// </summary>
 public static class MergeStart
 {
-    // Where merging another token begins to cost as much as cutting widths does (docs/results/espalier.md).
-    private const double MostOfPatches = 0.78;
+    // Where more blocks do better, and where cutting widths does (docs/results/espalier.md).
+    private const double MostInFewBlocks = 0.7;
+    private const double Most = 0.8;
 
     /// <summary>The mildest even merging that meets the limit; when none does, the strongest there is, and widths must do the rest.</summary>
     /// <param name="given">The network; it merges nothing yet.</param>
     /// <param name="limit">MACs: merging saves no parameters.</param>
-    /// <param name="knobs">Blocks that may merge, of <see cref="Blocks"/>.</param>
-    public static VitArchitecture Find(VitArchitecture given, Limit limit, ImmutableArray<Knob> knobs)
+    /// <param name="kept">Blocks that stay as they are.</param>
+    public static MergePlan Find(VitArchitecture given, Limit limit, IReadOnlyCollection<int> kept)
     {
-        var most = knobs.IsEmpty ? 0 : (int)(given.Patches * MostOfPatches);
-        while (Even(given, knobs, most).CheckMerging() is not null) most--;
-        var total = Enumerable.Range(0, most + 1).FirstOrDefault(n => limit.Met(VitCost.Of(Even(given, knobs, n))), most);
-        return Fill(Even(given, knobs, total), limit, knobs);
+        var few = Mildest(given, limit, Middle(given, kept, every: 2), MostInFewBlocks);
+        return limit.Met(VitCost.Of(few.Structure)) ? few : Mildest(given, limit, Middle(given, kept, every: 1), Most);
     }
 
-    /// <summary>The blocks that merge: every second one of the middle half, as far as they have attention and may change.</summary>
-    public static ImmutableArray<Knob> Blocks(VitArchitecture net, IReadOnlyCollection<int> kept) =>
-    [
-        .. from i in Enumerable.Range(0, net.Depth)
-           where 4 * i >= net.Depth && 4 * i <= 3 * net.Depth && (i - (net.Depth + 3) / 4) % 2 == 0
-           where net.Blocks[i].HasAttention && !kept.Contains(i)
-           select new Knob(i, WidthKind.Tokens),
-    ];
-
     /// <summary>Brings a merging to just below a limit: merges more where least is merged, then takes back as much as fits.</summary>
-    public static VitArchitecture Fill(VitArchitecture net, Limit limit, ImmutableArray<Knob> knobs)
+    public static VitArchitecture Fill(VitArchitecture net, Limit limit, ImmutableArray<Knob> blocks)
     {
         while (!limit.Met(VitCost.Of(net)))
         {
-            if (knobs.Select(k => k.Write(net, k.Read(net) - 1)).Where(n => n.CheckMerging() is null).ToList() is not { Count: > 0 } stronger) break;
+            if (blocks.Select(k => k.Write(net, k.Read(net) - 1)).Where(n => n.CheckMerging() is null).ToList() is not { Count: > 0 } stronger) break;
             net = stronger.MinBy(n => n.Blocks.Max(b => b.TokensMerged))!;
         }
-        // The cheapest token to leave apart goes first, as it comes closest to the limit.
-        while (knobs.Where(k => k.Read(net) < 0).Select(k => k.Write(net, k.Read(net) + 1)).Where(n => limit.Met(VitCost.Of(n)))
-                   .OrderByDescending(n => VitCost.Of(n).In(limit.Measure)).FirstOrDefault() is { } weaker)
+        // Of the tokens that fit, the dearest is left apart first, as it comes closest to the limit.
+        while (blocks.Where(k => k.Read(net) < 0).Select(k => k.Write(net, k.Read(net) + 1)).Where(n => limit.Met(VitCost.Of(n)))
+                   .MaxBy(n => VitCost.Of(n).In(limit.Measure)) is { } weaker)
             net = weaker;
         return net;
     }
 
+    private static MergePlan Mildest(VitArchitecture given, Limit limit, ImmutableArray<Knob> blocks, double share)
+    {
+        var most = blocks.IsEmpty ? 0 : (int)(given.Patches * share);
+        while (Even(given, blocks, most).CheckMerging() is not null) most--;
+        var total = Enumerable.Range(0, most + 1).FirstOrDefault(n => limit.Met(VitCost.Of(Even(given, blocks, n))), most);
+        var even = Even(given, blocks, total);
+        return new MergePlan(limit.Met(VitCost.Of(even)) ? Fill(even, limit, blocks) : even, blocks);
+    }
+
+    private static ImmutableArray<Knob> Middle(VitArchitecture net, IReadOnlyCollection<int> kept, int every)
+    {
+        var (from, to) = (net.Depth / (every == 1 ? 6 : 4), 3 * net.Depth / 4);
+        return [.. Enumerable.Range(0, net.Depth).Where(i => i >= from && i <= to && (i - from) % every == 0 && net.Blocks[i].HasAttention && !kept.Contains(i))
+            .Select(i => new Knob(i, WidthKind.Tokens))];
+    }
+
     // Earlier blocks, where a merged token saves most, take what does not divide.
-    private static VitArchitecture Even(VitArchitecture given, ImmutableArray<Knob> knobs, int total) =>
-        knobs.Select((knob, i) => (knob, Count: total / knobs.Length + (i < total % knobs.Length ? 1 : 0)))
+    private static VitArchitecture Even(VitArchitecture given, ImmutableArray<Knob> blocks, int total) =>
+        blocks.Select((knob, i) => (knob, Count: total / blocks.Length + (i < total % blocks.Length ? 1 : 0)))
             .Aggregate(given, (net, k) => k.knob.Write(net, -k.Count));
 }
