@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tables of docs/results/espalier.md, by one resumable command: a run whose folder is complete is skipped, one that was stopped goes on.
-#   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, merged, rivals or ablations; SEEDS: default "0 1 2"
+#   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, merged, merging, rivals or ablations; SEEDS: default "0 1 2"
 # EVAL is only scored at the end of each run; nothing is chosen by it.
 set -euo pipefail
 part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2}
@@ -43,6 +43,13 @@ case $part in
     run merged76 --keep-macs 0.756778175 -n 500 --steps 0 --merge-tokens
     run merged76-n50 --keep-macs 0.756778175 -n 50 --steps 0 --merge-tokens
     run merged60 --keep-macs 0.60 -n 500 --steps 0 --merge-tokens ;;
+  merging)
+    header "Which blocks merge, equally many each, no search"
+    for keep in 0.756778175 0.60; do
+      for blocks in few middle every; do
+        run "merging-$keep-$blocks" --keep-macs "$keep" -n 500 --steps 0 --merge-tokens --switch rounds=1 --switch "merging_blocks=$blocks"
+      done
+    done ;;
   rivals)
     header "Ten minutes each, the rivals with their best of three learning rates"
     run espalier-10 --keep-macs 0.756778175 -n 500 --minutes 10
@@ -74,5 +81,5 @@ case $part in
     run synthetic-inputs "${base[@]}" --switch synthetic_inputs=on --metric-set synthetic
     run refit-after "${base[@]}" --switch refit=0.2
     run muon "${base[@]}" --switch optimizer=muon ;;
-  *) echo "no part '$part'; there are goals, merged, rivals and ablations" >&2; exit 2 ;;
+  *) echo "no part '$part'; there are goals, merged, merging, rivals and ablations" >&2; exit 2 ;;
 esac

@@ -13,33 +13,15 @@ internal static class FewShotReport
         var request = method.Request;
         var last = result.Stages.LastOrDefault();
         var raw = result.Stages.FirstOrDefault();
-        return new RunReport
+        return RunReports.Begin(context, (model, request.Model.Architecture), request.Compute, (eval, request.Eval), output, seconds).With(result.Before, result.After) with
         {
-            Command = context.Command,
-            CommandLine = context.CommandLine,
             RepeatCommandLine = result.StoppedEarly ? null : Repeat(result, context),
-            Version = CliVersion.Text,
-            Versions = TrainHandler.Versions(),
-            Model = model,
-            Architecture = request.Model.Architecture.Name,
             Method = request.Method,
             Profile = method.Profile,
             Target = request.Target.ToString(),
             TargetMacs = request.Target.Resolve(result.Before).Amount,
-            Seed = context.Common.Seed,
-            Threads = request.Compute.ThreadCount,
-            Device = request.Compute.Device,
-            Precision = request.Compute.PrecisionName,
             Images = result.Samples.Train.Count,
             ImageListHash = result.Samples.ListHash,
-            EvaluatedOn = eval,
-            EvaluatedCount = request.Eval?.Count,
-            MacsBudgetBefore = result.Before.MacsBudget,
-            MacsBudgetAfter = result.After.MacsBudget,
-            MacsFullBefore = result.Before.MacsFull,
-            MacsFullAfter = result.After.MacsFull,
-            ParamsBefore = result.Before.Parameters,
-            ParamsAfter = result.After.Parameters,
             Top1Before = result.Top1Before,
             Top5Before = result.Top5Before,
             Top1After = last?.Top1,
@@ -50,8 +32,6 @@ internal static class FewShotReport
             HeldOutKl = last?.HeldOut?.Kl,
             Order = result.Order,
             Hidden = result.Hidden,
-            Seconds = seconds,
-            Output = output,
             Stages = [.. result.Stages.Select(Stage)],
             Ranking = [.. result.Ranking.Select(r => new ReportRank(r.Block, r.Metric))],
             Search = [.. result.Search.Select((s, i) => new ReportSearch(i + 1, s.Kl, s.Moves))],
@@ -113,17 +93,11 @@ internal static class FewShotReport
 
     private static string Repeat(FewShotResult result, CommandContext context)
     {
-        var arguments = new List<string>();
-        for (var i = 0; i < context.Arguments.Length; i++)
-        {
-            if (context.Arguments[i] is "--minutes" or "--steps" or "--rank-steps" or "--synthesis-steps") i++;
-            else arguments.Add(context.Arguments[i]);
-        }
-        arguments.AddRange(["--steps", $"{result.FinetuneSteps}"]);
-        if (result.SynthesisSteps > 0) arguments.AddRange(["--synthesis-steps", $"{result.SynthesisSteps}"]);
-        if (result.Search.Length > 0 && !arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))
-            arguments.AddRange(["--switch", $"rounds={result.Search.Length}"]);
-        if (result.Ranking.Length > 0) arguments.AddRange(["--rank-steps", $"{result.RankSteps}"]);
-        return CommandLineText.Of([.. arguments]);
+        List<string> effort = ["--steps", $"{result.FinetuneSteps}"];
+        if (result.SynthesisSteps > 0) effort.AddRange(["--synthesis-steps", $"{result.SynthesisSteps}"]);
+        if (result.Search.Length > 0 && !context.Arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))
+            effort.AddRange(["--switch", $"rounds={result.Search.Length}"]);
+        if (result.Ranking.Length > 0) effort.AddRange(["--rank-steps", $"{result.RankSteps}"]);
+        return RunReports.Repeat(context, effort);
     }
 }

@@ -43,40 +43,21 @@ internal static class SearchHandler
     private static RunReport Report(SearchOptions options, CommandContext context, OfbMethod method, SearchResult result, double seconds)
     {
         var (request, last, cut) = (method.Request, result.Stages[^1], result.Stages[0]);
-        return new RunReport
+        return RunReports.Begin(context, (options.Model, request.Model.Architecture), request.Compute, (options.Eval, request.Eval), options.Output, seconds)
+            .With(result.Before, result.After) with
         {
-            Command = context.Command,
-            CommandLine = context.CommandLine,
-            RepeatCommandLine = Repeat(result.Steps, context),
-            Version = CliVersion.Text,
-            Versions = TrainHandler.Versions(),
-            Model = options.Model,
-            Architecture = request.Model.Architecture.Name,
+            RepeatCommandLine = RunReports.Repeat(context, "--steps", $"{result.Steps}"),
             Method = OfbSetup.Name,
             Profile = options.Profile,
             Target = options.Target.ToString(),
             TargetMacs = method.Plan.Limit.Amount,
-            Seed = context.Common.Seed,
-            Threads = request.Compute.ThreadCount,
-            Device = request.Compute.Device,
-            Precision = request.Compute.PrecisionName,
             Images = request.Data.Count - request.HoldOut,
-            EvaluatedOn = options.Eval,
-            EvaluatedCount = request.Eval?.Count,
-            MacsBudgetBefore = result.Before.MacsBudget,
-            MacsBudgetAfter = result.After.MacsBudget,
-            MacsFullBefore = result.Before.MacsFull,
-            MacsFullAfter = result.After.MacsFull,
-            ParamsBefore = result.Before.Parameters,
-            ParamsAfter = result.After.Parameters,
             Top1Before = result.Top1Before,
             Top5Before = result.Top5Before,
             Top1After = last.Top1,
             Top5After = last.Top5,
             EmbedDim = result.Net.EmbedDim,
             Structure = ReportBlock.Of(result.Net),
-            Seconds = seconds,
-            Output = options.Output,
             Stages = [.. result.Stages.Select(s => new ReportStage
             {
                 Stage = s.Stage, Metric = s.Metric, Top1 = s.Top1, Top5 = s.Top5, Steps = s == cut ? cut.Steps : last.Steps - cut.Steps,
@@ -93,16 +74,5 @@ internal static class SearchHandler
     {
         if (!method.Plan.Limit.Met(result.After))
             yield return $"The target {method.Plan.Limit.Describe()} was missed: without the guard, the budget is only pulled at.";
-    }
-
-    private static string Repeat(long steps, CommandContext context)
-    {
-        var arguments = new List<string>();
-        for (var i = 0; i < context.Arguments.Length; i++)
-        {
-            if (context.Arguments[i] is "--minutes" or "--steps" or "--epochs") i++;
-            else arguments.Add(context.Arguments[i]);
-        }
-        return CommandLineText.Of([.. arguments, "--steps", $"{steps}"]);
     }
 }

@@ -32,29 +32,14 @@ internal static class SweepHandler
     private static Target Target(SweepOptions options, int k) =>
         new(TargetForm.KeepMacs, options.From + (options.To - options.From) * k / (options.Points - 1), options.Count);
 
-    private static RunReport Report(SweepOptions options, CommandContext context, SweepMethod sweep, SweepResult result, double seconds) => new()
+    private static RunReport Report(SweepOptions options, CommandContext context, SweepMethod sweep, SweepResult result, double seconds) =>
+        RunReports.Begin(context, (options.Model, sweep.Request.Model.Architecture), sweep.Request.Compute, (options.Eval, sweep.Request.Eval), options.Output, seconds)
+            .With(result.Before, after: null) with
     {
-        Command = context.Command,
-        CommandLine = context.CommandLine,
-        Version = CliVersion.Text,
-        Versions = TrainHandler.Versions(),
-        Model = options.Model,
-        Architecture = sweep.Request.Model.Architecture.Name,
         Method = EspalierSetup.Name,
-        Seed = context.Common.Seed,
-        Threads = sweep.Request.Compute.ThreadCount,
-        Device = sweep.Request.Compute.Device,
-        Precision = sweep.Request.Compute.PrecisionName,
         Images = result.Images.Train.Count,
         ImageListHash = result.Images.ListHash,
-        EvaluatedOn = options.Eval,
-        EvaluatedCount = sweep.Request.Eval?.Count,
-        MacsBudgetBefore = result.Before.MacsBudget,
-        MacsFullBefore = result.Before.MacsFull,
-        ParamsBefore = result.Before.Parameters,
         Top1Before = result.Top1Before,
-        Seconds = seconds,
-        Output = options.Output,
         Family = [.. result.Points.Select(p => Member(p))],
     };
 

@@ -72,35 +72,16 @@ internal static class TrainHandler
     private static RunReport Report(TrainOptions options, CommandContext context, SupervisedRequest request, SupervisedResult result, double seconds)
     {
         var cost = VitCost.Of(request.Model.Architecture with { Classes = request.Data.ClassCount });
-        return new RunReport
+        return RunReports.Begin(context, (options.Model, request.Model.Architecture), request.Compute, (options.Eval, request.Eval), options.Output, seconds)
+            .With(before: null, cost) with
         {
-            Command = context.Command,
-            CommandLine = context.CommandLine,
-            Version = CliVersion.Text,
-            Versions = Versions(),
-            Model = options.Model,
-            Architecture = request.Model.Architecture.Name,
             Method = context.Command,
-            Seed = context.Common.Seed,
-            Threads = request.Compute.ThreadCount,
-            Device = request.Compute.Device,
-            Precision = request.Compute.PrecisionName,
             Images = request.Data.Count - request.HoldOut,
-            EvaluatedOn = options.Eval,
-            EvaluatedCount = request.Eval?.Count,
-            ParamsAfter = cost.Parameters,
-            MacsBudgetAfter = cost.MacsBudget,
-            MacsFullAfter = cost.MacsFull,
             Top1After = result.Top1,
             Top5After = result.Top5,
-            Seconds = seconds,
-            Output = options.Output,
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("training", seconds, result.Steps)],
             Notes = [.. result.Notes, .. result.HoldOutTop1 is { } top1 ? [$"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside"] : Array.Empty<string>()],
         };
     }
-
-    internal static ImmutableSortedDictionary<string, string> Versions() =>
-        ImmutableSortedDictionary<string, string>.Empty.Add(".NET", Environment.Version.ToString()).Add("libtorch", TorchRuntime.Version);
 }

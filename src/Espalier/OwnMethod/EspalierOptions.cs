@@ -16,6 +16,9 @@ public sealed record EspalierOptions
     /// </summary>
     public bool MergeTokens { get; init; }
 
+    /// <summary>Which blocks merge them.</summary>
+    public MergingBlocks MergingBlocks { get; init; } = MergingBlocks.Auto;
+
     /// <summary>Blocks that stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
 

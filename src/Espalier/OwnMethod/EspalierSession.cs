@@ -99,7 +99,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Vit
         var knobs = Knob.Of(net, options.Widths, options.Keep);
         if (!options.MergeTokens || limit.Met(VitCost.Of(net))) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
         if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
-        var (merging, blocks) = MergeStart.Find(net, limit, options.Keep);
+        var (merging, blocks) = MergeStart.Find(net, limit, options.Keep, options.MergingBlocks);
         return limit.Met(VitCost.Of(merging)) ? new EspalierPlan(limit, [], merging) { Tokens = blocks }
             : new EspalierPlan(limit, knobs, UniformStart.Find(merging, limit, knobs)) { Tokens = blocks };
     }

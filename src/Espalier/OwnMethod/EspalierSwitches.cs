@@ -30,6 +30,16 @@ public static class EspalierSwitches
         ["hidden"] = (o, s) => Width(o, WidthKind.Hidden, On(s)),
         ["crops"] = (o, s) => o with { Crops = (int)Number(s) },
         ["merge_tokens"] = (o, s) => o with { MergeTokens = On(s) },
+        ["merging_blocks"] = (o, s) => o with
+        {
+            MergingBlocks = s switch
+            {
+                "few" => MergingBlocks.Few,
+                "middle" => MergingBlocks.Middle,
+                "every" => MergingBlocks.Every,
+                _ => throw new FormatException(),
+            },
+        },
         ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, (int)Number(s)) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },

@@ -9,6 +9,19 @@ namespace Espalier.Widths;
 /// <param name="Blocks">The blocks that merge.</param>
 public sealed record MergePlan(VitArchitecture Structure, ImmutableArray<Knob> Blocks);
 
+/// <summary>Which blocks merge tokens.</summary>
+public enum MergingBlocks
+{
+    /// <summary>Few while that reaches the target without merging too many, else the middle.</summary>
+    Auto,
+    /// <summary>Every second block of the middle half.</summary>
+    Few,
+    /// <summary>All blocks from a sixth to three quarters of the depth.</summary>
+    Middle,
+    /// <summary>All blocks, as ToMe does.</summary>
+    Every,
+}
+
 /// <summary>
 /// Merging tokens (ToMe) needs no training and costs little accuracy as long as not too many go; so it comes before any width is cut. A search
 /// starts with equally many in every block that merges. Few large steps lose less than many small ones and take less time, early tokens are
@@ -24,10 +37,12 @@ public static class MergeStart
     /// <param name="given">The network; it merges nothing yet.</param>
     /// <param name="limit">MACs: merging saves no parameters.</param>
     /// <param name="kept">Blocks that stay as they are.</param>
-    public static MergePlan Find(VitArchitecture given, Limit limit, IReadOnlyCollection<int> kept)
+    /// <param name="which">Which blocks merge.</param>
+    public static MergePlan Find(VitArchitecture given, Limit limit, IReadOnlyCollection<int> kept, MergingBlocks which = MergingBlocks.Auto)
     {
-        var few = Mildest(given, limit, Middle(given, kept, every: 2), MostInFewBlocks);
-        return limit.Met(VitCost.Of(few.Structure)) ? few : Mildest(given, limit, Middle(given, kept, every: 1), Most);
+        if (which != MergingBlocks.Auto) return Mildest(given, limit, Blocks(given, kept, which), Most);
+        var few = Mildest(given, limit, Blocks(given, kept, MergingBlocks.Few), MostInFewBlocks);
+        return limit.Met(VitCost.Of(few.Structure)) ? few : Mildest(given, limit, Blocks(given, kept, MergingBlocks.Middle), Most);
     }
 
     /// <summary>Brings a merging to just below a limit: merges more where least is merged, then takes back as much as fits.</summary>
@@ -54,9 +69,14 @@ public static class MergeStart
         return new MergePlan(limit.Met(VitCost.Of(even)) ? Fill(even, limit, blocks) : even, blocks);
     }
 
-    private static ImmutableArray<Knob> Middle(VitArchitecture net, IReadOnlyCollection<int> kept, int every)
+    private static ImmutableArray<Knob> Blocks(VitArchitecture net, IReadOnlyCollection<int> kept, MergingBlocks which)
     {
-        var (from, to) = (net.Depth / (every == 1 ? 6 : 4), 3 * net.Depth / 4);
+        var (from, to, every) = which switch
+        {
+            MergingBlocks.Few => (net.Depth / 4, 3 * net.Depth / 4, 2),
+            MergingBlocks.Middle => (net.Depth / 6, 3 * net.Depth / 4, 1),
+            _ => (0, net.Depth - 1, 1),
+        };
         return [.. Enumerable.Range(0, net.Depth).Where(i => i >= from && i <= to && (i - from) % every == 0 && net.Blocks[i].HasAttention && !kept.Contains(i))
             .Select(i => new Knob(i, WidthKind.Tokens))];
     }

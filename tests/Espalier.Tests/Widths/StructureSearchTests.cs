@@ -66,6 +66,7 @@ public class StructureSearchTests : TorchTest
         Plan(0.8).Blocks.Select(k => k.Block).ShouldBe([3, 5, 7, 9]);
         Plan(0.8, 5).Blocks.Select(k => k.Block).ShouldBe([3, 7, 9]);
         Plan(0.6).Blocks.Select(k => k.Block).ShouldBe([2, 3, 4, 5, 6, 7, 8, 9]);
+        MergeStart.Find(net, new Target(TargetForm.KeepMacs, 0.8).Resolve(VitCost.Of(net)), [], MergingBlocks.Every).Blocks.Length.ShouldBe(12);
         var strongest = Plan(0.1).Structure;
         strongest.ShouldBe(Plan(0.2).Structure with { Blocks = strongest.Blocks });
         strongest.Blocks.Sum(b => b.TokensMerged).ShouldBeInRange(1, (int)(0.8 * net.Patches));
