@@ -31,7 +31,7 @@ public static class MergeStart
 {
     // Where more blocks do better, and where cutting widths does (docs/results/espalier.md).
     private const double MostInFewBlocks = 0.7;
-    private const double Most = 0.8;
+    private const double Most = 0.85;
 
     /// <summary>The mildest even merging that meets the limit; when none does, the strongest there is, and widths must do the rest.</summary>
     /// <param name="given">The network; it merges nothing yet.</param>
