@@ -33,7 +33,7 @@ internal static class ReportTables
     }
 
     internal static Html Search(RunReport r) => Html.Of($"""
-        {Table(["round", "KL on held-out images, repaired", "widths changed"], r.Search.Select(s => (string[])[$"{s.Round}", Metric(s.Kl), $"{s.Moves}"]))}
+        {Table(["round", "KL on images nothing was fitted to", "widths changed"], r.Search.Select(s => (string[])[$"{s.Round}", Metric(s.Kl), $"{s.Moves}"]))}
         <p class="soft">The round with the least KL was taken.</p>
         """);
 
