@@ -26,23 +26,12 @@ internal static class OfbSetup
         Refuse(given.WarmupEpochs is not null, "--warmup");
         Refuse(given.Ema is not null, "--ema");
         Refuse(given.LayerDecay is not null, "--layer-decay");
-        var recipe = options.Recipe;
         var isLarge = imageSize > 64;
         return options with
         {
             Accumulate = accumulate ?? options.Accumulate,
             LinearRate = options.LinearRate && given.LearningRate is null,
-            Recipe = recipe with
-            {
-                BatchSize = given.Batch ?? recipe.BatchSize,
-                LearningRate = given.LearningRate ?? recipe.LearningRate,
-                WeightDecay = given.WeightDecay ?? recipe.WeightDecay,
-                LabelSmoothing = given.LabelSmoothing ?? recipe.LabelSmoothing,
-                DropPath = given.DropPath ?? recipe.DropPath,
-                RandomErasing = given.RandomErasing ?? recipe.RandomErasing,
-                MixUp = given.Mixup ?? (isLarge ? 0.8 : 0),
-                CutMix = given.Cutmix ?? (isLarge ? 1 : 0),
-            },
+            Recipe = given.Over(options.Recipe with { MixUp = isLarge ? 0.8 : 0, CutMix = isLarge ? 1 : 0 }),
         };
     }
 

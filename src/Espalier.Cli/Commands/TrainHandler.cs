@@ -47,26 +47,7 @@ internal static class TrainHandler
     {
         // Finetuning starts from good weights: a smaller step, and no need for a long warm-up.
         var recipe = fromScratch ? new TrainRecipe() : new TrainRecipe { LearningRate = 1e-4, WarmUpEpochs = 0.5, BatchSize = 64 };
-        return recipe with
-        {
-            BatchSize = given.Batch ?? recipe.BatchSize,
-            Optimizer = given.Optimizer switch
-            {
-                "muon" => OptimizerKind.Muon,
-                "sgd" => OptimizerKind.Sgd,
-                _ => recipe.Optimizer,
-            },
-            LearningRate = given.LearningRate ?? recipe.LearningRate,
-            WeightDecay = given.WeightDecay ?? recipe.WeightDecay,
-            WarmUpEpochs = given.WarmupEpochs ?? recipe.WarmUpEpochs,
-            LabelSmoothing = given.LabelSmoothing ?? recipe.LabelSmoothing,
-            MixUp = given.Mixup ?? recipe.MixUp,
-            CutMix = given.Cutmix ?? recipe.CutMix,
-            RandomErasing = given.RandomErasing ?? recipe.RandomErasing,
-            DropPath = given.DropPath ?? recipe.DropPath,
-            Ema = given.Ema ?? recipe.Ema,
-            LayerDecay = given.LayerDecay,
-        };
+        return given.Over(recipe);
     }
 
     private static RunReport Report(TrainOptions options, CommandContext context, SupervisedRequest request, SupervisedResult result, double seconds)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Training;
 
 namespace Espalier.Cli.Options;
 
@@ -31,6 +32,28 @@ public sealed record TrainingSettings
 
     /// <summary>Training images kept aside to choose a recipe on.</summary>
     public int? HoldOut { get; init; }
+
+    /// <summary>The recipe with everything that was typed in place of its own.</summary>
+    public TrainRecipe Over(TrainRecipe recipe) => recipe with
+    {
+        BatchSize = Batch ?? recipe.BatchSize,
+        Optimizer = Optimizer switch
+        {
+            "muon" => OptimizerKind.Muon,
+            "sgd" => OptimizerKind.Sgd,
+            _ => recipe.Optimizer,
+        },
+        LearningRate = LearningRate ?? recipe.LearningRate,
+        WeightDecay = WeightDecay ?? recipe.WeightDecay,
+        WarmUpEpochs = WarmupEpochs ?? recipe.WarmUpEpochs,
+        LabelSmoothing = LabelSmoothing ?? recipe.LabelSmoothing,
+        MixUp = Mixup ?? recipe.MixUp,
+        CutMix = Cutmix ?? recipe.CutMix,
+        RandomErasing = RandomErasing ?? recipe.RandomErasing,
+        DropPath = DropPath ?? recipe.DropPath,
+        Ema = Ema ?? recipe.Ema,
+        LayerDecay = LayerDecay,
+    };
 }
 
 /// <summary>What <c>train</c> and <c>finetune</c> are asked; the model is an architecture for <c>train</c>.</summary>

@@ -106,9 +106,6 @@ public sealed record VitArchitecture
     public VitArchitecture WithMerging(VitArchitecture pattern) =>
         this with { Blocks = [.. Blocks.Zip(pattern.Blocks, (b, p) => b with { TokensMerged = p.TokensMerged })] };
 
-    /// <summary>This architecture with all tokens kept apart.</summary>
-    public VitArchitecture WithoutMerging() => this with { Blocks = [.. Blocks.Select(b => b with { TokensMerged = 0 })] };
-
     /// <summary>What is wrong with the merging of tokens, in words; null when nothing is.</summary>
     public string? CheckMerging()
     {

@@ -65,9 +65,9 @@ public static class VitForward
     {
         // Handles on what is only passed through go at the end of the block: memory stays at what autograd itself keeps.
         using var scope = new TensorScope();
-        var (before, after) = (sizes, sizes);
-        x = scope.Keep(model.BlockInScope(i, x, ref after, hook));
-        sizes = after is null || ReferenceEquals(after, before) ? after : scope.Keep(after);
+        var before = sizes;
+        x = scope.Keep(model.BlockInScope(i, x, ref sizes, hook));
+        if (sizes is not null && !ReferenceEquals(sizes, before)) scope.Keep(sizes);
         return x;
     }
 

@@ -29,7 +29,7 @@ public enum MergingBlocks
 /// </summary>
 public static class MergeStart
 {
-    // Where more blocks do better, and where cutting widths does (docs/results/espalier.md).
+    // Shares of the patches that may go, set by hand on a ViT-Ti: beyond the first more blocks do better, beyond the second cutting widths does.
     private const double MostInFewBlocks = 0.7;
     private const double Most = 0.85;
 
