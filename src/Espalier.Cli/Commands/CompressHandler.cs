@@ -14,9 +14,12 @@ internal static class CompressHandler
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
             options.Effort, context, options.Eval);
         // Plans before a folder is made: an impossible target leaves none behind.
-        IFewShotMethod method = name == EspalierSetup.Name
-            ? EspalierSetup.Method(request, options.Method, context.Time, options.Batch)
-            : DcVitSetup.Method(request, options.Method, context.Time, options.Batch);
+        IFewShotMethod method = name switch
+        {
+            EspalierSetup.Name => EspalierSetup.Method(request, options.Method, context.Time, options.Batch),
+            BaselineSetup.Magnitude or BaselineSetup.Random => BaselineSetup.Method(request, options.Method, context.Time, options.Batch),
+            _ => DcVitSetup.Method(request, options.Method, context.Time, options.Batch),
+        };
         Warn(method, context);
         using var folder = context.OpenRun(options.Output);
         var result = method.Compress(folder, context.Progress, context.Cancellation);
@@ -28,8 +31,10 @@ internal static class CompressHandler
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
+        if (options.Method.Method is EspalierSetup.Name or BaselineSetup.Magnitude or BaselineSetup.Random)
+            throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context);
-        var method = DcVitSetup.Method(request, options.Method with { Order = null }, context.Time);
+        var method = DcVitSetup.Method(request, options.Method with { Order = null, Choice = null }, context.Time);
         Warn(method, context);
         using var folder = TemporaryRun.Create(context);
         var result = method.Rank(folder.Run, context.Progress, context.Cancellation);

@@ -13,6 +13,7 @@ internal static class Handlers
     {
         EspalierSetup.Name => EspalierPlanHandler.Run(options, context),
         OfbSetup.Name => OfbPlanHandler.Run(options),
+        BaselineSetup.Magnitude or BaselineSetup.Random => PlanHandler.RunEven(options),
         _ => PlanHandler.Run(options),
     };
 

@@ -1,8 +1,10 @@
+using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
+using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 
@@ -18,6 +20,17 @@ internal static class PlanHandler
         return switches.Variant == BlockVariant.Compress
             ? Dense(DcVitPlan.Create(net, options.Target, switches.Profile, k, candidates), options)
             : Whole(VariantPlan.Create(net, options.Target, switches.Variant, switches.Profile, k, candidates), options);
+    }
+
+    /// <summary>The one structure in which every width is cut alike.</summary>
+    public static PlanResult RunEven(PlanOptions options)
+    {
+        var net = ModelSource.Open(options.Model).FoldLayerScale().Architecture;
+        var structure = EvenWidthsMethod.Plan(net, options.Target, BaselineSetup.Options(options.Method).Keep);
+        return Result(options, options.Target.Resolve(VitCost.Of(net))) with
+        {
+            Options = [Option(null, VitCost.Of(structure)) with { Structure = ReportBlock.Of(structure) }],
+        };
     }
 
     private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
@@ -43,6 +56,6 @@ internal static class PlanHandler
         Chosen = 0,
     };
 
-    private static PlanOptionResult Option(int blocks, Cost cost) =>
+    private static PlanOptionResult Option(int? blocks, Cost cost) =>
         new() { Blocks = blocks, MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters };
 }

@@ -25,6 +25,12 @@ public sealed record DcVitOptions
 
     public FeaturePoint Feature { get; init; } = FeaturePoint.PreGap;
 
+    /// <summary>What a finetune minimises.</summary>
+    public FinetuneLoss Loss { get; init; } = FinetuneLoss.Mimic;
+
+    /// <summary>How a candidate is trained before it is scored; null finetunes it as the chosen blocks are in the end.</summary>
+    public ICandidateRecovery? Recovery { get; init; }
+
     /// <summary>All k blocks are compressed together and finetuned once.</summary>
     public bool Once { get; init; }
 
@@ -33,6 +39,9 @@ public sealed record DcVitOptions
 
     /// <summary>Compress these blocks in this order, without ranking.</summary>
     public ImmutableArray<int>? Order { get; init; }
+
+    /// <summary>Which candidates are compressed when <see cref="Order"/> names none.</summary>
+    public BlockChoice Choice { get; init; } = BlockChoice.Ranked;
 
     /// <summary>Candidate blocks; null means all the profile allows.</summary>
     public ImmutableArray<int>? Candidates { get; init; }

@@ -16,16 +16,21 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     internal BlockCompression Compression { get; } =
         new(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
 
+    /// <summary>Trains what was cut.</summary>
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
 
-    /// <summary>Finetunes the student in place, as part of a step.</summary>
+    /// <summary>Trains a candidate before it is scored.</summary>
+    internal Finetuner Recoverer => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time) { Recovery = options.Recovery };
+
+    /// <summary>Trains the student in place, as part of a step.</summary>
+    /// <param name="finetuner"><see cref="Finetuner"/> or <see cref="Recoverer"/>.</param>
     /// <param name="context">The step.</param>
     /// <param name="student">The compressed network.</param>
     /// <param name="compressed">All blocks compressed so far.</param>
     /// <param name="stream">Names the finetune's random stream.</param>
     /// <param name="step">How long, and under which name.</param>
-    internal FinetuneRecord Finetune(StepContext context, VitModel student, int[] compressed, string stream, FinetuneStep step) =>
-        step.Run(this, context, hooks => Finetuner.Run(student, compressed, step.Steps, stream, hooks, context.Cancellation));
+    internal FinetuneRecord Train(Finetuner finetuner, StepContext context, VitModel student, int[] compressed, string stream, FinetuneStep step) =>
+        step.Run(this, context, hooks => finetuner.Run(student, compressed, step.Steps, stream, hooks, context.Cancellation));
 
     private static FewShotRequest WithStorage(FewShotRequest request, DcVitProfile profile) => profile.LossyMetricSet
         ? request with { MetricSet = request.MetricSet with { LossyStorage = true } } : request;
