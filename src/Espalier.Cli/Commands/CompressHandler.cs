@@ -33,13 +33,22 @@ internal static class CompressHandler
     {
         if (options.Method.Method is EspalierSetup.Name or BaselineSetup.Magnitude or BaselineSetup.Random)
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
-        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context);
-        var method = DcVitSetup.Method(request, options.Method with { Order = null, Choice = null }, context.Time);
+        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
+        var method = DcVitSetup.Method(request, options.Method with { Order = null, Choice = null }, context.Time, measureCandidates: options.Eval is not null);
         Warn(method, context);
-        using var folder = TemporaryRun.Create(context);
-        var result = method.Rank(folder.Run, context.Progress, context.Cancellation);
-        return new RankResult([.. result.Ranking.Select(r => new RankedBlock(r.Block, r.Metric))]);
+        if (options.Output is not { } output)
+        {
+            using var temporary = TemporaryRun.Create(context);
+            return Ranking(method.Rank(temporary.Run, context.Progress, context.Cancellation));
+        }
+        using var folder = context.OpenRun(output);
+        var result = method.Rank(folder, context.Progress, context.Cancellation);
+        ReportFiles.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder.Path);
+        folder.RemoveSteps();
+        return Ranking(result) with { Output = output };
     }
+
+    private static RankResult Ranking(FewShotResult result) => new([.. result.Ranking.Select(FewShotReport.Rank)]);
 
     private static void Warn(IFewShotMethod method, CommandContext context)
     {

@@ -10,13 +10,14 @@ namespace Espalier.Cli.Commands;
 internal static class DcVitSetup
 {
     /// <summary>The method for a request; it plans.</summary>
-    public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null)
+    public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null, bool measureCandidates = false)
     {
         if (method.MergeTokens) throw new UsageException("--merge-tokens belongs to --method espalier.");
         if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
         // PRACTISE scores on the images it recovers on.
-        return new DcVitMethod(method.Method == BaselineSetup.Practise ? request.WithRealImages(method) : request, Options(method, batch), time);
+        return new DcVitMethod(method.Method == BaselineSetup.Practise ? request.WithRealImages(method) : request,
+            Options(method, batch) with { MeasureCandidates = measureCandidates }, time);
     }
 
     public static DcVitOptions Options(MethodSettings method, int? batch = null)

@@ -27,6 +27,8 @@ internal static class Handlers
 
     public static SweepCommandResult Sweep(SweepOptions options, CommandContext context) => SweepHandler.Run(options, context);
 
+    public static StudyResult Study(StudyOptions options, CommandContext context) => StudyHandler.Run(options, context);
+
     public static EvaluateResult Evaluate(EvaluateOptions options, CommandContext context) => EvaluateHandler.Run(options, context);
 
     public static PredictResult Predict(PredictOptions options, CommandContext context) => PredictHandler.Run(options, context);

@@ -21,7 +21,7 @@ internal static class DcVitCollector
         {
             Hidden = structure.Hidden,
             Order = structure.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session)),
-            Ranking = [.. ranked.Select(r => (r.Block, r.Metric))],
+            Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
             RankSeconds = ranked.Sum(r => r.Finetune.Seconds),

@@ -37,6 +37,9 @@ public sealed record DcVitOptions
     /// <summary>Forces the number of blocks.</summary>
     public int? K { get; init; }
 
+    /// <summary>Measures every ranked candidate also on the training images and the evaluation images; nothing is chosen by it.</summary>
+    public bool MeasureCandidates { get; init; }
+
     /// <summary>Compress these blocks in this order, without ranking.</summary>
     public ImmutableArray<int>? Order { get; init; }
 

@@ -66,7 +66,7 @@ internal static class ReportTables
     private static string Difference(double? before, double? after) =>
         before is { } b && after is { } a ? (100 * (a - b)).ToString("+0.0;−0.0;0.0", System.Globalization.CultureInfo.InvariantCulture) + " pts" : "";
 
-    private static Html Table(IEnumerable<string> head, IEnumerable<string[]> rows) => Html.Of($"""
+    internal static Html Table(IEnumerable<string> head, IEnumerable<string[]> rows) => Html.Of($"""
         <div class="wide"><table><thead><tr>{Html.Join(head.Select(h => Html.Of($"<th>{h}</th>")))}</tr></thead>
         <tbody>{Html.Join(rows.Select(row => Html.Of($"<tr>{Html.Join(row.Select(cell => Html.Of($"<td>{cell}</td>")))}</tr>")))}</tbody></table></div>
         """);
