@@ -101,6 +101,9 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Vit
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         var limit = target.Resolve(VitCost.Of(net));
         var knobs = Knob.Of(net, options.Widths, options.Keep);
+        if (options.Like is { } like)
+            return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
+                : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));
         if (!options.MergeTokens || limit.Met(VitCost.Of(net))) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
         if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
         var (merging, blocks) = MergeStart.Find(net, limit, options.Keep, options.MergingBlocks);
