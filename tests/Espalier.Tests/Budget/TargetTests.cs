@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Budget;
 using Espalier.Models.Vit;
 
