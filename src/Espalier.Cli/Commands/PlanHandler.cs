@@ -2,6 +2,7 @@ using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
+using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Reports;
@@ -13,7 +14,7 @@ internal static class PlanHandler
 {
     public static PlanResult Run(PlanOptions options)
     {
-        var net = ModelSource.Open(options.Model).FoldLayerScale().Architecture;
+        var net = ModelSource.Open(options.Model).FoldLayerScale().Vit;
         var switches = DcVitSetup.Options(options.Method);
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;
@@ -25,7 +26,7 @@ internal static class PlanHandler
     /// <summary>The one structure in which every width is cut alike.</summary>
     public static PlanResult RunEven(PlanOptions options)
     {
-        var net = ModelSource.Open(options.Model).FoldLayerScale().Architecture;
+        var net = ModelSource.Open(options.Model).FoldLayerScale().Vit;
         var structure = EvenWidthsMethod.Plan(net, options.Target, BaselineSetup.Options(options.Method).Keep);
         return Result(options, options.Target.Resolve(VitCost.Of(net))) with
         {

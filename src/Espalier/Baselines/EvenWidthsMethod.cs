@@ -31,7 +31,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
     {
         (Request, _rule, _options, _time) = (request, rule, options.Loss.Checked(options, request), time);
-        Structure = Plan(request.Model.Architecture, request.Target, options.Keep);
+        Structure = Plan(request.Model.Vit, request.Target, options.Keep);
     }
 
     public FewShotRequest Request { get; }
@@ -69,16 +69,16 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private void Finetune(FewShotSession session, StepContext context)
     {
-        using var student = new UnitCut(_rule, Request.Seed).Apply(session.Teacher, Structure);
+        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, Structure);
         var cut = session.Measure("cut", null, student, context.Cancellation);
         int[] all = [.. Enumerable.Range(0, Structure.Depth)];
-        var finetuner = new Finetuner(session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
+        var finetuner = new Finetuner((VitModel)session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
         var steps = Steps(session, context, () => finetuner.Measure(student, all));
         var finetune = new FinetuneStep(FinetuneStepName, steps, finetuner.ImagesPerStep, PartsLeft: 1)
             .Run(session, context, hooks => finetuner.Run(student, all, steps, FinetuneStepName, hooks, context.Cancellation));
         var finetuned = session.Measure("finetuned", null, student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
         StepFile.Write(context.Folder, RecordFile, new PruneRecord(all[^1], cut, finetuned, finetune));
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
     }
 
     private void Finish(FewShotSession session, StepContext context)
@@ -98,8 +98,8 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     {
         var folder = session.Folder.StepFolder(FinetuneStepName);
         var pruned = StepFile.Read<PruneRecord>(folder, RecordFile)!;
-        var structure = ModelSource.Open(folder).Architecture;
-        return session.Collect(VitCost.Of(session.Teacher.Architecture), VitCost.Of(structure)) with
+        var structure = ModelSource.Open(folder).Vit;
+        return session.Collect(session.Teacher.Architecture.Cost(), VitCost.Of(structure)) with
         {
             Structure = structure,
             Stages = [pruned.Cut, pruned.Finetuned],

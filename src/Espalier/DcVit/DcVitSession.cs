@@ -9,12 +9,16 @@ namespace Espalier.DcVit;
 internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
     : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
 {
+    internal new VitModel Teacher => (VitModel)base.Teacher;
+
     internal DcVitOptions Options => options;
 
     internal Structure Structure => structure;
 
     internal BlockCompression Compression { get; } =
         new(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
+
+    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>Trains what was cut.</summary>
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.MetricSets;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Torch;
@@ -33,7 +34,7 @@ internal static class RankingStage
         {
             Measures = session.Options.MeasureCandidates ? session.MeasureCandidate(student, context.Cancellation) : null,
         });
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
     }
 
     /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>

@@ -22,9 +22,13 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     private TokenWeights? _weights;
     private Calibration? _calibration;
 
+    internal new VitModel Teacher => (VitModel)base.Teacher;
+
     internal EspalierOptions Options => options;
 
     internal EspalierPlan Plan => plan;
+
+    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
     internal VitModel Finished(VitModel student) => options.MergeTokens
