@@ -1,4 +1,3 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Models;
@@ -59,6 +58,10 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int Hi
         BlockChoice.Random => [.. new SeededRandom(seed, "block choice").Choose(structure.Candidates.Length, structure.Count).Select(i => structure.Candidates[i])],
         _ => null,
     };
+
+    /// <summary>The network with the first candidates edited: all cost alike, so it costs and takes what any other choice would.</summary>
+    public VitArchitecture Example(VitArchitecture net, DcVitOptions options) =>
+        BlockVariants.Apply(net, Candidates.Take(Count), options.Variant, Hidden, options.Profile);
 
     /// <summary>
     /// The blocks that may be edited, when the switches limit them: an order or a list of candidates names them itself; blocks to keep are
