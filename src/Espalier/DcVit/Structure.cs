@@ -1,7 +1,6 @@
 using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
