@@ -115,7 +115,7 @@ internal sealed class StudyRunner
     {
         if (row.Command is null) yield break;
         var measure = _study.Definition.Measure;
-        if (measure.Agreement is { } data) yield return ("agreement", ["evaluate", run, "--data", .. _study.Words(data), "--against", row.Model, .. _common]);
+        if (measure.Evaluate is { } data) yield return (StudyNumbers.Evaluated, ["evaluate", run, "--data", .. _study.Words(data), "--against", row.Model, .. _common]);
         foreach (var batch in measure.Latency)
             yield return ($"latency_b{batch}", ["bench", run, "--against", row.Model, "--batch", $"{batch}", "--runs", $"{measure.LatencyRuns}", .. _common]);
     }

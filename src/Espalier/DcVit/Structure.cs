@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;

@@ -94,7 +94,7 @@ public sealed partial record Study(string Path, string? Form, StudyDefinition De
         word.StartsWith("./", StringComparison.Ordinal) || word.StartsWith("../", StringComparison.Ordinal)
             ? System.IO.Path.GetFullPath(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file))!, word)) : word;
 
-    private static IEnumerable<string?> OrNone(ImmutableArray<string> values) => values.IsEmpty ? [null] : values;
+    private static IEnumerable<string?> OrNone(ImmutableArray<string> values) => values.IsEmpty ? new string?[] { null } : values;
 
     private static IEnumerable<int?> OrNone(ImmutableArray<int> values) => values.IsEmpty ? [null] : values.Select(v => (int?)v);
 

@@ -107,8 +107,8 @@ public sealed record StudyFollowUp
 /// <summary>Measurements of every result against the model it was made from.</summary>
 public sealed record StudyMeasures
 {
-    /// <summary>Labelled images to compare answers on (<c>evaluate --against</c>); null compares none.</summary>
-    public string? Agreement { get; init; }
+    /// <summary>Labelled images for accuracy, agreement and KL, outside of the row's minutes (<c>evaluate --against</c>); null measures none.</summary>
+    public string? Evaluate { get; init; }
 
     /// <summary>Batch sizes to measure latency at, both models in turn (<c>bench --against</c>).</summary>
     public ImmutableArray<int> Latency { get; init; } = [];

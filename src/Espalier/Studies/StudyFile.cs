@@ -10,15 +10,7 @@ public static class StudyFile
 {
     private const string Forms = "forms";
 
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        ReadCommentHandling = JsonCommentHandling.Skip,
-        AllowTrailingCommas = true,
-        // A key that is mistyped would otherwise be a setting that is silently not there.
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        Converters = { new MethodConverter() },
-    };
+    private static readonly JsonSerializerOptions s_json = Options(new MethodConverter());
 
     /// <summary>A study in one of its forms, with its variables filled in.</summary>
     /// <param name="path">The file.</param>
@@ -48,6 +40,14 @@ public static class StudyFile
         }
     }
 
+    // A key that is mistyped would otherwise be a setting that is silently not there.
+    private static JsonSerializerOptions Options(params IEnumerable<JsonConverter> converters)
+    {
+        var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+        foreach (var converter in converters) options.Converters.Add(converter);
+        return options;
+    }
+
     private static JsonObject Parse(string path)
     {
         try
@@ -72,9 +72,7 @@ public static class StudyFile
     /// <summary>A method may be written as its arguments alone.</summary>
     private sealed class MethodConverter : JsonConverter<StudyMethod>
     {
-        private static readonly JsonSerializerOptions s_plain = new(s_json) { Converters = { } };
-
-        static MethodConverter() => s_plain.Converters.Clear();
+        private static readonly JsonSerializerOptions s_plain = Options();
 
         public override StudyMethod? Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.String
             ? new StudyMethod { Arguments = reader.GetString()! }

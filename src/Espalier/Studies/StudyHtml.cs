@@ -12,7 +12,7 @@ public static class StudyHtml
     [
         ("macs_budget_share", "MACs (budget)", Share), ("macs_full_share", "MACs (full)", Share), ("params_share", "parameters", Share),
         ("top1", "top-1", Share), ("points_lost", "points lost", Points), ("held_out_agreement", "agreement, held out", Share), ("held_out_kl", "KL, held out", Metric),
-        ("agreement", "agreement, evaluation images", Share), ("agreement_kl", "KL, evaluation images", Metric), ("then_top1", "top-1 afterwards", Share),
+        ("agreement", "agreement, evaluation images", Share), ("kl", "KL, evaluation images", Metric), ("then_top1", "top-1 afterwards", Share),
         ("latency_b1_speedup", "speed-up, batch 1", Factor), ("latency_b16_speedup", "speed-up, batch 16", Factor),
         ("spearman_metric", "ρ, metric", Metric), ("kendall_metric", "τ, metric", Metric), ("spearman_training_kl", "ρ, training KL", Metric),
         ("kendall_training_kl", "τ, training KL", Metric), ("spearman_training_mse", "ρ, training MSE", Metric), ("kendall_training_mse", "τ, training MSE", Metric),
@@ -67,9 +67,15 @@ public static class StudyHtml
     private static Html Rows(IReadOnlyList<StudyEntry> entries) => ReportTables.Table(["row", "seed", "learning rate", "MACs (budget)", "top-1", "KL, held out", "run"],
         entries.Select(e => (string[])
         [
-            Name(e.Row), $"{e.Row.Seed}", Rate(e.Row.LearningRate), Count(e.Report?.MacsBudgetAfter), Percent((e.Then ?? e.Report)?.Top1After), e.Report?.HeldOutKl is { } kl ? Metric(kl) : "–",
+            Name(e.Row), $"{e.Row.Seed}", Rate(e.Row.LearningRate), Count(e.Report?.MacsBudgetAfter), Percent(Top1(e)), e.Report?.HeldOutKl is { } kl ? Metric(kl) : "–",
             e.Error ?? (e.Status == StudyStatus.Pending ? "still to be run" : e.Run ?? e.ThenRun ?? ""),
         ]));
+
+    private static double? Top1(StudyEntry entry)
+    {
+        var numbers = StudyNumbers.Of(entry).ToDictionary(n => n.Column, n => n.Value);
+        return numbers.TryGetValue("then_top1", out var then) ? then : numbers.TryGetValue("top1", out var top1) ? top1 : null;
+    }
 
     internal static string Name(StudyRow row) =>
         string.Join(", ", new[] { row.Method, row.Switch, row.Target?.TrimStart('-'), row.Images is { } n ? $"{n} images" : null }.Where(s => !string.IsNullOrEmpty(s)));

@@ -7,6 +7,9 @@ namespace Espalier.Studies;
 /// <summary>The numbers of a row, each under the name of its column: out of its reports and of what was measured besides, nothing else.</summary>
 public static class StudyNumbers
 {
+    /// <summary>Name of the measurement that evaluates a result.</summary>
+    public const string Evaluated = "evaluate";
+
     /// <summary>Columns in order; those a row has no number for are left out.</summary>
     public static IEnumerable<(string Column, double Value)> Of(StudyEntry entry) =>
         All(entry).Where(n => n.Value is not null).Select(n => (n.Column, n.Value!.Value));
@@ -39,7 +42,7 @@ public static class StudyNumbers
             yield return ("then_seconds", then.Seconds);
         }
         foreach (var (name, result) in entry.Measured)
-            foreach (var number in Measured(name, result!)) yield return number;
+            foreach (var number in name == Evaluated ? Evaluation(result!, entry.Report?.Top1After is null) : Latency(name, result!)) yield return number;
     }
 
     // How far the order of the blocks by each criterion is that of their errors on the evaluation images (Fig. 4).
@@ -59,16 +62,25 @@ public static class StudyNumbers
         }
     }
 
-    private static IEnumerable<(string, double?)> Measured(string name, JsonNode result)
+    // Accuracies only where the run itself measured none.
+    private static IEnumerable<(string, double?)> Evaluation(JsonNode result, bool accuracy)
     {
-        if (result["against"] is { } against)
+        if (result["against"] is not { } against) yield break;
+        var (top1, difference) = (Number(result["top1"]), Number(against["top1_difference"]));
+        if (accuracy)
         {
-            yield return ($"{name}_top1", Number(result["top1"]));
-            yield return (name, Number(against["agreement"]));
-            yield return ($"{name}_kl", Number(against["kl"]));
-            yield return ($"{name}_top1_difference", Number(against["top1_difference"]));
-            yield return ($"{name}_top1_margin", Number(against["top1_margin"]));
+            yield return ("top1_before", top1 - difference);
+            yield return ("top1", top1);
+            yield return ("top5", Number(result["top5"]));
+            yield return ("points_lost", -100 * difference);
         }
+        yield return ("points_lost_margin", 100 * Number(against["top1_margin"]));
+        yield return ("agreement", Number(against["agreement"]));
+        yield return ("kl", Number(against["kl"]));
+    }
+
+    private static IEnumerable<(string, double?)> Latency(string name, JsonNode result)
+    {
         if (result["latency_ms"] is not { } latency) yield break;
         yield return ($"{name}_ms", Number(latency["median"]));
         if (result["speedup"] is not { } speedup) yield break;
