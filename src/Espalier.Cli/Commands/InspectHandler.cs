@@ -32,6 +32,12 @@ internal static class InspectHandler
     /// <summary>What is other than in the original Vision Transformer.</summary>
     private static IEnumerable<string> Traits(VitArchitecture net)
     {
+        if (net.Staged)
+        {
+            var starts = net.Stages.Add(net.Depth);
+            yield return $"stages of {string.Join(", ", starts.Skip(1).Zip(starts, (next, start) => next - start))} blocks, widths {string.Join(", ", net.Stages.Select(net.WidthOf))}";
+            if (net.Blocks.Select(b => b.Window).Where(w => w > 0).Distinct().ToList() is [_, ..] windows) yield return $"windows of {string.Join(" and ", windows)} tokens a side";
+        }
         if (!net.ClassToken) yield return "no class token";
         if (net.DistToken) yield return net.DistHead ? "distillation token with a head of its own" : "distillation token";
         if (net.RegTokens > 0) yield return $"{net.RegTokens} registers";

@@ -85,7 +85,7 @@ public sealed record ModelConfig
         {
             json.WriteString("architecture", net.Name);
             json.WriteNumber("num_classes", net.Classes);
-            json.WriteNumber("num_features", net.EmbedDim);
+            json.WriteNumber("num_features", net.FeatureDim);
             json.WriteString("global_pool", PoolName(net.Pool));
             if (ClassNames.Length > 0)
             {
@@ -104,7 +104,7 @@ public sealed record ModelConfig
                 json.WriteStringValue("head_dist");
                 json.WriteEndArray();
             }
-            else json.WriteString("classifier", "head");
+            else json.WriteString("classifier", net.Staged ? "head.fc" : "head");
             json.WriteEndObject();
             json.WriteStartObject("espalier");
             ArchitectureJson.Write(json, net);

@@ -20,7 +20,7 @@ public static class VitFile
         }
         using var file = source.OpenWeights();
         var model = new VitModel(source.Stored, source.Preprocessing with { Size = source.Stored.ImageSize },
-            Read(file, VitTensors.Expected(source.Stored).Select(t => t.Name), device));
+            Read(file, source.Stored, device));
         if (source.Stored.ImageSize != source.Architecture.ImageSize) model = Then(model, m => m.ResizePositions(source.Architecture.ImageSize));
         return source.Stored.HasLayerScale && !source.Architecture.HasLayerScale ? Then(model, m => m.FoldLayerScale()) : model;
     }
@@ -39,7 +39,11 @@ public static class VitFile
     }
 
     /// <summary>Writes the tensors alone, as fp32; for the intermediate files of a run.</summary>
-    public static void Write(string path, VitModel model) => SafetensorsWriter.Write(path, model.Weights.ToTensorData());
+    public static void Write(string path, VitModel model) => SafetensorsWriter.Write(path, model.FileTensors().ToTensorData());
+
+    /// <summary>The tensors under the names they have in files.</summary>
+    public static IEnumerable<KeyValuePair<string, Tensor>> FileTensors(this VitModel model) =>
+        model.Weights.Select(t => KeyValuePair.Create(VitTensors.FileName(model.Architecture, t.Key), t.Value));
 
     /// <summary>Reads a file of <see cref="Write"/> back.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or of another architecture.</exception>
@@ -47,7 +51,7 @@ public static class VitFile
     {
         using var file = SafetensorsFile.Open(path);
         ModelReader.CheckTensors(file, architecture);
-        return Read(file, VitTensors.Expected(architecture).Select(t => t.Name), device);
+        return Read(file, architecture, device);
     }
 
     private static VitModel Then(VitModel model, Func<VitModel, VitModel> edit)
@@ -55,12 +59,12 @@ public static class VitFile
         using (model) return edit(model);
     }
 
-    private static Weights Read(ITensorFile file, IEnumerable<string> names, string device = "cpu")
+    private static Weights Read(ITensorFile file, VitArchitecture net, string device)
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();
-        foreach (var name in names)
-            weights.Set(name, Tensor.From<float>(file.ReadFloats(name), file.Info(name).Shape.AsSpan(), device));
+        foreach (var (name, shape) in VitTensors.Expected(net))
+            weights.Set(name, Tensor.From<float>(file.ReadFloats(VitTensors.FileName(net, name)), shape.AsSpan(), device));
         return weights;
     }
 

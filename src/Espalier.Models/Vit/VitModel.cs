@@ -13,7 +13,7 @@ public sealed class VitModel(VitArchitecture architecture, Preprocessing preproc
     public Weights Weights { get; } = weights;
 
     /// <summary>Where the tensors live.</summary>
-    public string Device => Weights["pos_embed"].Device;
+    public string Device => Weights["patch_embed.proj.weight"].Device;
 
     /// <summary>A deep copy, without gradients, optionally under another architecture record of the same tensors.</summary>
     public VitModel Clone() => new(Architecture, Preprocessing, Weights.Clone());

@@ -27,7 +27,7 @@ public sealed class SupervisedTask(VitModel model, MixUp mix, double dropPath, u
 
     private IReadOnlyList<ParameterGroup> LayerGroups() =>
     [
-        .. model.Weights.GroupBy(t => (Layer: Layer(t.Key), Decays: t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed")))
+        .. model.Weights.GroupBy(t => (Layer: Layer(t.Key), Decays: t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed") && !t.Key.EndsWith("relative_position_bias_table", StringComparison.Ordinal)))
             .Select(g => new ParameterGroup($"layer {g.Key.Layer}{(g.Key.Decays ? "" : ", no decay")}", [.. g])
             {
                 Scale = Math.Pow(LayerDecay!.Value, model.Architecture.Depth + 1 - g.Key.Layer),
