@@ -16,23 +16,12 @@ public enum Pooling
 /// Tokens before the patches (class, distillation, registers), learned position embedding, pre-norm blocks, final LayerNorm, linear head. The
 /// defaults are those of the original: a class token with a position of its own, which the head reads.
 /// </summary>
-public sealed record VitArchitecture
+public sealed partial record VitArchitecture : Architecture
 {
-    /// <summary>timm name, e.g. <c>vit_tiny_patch16_224</c>.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Input side in pixels (square).</summary>
-    public required int ImageSize { get; init; }
-
     public required int PatchSize { get; init; }
-
-    public int Channels { get; init; } = 3;
 
     /// <summary>Embedding width D; see <see cref="WidthOf"/> for a network whose width grows with depth.</summary>
     public required int EmbedDim { get; init; }
-
-    /// <summary>Outputs of the head; 0 when there is none and the network ends with the pooled tokens.</summary>
-    public required int Classes { get; init; }
 
     /// <summary>LayerNorm epsilon; 1e-6 in timm's ViT and DeiT.</summary>
     public double LayerNormEps { get; init; } = 1e-6;
@@ -73,7 +62,7 @@ public sealed record VitArchitecture
     /// </summary>
     public bool Staged { get; init; }
 
-    public int Depth => Blocks.Length;
+    public override int Depth => Blocks.Length;
 
     /// <summary>
     /// Whether it is a plain ViT, whatever its widths: a class token alone before the patches, read by the head; biases everywhere; no norms,
@@ -90,9 +79,6 @@ public sealed record VitArchitecture
 
     /// <summary>Width D of a block; of what comes after the last one when it is the depth.</summary>
     public int WidthOf(int block) => Blocks.Take(block + 1).Aggregate(EmbedDim, (width, b) => b.DownsampleDim > 0 ? b.DownsampleDim : width);
-
-    /// <summary>Width of what the head reads.</summary>
-    public int FeatureDim => WidthOf(Depth);
 
     /// <summary>The first block of every stage: block 0, and those that patch merging stands before.</summary>
     public ImmutableArray<int> Stages => [.. Enumerable.Range(0, Depth).Where(i => i == 0 || Blocks[i].DownsampleDim > 0)];
@@ -121,7 +107,7 @@ public sealed record VitArchitecture
     public int TokensInto(int block) => TokensOf(block) - Blocks.Take(block).Sum(b => b.TokensMerged);
 
     /// <summary>Whether any block merges tokens.</summary>
-    public bool MergesTokens => Blocks.Any(b => b.TokensMerged > 0);
+    public override bool MergesTokens => Blocks.Any(b => b.TokensMerged > 0);
 
     /// <summary>This architecture with the merging of another one of the same depth.</summary>
     public VitArchitecture WithMerging(VitArchitecture pattern) =>

@@ -72,7 +72,7 @@ public static class VitCost
 
     private static Cost OfTheRest(VitArchitecture net)
     {
-        long d = net.EmbedDim, n = net.Tokens, last = net.FeatureDim;
+        long d = net.EmbedDim, n = net.Tokens, last = net.Features;
         var tokens = new Cost(TokenParameters(net), 0, 0);
         var patches = Linear((long)net.Channels * net.PatchSize * net.PatchSize, d, net.Patches, net.PatchBias);
         var norms = Norm(last, net.FcNorm ? 1 : net.TokensInto(net.Depth)) + (net.PreNorm || net.Staged ? Norm(d, n) : default);

@@ -136,7 +136,7 @@ public static partial class VitEdit
     }
 
     /// <summary>Replaces the head, both heads of a distilled network, by fresh ones (zero bias, N(0, 0.02²) weights) for another class count.</summary>
-    public static VitModel ReplaceHead(this VitModel model, int classes, ulong seed)
+    public static VitModel ReplaceHead(VitModel model, int classes, ulong seed)
     {
         using var noGrad = new NoGrad();
         TorchRuntime.Seed(seed);
@@ -145,7 +145,7 @@ public static partial class VitEdit
         foreach (var head in net.DistHead ? ["head", "head_dist"] : new[] { "head" })
         {
             using var scope = new TensorScope();
-            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.FeatureDim]) * 0.02).To(model.Device));
+            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.Features]) * 0.02).To(model.Device));
             weights.Set($"{head}.bias", Tensor.Zeros([classes], device: model.Device));
         }
         return new VitModel(net, model.Preprocessing, weights);

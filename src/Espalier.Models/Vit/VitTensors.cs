@@ -1,10 +1,6 @@
-using System.Collections.Immutable;
 using System.Globalization;
 
 namespace Espalier.Models.Vit;
-
-/// <summary>Name and shape of one tensor that an architecture needs.</summary>
-public sealed record TensorSpec(string Name, ImmutableArray<long> Shape);
 
 /// <summary>
 /// The tensors of a Vision Transformer under timm's names. What a compressed block lost is absent, not empty. In memory the blocks of all stages
@@ -27,11 +23,11 @@ public static class VitTensors
             foreach (var tensor in Norm("norm_pre", d)) yield return tensor;
         for (var i = 0; i < net.Depth; i++)
             foreach (var tensor in OfBlock(net, i)) yield return tensor;
-        foreach (var tensor in Norm(net.FinalNorm, net.FeatureDim)) yield return tensor;
+        foreach (var tensor in Norm(net.FinalNorm, net.Features)) yield return tensor;
         if (net.Classes > 0)
-            foreach (var tensor in Linear("head", net.Classes, net.FeatureDim)) yield return tensor;
+            foreach (var tensor in Linear("head", net.Classes, net.Features)) yield return tensor;
         if (net.DistHead)
-            foreach (var tensor in Linear("head_dist", net.Classes, net.FeatureDim)) yield return tensor;
+            foreach (var tensor in Linear("head_dist", net.Classes, net.Features)) yield return tensor;
     }
 
     /// <summary>The name a tensor has in files, where a Swin is named by stage: <c>layers.1.blocks.0</c>, <c>layers.1.downsample</c>, <c>head.fc</c>.</summary>

@@ -9,6 +9,8 @@ namespace Espalier.DcVit;
 internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
     : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
 {
+    internal new VitModel Teacher => (VitModel)base.Teacher;
+
     internal DcVitOptions Options => options;
 
     internal Structure Structure => structure;
@@ -20,6 +22,8 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
         (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
 
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
+
+    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>Finetunes the student in place, as part of a step.</summary>
     /// <param name="context">The step.</param>
