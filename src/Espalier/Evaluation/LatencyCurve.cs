@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Compute;
-using Espalier.Models.Vit;
+using Espalier.Models;
+using Espalier.Models.Formats;
 
 namespace Espalier.Evaluation;
 
@@ -29,7 +30,7 @@ public sealed record LatencyCurve(long DenseMacsFull, ImmutableArray<LatencyPoin
     /// <param name="compute">Threads, device and arithmetic; applied already.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellation">Stops between two runs.</param>
-    public static LatencyCurve Measure(VitModel dense, Func<Target, VitArchitecture> structure, ComputeOptions compute, TimeProvider time,
+    public static LatencyCurve Measure(Model dense, Func<Target, Architecture> structure, ComputeOptions compute, TimeProvider time,
         CancellationToken cancellation)
     {
         var bench = new LatencyBench(time) { Runs = Pairs, Bf16 = compute.EvaluatesInBf16 };
@@ -37,13 +38,13 @@ public sealed record LatencyCurve(long DenseMacsFull, ImmutableArray<LatencyPoin
         foreach (var share in s_shares)
         {
             if (Reachable(share) is not { } smaller) continue;
-            using var random = VitInit.Random(smaller, dense.Preprocessing, 0);
+            using var random = smaller.Random(dense.Preprocessing, 0);
             using var model = random.To(dense.Device);
-            points.Add(new(VitCost.Of(smaller).MacsFull, 1 / bench.Measure(model, dense, cancellation).Speedup!.Median));
+            points.Add(new(smaller.Cost().MacsFull, 1 / bench.Measure(model, dense, cancellation).Speedup!.Median));
         }
-        return new(VitCost.Of(dense.Architecture).MacsFull, points.ToImmutable());
+        return new(dense.Architecture.Cost().MacsFull, points.ToImmutable());
 
-        VitArchitecture? Reachable(double share)
+        Architecture? Reachable(double share)
         {
             try
             {
