@@ -33,7 +33,7 @@ internal static class LatencyTarget
         var structures = LatencyCurve.Structures(structure);
         var path = Path.Combine(FewShotSetup.CacheFolder(), Stage, Key([model.Architecture, .. structures], compute) + ".json");
         var curve = Read<LatencyCurve>(path) ?? Measure(model, structures, compute, context, path);
-        var macs = curve.MacsFor(target.Value);
+        var macs = Reachable(curve, curve.MacsFor(target.Value), structure);
         context.Progress.Report(ProgressUpdate.Message(Stage, FormattableString.Invariant(
             $"{100 * target.Value:0.#} % of the latency are {100 * macs / curve.DenseMacsFull:0.#} % of the MACs (full) here, with one image at a time and {compute.ThreadCount} threads")));
         return target with { MacsAtLatency = macs };
@@ -53,6 +53,20 @@ internal static class LatencyTarget
         using var before = given.Load(compute.Device);
         using var after = ModelSource.Open(output).Load(compute.Device);
         return 1 / new LatencyBench(context.Time) { Bf16 = compute.EvaluatesInBf16 }.Measure(after, before, context.Cancellation).Speedup!.Median;
+    }
+
+    // A method that takes large steps may not come between two sizes; then it takes the smaller one, which was timed.
+    private static double Reachable(LatencyCurve curve, double macs, Func<Target, Architecture> structure)
+    {
+        try
+        {
+            structure(new Target(TargetForm.Macs, macs, CountConvention.Full));
+            return macs;
+        }
+        catch (BudgetException)
+        {
+            return curve.Points.Select(p => (double)p.MacsFull).Where(m => m <= macs).DefaultIfEmpty(macs).Max();
+        }
     }
 
     private static LatencyCurve Measure(ModelSource model, IEnumerable<Architecture> structures, ComputeOptions compute, CommandContext context, string path)
