@@ -11,8 +11,10 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var structure = session.Structure;
-        var ranked = structure.Order is null ? RankingStage.Ranked(session) : [];
+        var given = session.Structure.Order;
+        var ranked = given is null ? RankingStage.Ranked(session) : [];
+        var order = given ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var structure = session.Structure.For(order);
         var count = session.Options.Once ? 1 : structure.Count;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
@@ -20,7 +22,7 @@ internal static class DcVitCollector
         return session.Collect(structure.Before, structure.After) with
         {
             Hidden = structure.Hidden,
-            Order = structure.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session)),
+            Order = order,
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
