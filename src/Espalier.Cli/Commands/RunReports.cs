@@ -26,6 +26,8 @@ internal static class RunReports
         Versions = ImmutableSortedDictionary<string, string>.Empty.Add(".NET", Environment.Version.ToString()).Add("libtorch", TorchRuntime.Version),
         Model = model.Name,
         Architecture = model.Net.Name,
+        Tokens = model.Net.Tokens,
+        StructureBefore = ReportBlock.Of(model.Net),
         Seed = context.Common.Seed,
         Threads = compute.ThreadCount,
         Device = compute.Device,

@@ -16,11 +16,14 @@ internal static class DcVitCollector
         var count = session.Options.Once ? 1 : structure.Count;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
+        var order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
         return session.Collect(structure.Before, structure.After) with
         {
             Hidden = structure.Hidden,
-            Order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session)),
+            Order = order,
+            Structure = pruned.Count < count ? null
+                : BlockVariants.Apply(session.Teacher.Architecture, order, session.Options.Variant, structure.Hidden, session.Options.Profile),
             Ranking = [.. ranked.Select(r => (r.Block, r.Metric))],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
