@@ -23,6 +23,8 @@ internal static class DcVitCollector
         {
             Hidden = structure.Hidden,
             Order = order,
+            Structure = pruned.Count < count ? null : order.Aggregate(session.Teacher.Architecture,
+                (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile)),
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
