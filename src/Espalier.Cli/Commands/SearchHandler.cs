@@ -66,6 +66,12 @@ internal static class SearchHandler
             Top1After = last.Top1,
             Top5After = last.Top5,
             EmbedDim = result.Net.EmbedDim,
+            EmbedDimBefore = request.Model.Vit.EmbedDim,
+            History = new ReportHistory
+            {
+                Submodules = [.. method.Plan.Space.Submodules.Select(s => new ReportSubmodule(s.Name, s.Table.Units))],
+                Moments = [.. result.History.Select(m => new ReportMoment(m.Step, m.Cost, m.Decided, m.Lambda, m.Gamma, m.Sizes))],
+            },
             Structure = ReportBlock.Of(result.Net),
             Stages = [.. result.Stages.Select(s => new ReportStage
             {

@@ -27,7 +27,7 @@ public sealed record CompressResult : CommandResult
 
     public required ImmutableArray<ReportStage> Stages { get; init; }
 
-    /// <summary>Every block of the result; only when a structure was searched for.</summary>
+    /// <summary>Every block of the result.</summary>
     public ImmutableArray<ReportBlock>? Structure { get; init; }
 
     /// <summary>Residual width of the result, where the method changes it.</summary>

@@ -29,9 +29,12 @@ public sealed class Adaptors : IDisposable
             if (i > dropped && net.Blocks[i].HasAttention) Add($"blocks.{i}.attn.qkv", isAfter: false, net.Blocks[i].QkvBias);
         }
 
-        void Add(string layer, bool isAfter, bool hasBias) => _adaptors.Add(new(layer, isAfter,
-            TensorScope.Release(Tensor.Eye(net.EmbedDim, device: student.Device)),
-            hasBias ? TensorScope.Release(Tensor.Zeros([net.EmbedDim], device: student.Device)) : null));
+        void Add(string layer, bool isAfter, bool hasBias)
+        {
+            var width = student.Weights[$"{layer}.weight"].Size(isAfter ? 0 : 1);
+            _adaptors.Add(new(layer, isAfter, TensorScope.Release(Tensor.Eye(width, device: student.Device)),
+                hasBias ? TensorScope.Release(Tensor.Zeros([width], device: student.Device)) : null));
+        }
     }
 
     /// <summary>Weight [D, D] and bias [D] of every adaptor, in order.</summary>

@@ -9,8 +9,8 @@ namespace Espalier.Baselines;
 /// <summary>
 /// PRACTISE (Wang and Wu, CVPR 2023) on Vision Transformers, as DC-ViT compares itself with it: drop each block alone, let adaptors around
 /// the gap learn, score; drop the k best-recovered blocks together; finetune all but the head by the teacher's features. Adaptors serve
-/// the score alone and are gone afterwards. The score is what is left after the recovery; it need not be divided by the latency a
-/// block saves, since blocks that differ in cost are refused.
+/// the score alone and are gone afterwards. The score is what is left after the recovery, over what the block saves: of the target's
+/// measure and not of a measured latency, so that a run can be repeated.
 /// </summary>
 public sealed class Practise(MetricKind kind) : ICandidateRecovery
 {

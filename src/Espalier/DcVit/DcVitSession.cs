@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Budget;
 using Espalier.FewShot;
 using Espalier.Models.Vit;
 using Espalier.Runs;
@@ -20,6 +21,19 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     /// <param name="order">All blocks that are compressed, once they are known.</param>
     internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.Variant, options.UnitChoice,
         (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
+
+    /// <summary>
+    /// What a candidate's score is multiplied with. Every candidate of the method saves about the same; PRACTISE divides by what a block saves,
+    /// here of what the one that saves least does: 1 where all are alike.
+    /// </summary>
+    internal double Weight(int block)
+    {
+        if (options.Recovery is null) return 1;
+        return structure.Candidates.Min(Saved) / Saved(block);
+
+        double Saved(int candidate) => structure.Before.In(structure.Limit.Measure)
+            - VitCost.Of(BlockVariants.Apply(Teacher.Architecture, [candidate], options.Variant, hidden: 0, options.Profile)).In(structure.Limit.Measure);
+    }
 
     internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 

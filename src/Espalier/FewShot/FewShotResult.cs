@@ -57,7 +57,7 @@ public sealed record FewShotResult
 
     public double RankSeconds { get; init; }
 
-    /// <summary>The network the run came to; null when all compressed blocks are alike and <see cref="Order"/> and <see cref="Hidden"/> tell.</summary>
+    /// <summary>The network the run came to; null when it only ranked.</summary>
     public VitArchitecture? Structure { get; init; }
 
     /// <summary>Rounds of a structure search: KL from the teacher on held-out images, and widths changed; empty without a search.</summary>

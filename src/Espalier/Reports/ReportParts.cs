@@ -92,6 +92,9 @@ public sealed record ReportMember
 
     /// <summary>Gradient steps of its own finetune.</summary>
     public long Steps { get; init; }
+
+    /// <summary>Every block of it; empty in a report of an earlier version.</summary>
+    public ImmutableArray<ReportBlock> Structure { get; init => field = value.IsDefault ? [] : value; } = [];
 }
 
 /// <summary>A round of the structure search: KL on held-out calibration images once repaired, and widths changed since the round before.</summary>

@@ -26,7 +26,7 @@ public static class StudyHtml
         var done = entries.Count(e => e.Status == StudyStatus.Done);
         var failed = entries.Count(e => e.Status == StudyStatus.Failed);
         var body = Html.Of($"""
-            <article><h1>{head.Study.Name}</h1>
+            <article><header><p class="kicker">Espalier study</p><h1>{head.Study.Name}</h1></header>
             <p>{head.Study.Definition.About}</p>
             <p class="soft">{done} of {entries.Count} rows done{(failed > 0 ? $", {failed} failed" : "")}{(head.Study.Form is { } form ? $" · form {form}" : "")}</p>
             {StudyFigures.Draw(groups, entries)}
@@ -36,13 +36,7 @@ public static class StudyHtml
             <h2>Command</h2><pre>{head.CommandLine}</pre>
             <p class="soft">Espalier {head.Version}. {string.Join(", ", head.Study.Variables.Select(v => $"{v.Key}: {v.Value}"))}</p></article>
             """);
-        return Html.Of($"""
-            <!doctype html>
-            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-            <title>{head.Study.Name} – Espalier</title><style>{new Html(ReportStyle.Css)}</style></head>
-            <body>{body}</body></html>
-
-            """).Text;
+        return Page.Of($"study {head.Study.Name}", body);
     }
 
     private static Html Section(string title, int count, Func<Html> content) =>
@@ -52,19 +46,19 @@ public static class StudyHtml
     {
         var columns = s_columns.Where(c => groups.Any(g => g.Mean(c.Column) is not null)).ToList();
         return Html.Of($"""
-            {ReportTables.Table(["row", "seeds", .. columns.Select(c => c.Heading)], groups.Select(g => (string[])[Name(g.First), $"{g.Seeds}", .. columns.Select(c => Cell(g, c.Column, c.Write))]))}
+            {Tables.Draw("Means over seeds", ["row", "seeds", .. columns.Select(c => c.Heading)], groups.Select(g => (string[])[Name(g.First), $"{g.Seeds}", .. columns.Select(c => Cell(g, c.Column, c.Write))]))}
             <p class="soft">± is the standard deviation over seeds. Shares are of the given model's. "Held out" are training images that were not drawn.</p>
             """);
     }
 
     private static Html Choices(IReadOnlyList<StudyChoice> choices) => Html.Of($"""
-        {ReportTables.Table(["for", "learning rate", "KL of each, on training images that were not drawn"], choices.Select(c => (string[])
+        {Tables.Draw("Learning rates", ["for", "learning rate", "KL of each, on training images that were not drawn"], choices.Select(c => (string[])
             [string.Join(" ", new[] { c.Method, c.Switch, c.Target }.Where(s => !string.IsNullOrEmpty(s))), Rate(c.LearningRate),
              string.Join(", ", c.Candidates.Select(k => $"{Rate(k.LearningRate)}: {(k.HeldOutKl is { } kl ? Metric(kl) : k.Error is null ? "–" : "failed")}"))]))}
         <p class="soft">Chosen without evaluation images, with a seed of its own, among the same rates for every method.</p>
         """);
 
-    private static Html Rows(IReadOnlyList<StudyEntry> entries) => ReportTables.Table(["row", "seed", "learning rate", "MACs (budget)", "top-1", "KL, held out", "run"],
+    private static Html Rows(IReadOnlyList<StudyEntry> entries) => Tables.Draw("Rows", ["row", "seed", "learning rate", "MACs (budget)", "top-1", "KL, held out", "run"],
         entries.Select(e => (string[])
         [
             Name(e.Row), $"{e.Row.Seed}", Rate(e.Row.LearningRate), Count(e.Report?.MacsBudgetAfter), Percent(Top1(e)), e.Report?.HeldOutKl is { } kl ? Metric(kl) : "–",

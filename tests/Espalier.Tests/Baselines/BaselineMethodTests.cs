@@ -33,7 +33,7 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
     {
         var before = Tensor.LiveCount;
         var result = _runs.Compress("a", Method(name, steps: 3));
-        VitCost.Of(ModelSource.Open(_runs.PathOf("a")).Architecture).ShouldBe(result.After);
+        VitCost.Of(ModelSource.Open(_runs.PathOf("a")).Vit).ShouldBe(result.After);
         ((double)result.After.MacsBudget).ShouldBeLessThanOrEqualTo(Keep * result.Before.MacsBudget * (1 + 1e-8));
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric) && s.HeldOut != null && s.Top1 != null);
         result.FinetuneSteps.ShouldBe(3);
@@ -67,11 +67,11 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
         result.Order.ShouldBe(result.Ranking.Take(result.Order.Length).Select(r => r.Block));
         result.Stages.Select(s => s.Stage).ShouldBe(["cut", "cut", "finetuned"]);
         var written = ModelSource.Open(_runs.PathOf("a"));
-        written.Architecture.Blocks.Select((b, i) => (b.Kind, i)).Where(b => b.Kind == BlockKind.Dropped).Select(b => b.i).ShouldBe(result.Order.Order());
+        written.Vit.Blocks.Select((b, i) => (b.Kind, i)).Where(b => b.Kind == BlockKind.Dropped).Select(b => b.i).ShouldBe(result.Order.Order());
         using var model = written.Load();
         using var teacher = toy.Source.Load();
         // Nothing of the adaptors is left: what is not dropped has the teacher's shapes; the head did not move, everything else did.
-        model.Weights.Keys.ShouldBe(VitTensors.Expected(written.Architecture).Select(t => t.Name));
+        model.Weights.Keys.ShouldBe(VitTensors.Expected(written.Vit).Select(t => t.Name));
         foreach (var (name, tensor) in model.Weights) tensor.BitEquals(teacher.Weights[name]).ShouldBe(VitTensors.IsHead(name), name);
     }
 
