@@ -46,6 +46,11 @@ public abstract class Model(Preprocessing preprocessing, Weights weights) : IDis
     /// <summary>Features to logits; without a head, what was pooled.</summary>
     public abstract Tensor Head(Tensor features);
 
+    /// <summary>
+    /// Logits, and how far the statistics of what enters the BatchNorms are from the running ones (a scalar); null where there are no BatchNorms.
+    /// </summary>
+    public virtual (Tensor Logits, Tensor? Statistics) LogitsWithStatistics(Tensor pixels) => (Logits(pixels), null);
+
     /// <summary>A deep copy, without gradients.</summary>
     public virtual Model Clone() => Architecture.Create(Preprocessing, Weights.Clone());
 
