@@ -40,6 +40,12 @@ public abstract class Model(Preprocessing preprocessing, Weights weights) : IDis
     /// <summary>The same while learning: what is normalised by statistics goes by those of the batch, and counts them.</summary>
     public virtual Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => Features(pixels, hook);
 
+    /// <summary>Pixels to what leaves a block.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="pixels">[B, C, S, S].</param>
+    /// <param name="training">As <see cref="TrainingFeatures"/> does.</param>
+    public abstract Tensor AfterBlock(int block, Tensor pixels, bool training = false);
+
     /// <summary>Features to what the head reads: [B, D].</summary>
     public abstract Tensor Pool(Tensor features);
 

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Models;
+using Espalier.Models.Cnn;
 
 namespace Espalier.Cli.Commands;
 
@@ -14,17 +16,17 @@ internal static class DcVitSetup
         if (method.MergeTokens) throw new UsageException("--merge-tokens belongs to --method espalier.");
         if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
-        return new DcVitMethod(request, Options(method, batch), time);
+        return new DcVitMethod(request, Options(method, request.Model.Architecture, batch), time);
     }
 
-    public static DcVitOptions Options(MethodSettings method, int? batch = null)
+    public static DcVitOptions Options(MethodSettings method, Architecture net, int? batch = null)
     {
         var profile = DcVitProfile.Parse(method.Profile);
         foreach (var (topic, setting) in method.Switches) profile = profile.With(topic, setting);
         var defaults = DcVitOptions.For(profile);
         return defaults with
         {
-            Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant),
+            Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant, net),
             Once = method.Variant == "once",
             UnitChoice = method.UnitChoice switch
             {
@@ -63,8 +65,12 @@ internal static class DcVitSetup
         };
     }
 
-    private static BlockVariant Variant(string? name) => name switch
+    // Whole blocks of a convolutional network go unless something else is asked for: how the paper narrows them is not known.
+    private static BlockVariant Variant(string? name, Architecture net) => name switch
     {
+        "cnn-drop" or "cnn-dense" when net is not CnnArchitecture => throw new UsageException($"--variant {name}: {net.Name} is no convolutional network; give dense or drop."),
+        "cnn-dense" => BlockVariant.Compress,
+        null or "once" or "cnn-drop" when net is CnnArchitecture => BlockVariant.Drop,
         "rm_attn" => BlockVariant.RemoveAttention,
         "rm_ffn" => BlockVariant.RemoveMlp,
         "identity" => BlockVariant.Identity,

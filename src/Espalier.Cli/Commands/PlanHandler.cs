@@ -2,6 +2,8 @@ using Espalier.Models;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
+using Espalier.DcVit.Cnn;
+using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 
@@ -12,8 +14,10 @@ internal static class PlanHandler
 {
     public static PlanResult Run(PlanOptions options)
     {
-        var net = ModelSource.Open(options.Model).FoldLayerScale().Vit;
-        var switches = DcVitSetup.Options(options.Method);
+        var source = ModelSource.Open(options.Model).FoldLayerScale();
+        var switches = DcVitSetup.Options(options.Method, source.Architecture);
+        if (source.Architecture is CnnArchitecture cnn) return Convolutional(CnnStructure.Plan(cnn, options.Target, switches), options);
+        var net = source.Vit;
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;
         return switches.Variant == BlockVariant.Compress
@@ -24,6 +28,13 @@ internal static class PlanHandler
     private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
     {
         Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { MlpRatio = o.MlpRatio, Hidden = o.Hidden })],
+        Chosen = plan.Chosen,
+        Warnings = [.. plan.Warnings],
+    };
+
+    private static PlanResult Convolutional(CnnStructure plan, PlanOptions options) => Result(options, plan.Limit) with
+    {
+        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { HiddenRatio = o.Ratio })],
         Chosen = plan.Chosen,
         Warnings = [.. plan.Warnings],
     };

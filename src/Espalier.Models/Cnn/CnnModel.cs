@@ -17,10 +17,18 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
 
     public override bool IsBuffer(string name) => CnnTensors.IsBuffer(name);
 
+    /// <summary>Whether the tensor belongs to the head.</summary>
+    public bool IsHead(string name) => name.StartsWith(Architecture.Classifier + ".", StringComparison.Ordinal);
+
+    /// <summary>Whether the tensor belongs to a BatchNorm.</summary>
+    public bool IsNorm(string name) => Weights[name].Shape.Length == 1 && !IsHead(name);
+
     /// <summary>Pixels to the last map before the pooling, [B, D, h, w].</summary>
     public override Tensor Features(Tensor pixels, BranchHook? hook = null) => CnnForward.Features(this, pixels, new CnnPass(Hook: hook));
 
     public override Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => CnnForward.Features(this, pixels, new CnnPass(Training: true, hook));
+
+    public override Tensor AfterBlock(int block, Tensor pixels, bool training = false) => CnnForward.Through(this, pixels, block + 1, new CnnPass(training));
 
     public override Tensor Pool(Tensor features) => features.Mean([2, 3]);
 
@@ -67,7 +75,7 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
 
     public override int Layer(string tensor)
     {
-        if (tensor.StartsWith(Architecture.Classifier + ".", StringComparison.Ordinal)) return Architecture.Depth + 1;
+        if (IsHead(tensor)) return Architecture.Depth + 1;
         if (Architecture.HeadWidth > 0 && (tensor.StartsWith("conv_head.", StringComparison.Ordinal) || tensor.StartsWith("bn2.", StringComparison.Ordinal)))
             return Architecture.Depth + 1;
         return Enumerable.Range(0, Architecture.Depth).FirstOrDefault(i => tensor.StartsWith(Architecture.Prefix(i), StringComparison.Ordinal), -1) + 1;

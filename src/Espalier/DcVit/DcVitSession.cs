@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -9,8 +9,6 @@ namespace Espalier.DcVit;
 internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
     : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
 {
-    internal new VitModel Teacher => (VitModel)base.Teacher;
-
     internal DcVitOptions Options => options;
 
     internal Structure Structure => structure;
@@ -23,15 +21,13 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
 
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
 
-    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
-
     /// <summary>Finetunes the student in place, as part of a step.</summary>
     /// <param name="context">The step.</param>
     /// <param name="student">The compressed network.</param>
     /// <param name="compressed">All blocks compressed so far.</param>
     /// <param name="stream">Names the finetune's random stream.</param>
     /// <param name="step">How long, and under which name.</param>
-    internal FinetuneRecord Finetune(StepContext context, VitModel student, int[] compressed, string stream, FinetuneStep step) =>
+    internal FinetuneRecord Finetune(StepContext context, Model student, int[] compressed, string stream, FinetuneStep step) =>
         step.Run(this, context, hooks => Finetuner.Run(student, compressed, step.Steps, stream, hooks, context.Cancellation));
 
     private static FewShotRequest WithStorage(FewShotRequest request, DcVitProfile profile) => profile.LossyMetricSet

@@ -1,6 +1,9 @@
 using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.DcVit.Cnn;
+using Espalier.Models.Cnn;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
@@ -13,18 +16,29 @@ namespace Espalier.DcVit;
 /// <param name="Before">Cost of the given network.</param>
 /// <param name="After">Cost of the result.</param>
 /// <param name="Warnings">What the user should know about the choice.</param>
-public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
+public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
     /// <summary>Hidden units that stay in a candidate.</summary>
-    public int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
+    public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
     /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
-    public Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
+    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
         ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+
+    /// <summary>What a candidate's distance from the teacher counts in the ranking; all save alike here.</summary>
+    public virtual double Weigh(int block, double metric) => metric;
+
+    /// <summary>The blocks to compress, of all candidates by rank.</summary>
+    public virtual ImmutableArray<int> Choose(ImmutableArray<int> ranked) => [.. ranked.Take(Count)];
+
+    /// <summary>Plans for a network of any family that the method knows.</summary>
+    /// <inheritdoc cref="Plan(VitArchitecture, Target, DcVitOptions)"/>
+    public static Structure Plan(ModelSource source, Target target, DcVitOptions options) => source.Architecture is CnnArchitecture net
+        ? CnnStructure.Plan(net, target, options) : Plan(source.Vit, target, options);
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
     /// <exception cref="UsageException">A block that was named does not exist or cannot be edited.</exception>
