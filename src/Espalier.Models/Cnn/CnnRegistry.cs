@@ -58,7 +58,7 @@ public static partial class CnnRegistry
         if (s_resNets.TryGetValue(name, out var resNet)) return ResNet(name, 224, 3, 1000, new CnnStem(64, 7, 2, Pool: true), [64, 128, 256, 512], resNet.Blocks, resNet.Bottleneck);
         if (name == "fashion-resnet") return ResNet(name, 28, 1, 10, new CnnStem(16, 3, 2, Pool: false), [16, 32, 64], [3, 3, 3], bottleneck: false);
         if (name == "fashion-mobilenet")
-            return MobileNet(name, 28, 1, 10, new CnnStem(16, 3, 2, Pool: false), [(1, 16, 1, 1), (4, 24, 3, 1), (4, 40, 3, 2), (4, 64, 3, 2)], 256, width: 1);
+            return MobileNet(name, 28, 1, 10, new CnnStem(16, 3, 2, Pool: false), [(1, 16, 1, 1), (4, 24, 3, 2), (4, 40, 3, 1), (4, 64, 3, 2)], 256, width: 1);
         if (name == "mobilenet_v2") return MobileNetV2(100);
         return MobileNetName().Match(name) is { Success: true } match ? MobileNetV2(int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)) : null;
     }

@@ -43,6 +43,9 @@ public sealed record DcVitProfile
     /// <summary>How the first 1 % of a finetune warms up.</summary>
     public WarmUp WarmUp { get; init; } = WarmUp.Loss;
 
+    /// <summary>BatchNorms of a student that learns go by the batch, and count it; else by the teacher's running statistics.</summary>
+    public bool BatchStatistics { get; init; } = true;
+
     /// <summary>Largest gradient norm; null does not clip.</summary>
     public double? ClipNorm { get; init; }
 

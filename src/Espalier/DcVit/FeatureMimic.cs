@@ -38,13 +38,16 @@ public sealed class FeatureMimic : ITrainingTask
 
     public IReadOnlyList<Tensor> Parameters { get; }
 
+    /// <summary>See <see cref="DcVitProfile.BatchStatistics"/>.</summary>
+    public bool BatchStatistics { get; init; } = true;
+
     public IReadOnlyList<Tensor> Buffers => [.. _student.Weights.Where(t => _student.IsBuffer(t.Key)).Select(t => t.Value)];
 
     public Tensor Loss(TensorBatch batch, long step)
     {
         Tensor target;
         using (new NoGrad()) target = Feature(_teacher, batch.Pixels);
-        return Functional.MseLoss(Feature(_student, batch.Pixels, training: true).To(DType.Float32), target.To(DType.Float32));
+        return Functional.MseLoss(Feature(_student, batch.Pixels, training: BatchStatistics).To(DType.Float32), target.To(DType.Float32));
     }
 
     /// <summary>The compared feature of one network; the student's while it learns.</summary>

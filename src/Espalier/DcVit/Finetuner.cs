@@ -53,7 +53,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         var middle = options.Feature == FeaturePoint.MiddleBlock;
         var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
             reach: middle ? last : depth - 1);
-        return new FeatureMimic(teacher, student, options.Feature, last, names);
+        return new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics };
     }
 
     private ImageBatches Batches(string stream)

@@ -8,6 +8,7 @@ public static class ProfileSwitches
 {
     private static readonly SortedDictionary<string, Func<DcVitProfile, string, DcVitProfile?>> s_topics = new(StringComparer.Ordinal)
     {
+        ["batch_norm"] = (p, v) => v is "batch" or "running" ? p with { BatchStatistics = v == "batch" } : null,
         ["candidates"] = (p, v) => From(v) is { } o ? p with { LastCandidate = o.LastCandidate } : null,
         ["carry_over"] = (p, v) => YesNo(v) is { } on ? p with { CarryOver = on } : null,
         ["clip"] = (p, v) => v == "none" ? p with { ClipNorm = null }
