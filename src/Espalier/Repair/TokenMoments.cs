@@ -11,8 +11,8 @@ internal static class TokenMoments
     /// <param name="tokens">Tokens [B, N, D].</param>
     /// <param name="normalise">To what the attention sees.</param>
     /// <param name="weights">[N].</param>
-    /// <param name="together">[B, N, D] to sets of tokens that see each other, [.., n, D]: images, or windows.</param>
-    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights, Func<Tensor, Tensor> together)
+    /// <param name="together">[B, N, D] to sets of tokens that see each other, [.., n, D]; null: those of an image.</param>
+    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights, Func<Tensor, Tensor>? together = null)
     {
         using var scope = new TensorScope();
         Tensor? queries = null, keys = null;
@@ -20,7 +20,7 @@ internal static class TokenMoments
         {
             using var batch = new TensorScope();
             var x = normalise(tokens[k]);
-            var sets = WithOne(together(x));
+            var sets = WithOne(together?.Invoke(x) ?? x);
             var centred = (sets - sets.Mean([1], keepDim: true)).Reshape(-1, sets.Size(-1));
             x = WithOne(x);
             var (q, c) = (Moment(x.Reshape(-1, x.Size(-1)), (x * weights.Reshape(1, -1, 1)).Reshape(-1, x.Size(-1))), Moment(centred, centred));

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Espalier.Budget;
 using Espalier.DcVit;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Tests.DcVit;
@@ -119,7 +120,7 @@ public class DcVitPlanTests
     [Fact]
     public void Compressed_blocks_keep_the_teachers_epsilon_only_in_the_clean_profile()
     {
-        Plan(B, "0.75").Apply([2]).Blocks[2].ShouldBe(new VitBlock { MlpHidden = Plan(B, "0.75").ChosenOption.Hidden });
+        Plan(B, "0.75").Apply([2]).Blocks[2].ShouldBe(new VitBlock { MlpHidden = Plan(B, "0.75").ChosenOption.Units[0] });
         Plan(B, "0.75", DcVitProfile.Official).Apply([2]).Blocks[2].NormEps.ShouldBe(1e-5);
     }
 
