@@ -45,6 +45,20 @@ public static class CnnEdit
         });
     }
 
+    /// <summary>
+    /// Gives the last convolution of a block other weights and a bias; as convolutions have none, the norm after it takes the bias off its running mean.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="block">Index of a block that adds to its input.</param>
+    /// <param name="weight">Of the shape that is there.</param>
+    /// <param name="bias">[outputs].</param>
+    public static CnnModel ReplaceLast(this CnnModel model, int block, Tensor weight, Tensor bias)
+    {
+        var last = CnnLayers.Branch(model.Architecture, block)[^1];
+        return model.Edit(block, b => b, (name, tensor) => name == last.Conv + ".weight" ? weight.Clone()
+            : name == last.Norm + ".running_mean" ? tensor - bias : tensor);
+    }
+
     // The tensors of the block go through the function; null removes one.
     private static CnnModel Edit(this CnnModel model, int block, Func<CnnBlock, CnnBlock> shape, Func<string, Tensor, Tensor?> edit)
     {

@@ -7,6 +7,9 @@ namespace Espalier.Models.Cnn;
 /// <param name="Hook">Changes residual branches.</param>
 internal sealed record CnnPass(bool Training = false, BranchHook? Hook = null)
 {
+    /// <summary>Told the input of every convolution, [B, C, H, W].</summary>
+    public Action<ConvLayer, Tensor>? OnConv { get; init; }
+
     /// <summary>Told the input of every BatchNorm, [B, C, H, W].</summary>
     public Action<ConvLayer, Tensor>? OnNorm { get; init; }
 }
@@ -49,11 +52,12 @@ internal static class CnnForward
     private static Tensor Layer(CnnModel model, ConvLayer layer, Tensor x, CnnPass pass)
     {
         var w = model.Weights;
+        pass.OnConv?.Invoke(layer, x);
         x = x.Conv2d(w[layer.Conv + ".weight"], null, layer.Stride, layer.Padding, layer.Groups).To(DType.Float32);
         pass.OnNorm?.Invoke(layer, x);
         x = x.BatchNorm(w[layer.Norm + ".weight"], w[layer.Norm + ".bias"], w[layer.Norm + ".running_mean"], w[layer.Norm + ".running_var"],
             pass.Training, CnnArchitecture.Momentum, model.Architecture.NormEps);
         if (!layer.Activates) return x;
-        return model.Architecture.Style == CnnStyle.ResNet ? x.Relu() : x.Clamp(0, 6);
+        return model.Architecture.Style == CnnStyle.ResNet ? x.Relu() : x.Relu6();
     }
 }

@@ -30,6 +30,26 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
 
     public override Tensor AfterBlock(int block, Tensor pixels, bool training = false) => CnnForward.Through(this, pixels, block + 1, new CnnPass(training));
 
+    /// <summary>What enters the last convolution of a block's branch, and what leaves it before its norm: [B, C, h, w].</summary>
+    /// <param name="block">Index of a block that is there.</param>
+    /// <param name="pixels">[B, C, S, S].</param>
+    public (Tensor Inputs, Tensor Outputs) LastConvolution(int block, Tensor pixels)
+    {
+        var last = CnnLayers.Branch(Architecture, block)[^1];
+        var (inputs, outputs) = (default(Tensor), default(Tensor));
+        CnnForward.Through(this, pixels, block + 1, new CnnPass
+        {
+            // Released, as they outlive the block they are seen in.
+            OnConv = (layer, x) => inputs = layer == last ? TensorScope.Release(x.Alias()) : inputs,
+            OnNorm = (layer, x) => outputs = layer == last ? TensorScope.Release(x.Alias()) : outputs,
+        });
+        using (inputs)
+        using (outputs) return (inputs!.Alias(), outputs!.Alias());
+    }
+
+    /// <summary>The last convolution of a block's branch, [outputs, inputs, k, k].</summary>
+    public Tensor LastWeight(int block) => Weights[CnnLayers.Branch(Architecture, block)[^1].Conv + ".weight"];
+
     public override Tensor Pool(Tensor features) => features.Mean([2, 3]);
 
     public override Tensor Head(Tensor features)

@@ -18,6 +18,7 @@ public static class ProfileSwitches
         ["metric_storage"] = (p, v) => From(v) is { } o ? p with { LossyMetricSet = o.LossyMetricSet } : null,
         ["norm_eps"] = (p, v) => From(v) is { } o ? p with { CompressedNormEps = o.CompressedNormEps } : null,
         ["normalization"] = (p, v) => From(v) is { } o ? p with { ImageNetNormalization = o.ImageNetNormalization } : null,
+        ["repair"] = (p, v) => YesNo(v) is { } on ? p with { Repair = on } : null,
         ["rerank"] = (p, v) => YesNo(v) is { } on ? p with { Rerank = on } : null,
         ["rounding"] = (p, v) => From(v) is { } o ? p with { RoundingGuard = o.RoundingGuard } : null,
         ["schedule"] = (p, v) => From(v) is { } o ? p with { EpochSchedule = o.EpochSchedule } : null,

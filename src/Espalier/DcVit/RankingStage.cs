@@ -5,6 +5,7 @@ using Espalier.Models.Formats;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Torch;
 using Espalier.Training;
@@ -72,7 +73,13 @@ internal static class RankingStage
         var draw = step == 0 ? candidates.IndexOf(block) : candidates.Length + step;
         return Apply(compression with { Stream = draw });
 
-        Model Apply(BlockCompression edit) => student is CnnModel cnn ? edit.Apply(cnn, block, step) : edit.Apply((VitModel)student, block, step, mean);
+        Model Apply(BlockCompression edit)
+        {
+            if (student is not CnnModel cnn) return edit.Apply((VitModel)student, block, step, mean);
+            var cut = edit.Apply(cnn, block, step);
+            if (session.Options is not { Variant: BlockVariant.Compress, Profile.Repair: true }) return cut;
+            using (cut) return ConvolutionRepair.Run((CnnModel)session.Teacher, cut, block, session.Samples.Train);
+        }
     }
 
     // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.
