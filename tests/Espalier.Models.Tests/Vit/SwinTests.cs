@@ -147,7 +147,6 @@ public class SwinTests : TorchTest
         using var model = TestNets.Model(net, 1);
         using var without = model.RemoveAttention(1);
         Should.Throw<ArgumentException>(() => without.AddMixer(1, 0)).Message.ShouldContain("attends within windows");
-        Should.Throw<ArgumentException>(() => model.KeepEmbedding([0, 1])).Message.ShouldContain("a width of its own in every stage");
         Should.Throw<ArgumentException>(() => model.MergeTokens(net with { Blocks = net.Blocks.SetItem(0, net.Blocks[0] with { TokensMerged = 1 }) }))
             .Message.ShouldBe("windows need every token in its place, so none can be merged into another.");
         net.Check().ShouldBeNull();
