@@ -91,6 +91,7 @@ internal static class ModelReader
     {
         var (net, preprocessing) = (source.Architecture, source.Preprocessing);
         if (preprocessing.Mean.Length == net.Channels && preprocessing.Size == net.ImageSize) return source;
+        if (preprocessing.Mean.Length == net.Channels && net is CnnArchitecture) return source.AtImageSize(preprocessing.Size); // made for any size
         if (preprocessing.Mean.Length == net.Channels && HuggingFaceConfig.InterpolatesAlways(modelType) && net is VitArchitecture { PatchSize: var patch } && preprocessing.Size % patch == 0)
             return source.AtImageSize(preprocessing.Size);
         throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of "

@@ -25,6 +25,7 @@ internal static class ExportedNets
         ["grey, patch 7, other epsilon"] = VitArchitecture.Uniform("grey", 28, 7, 1, 24, 2, 3, 4) with { LayerNormEps = 1e-2 },
         ["swin, dc-vit"] = Swin(b => b.Dropped with { MlpHidden = 10 }),
         ["swin, repaired"] = Swin(b => b with { Heads = 3, QkDim = 4, VDim = 5, MlpHidden = 20, AttentionScale = 0.4 }),
+        ["swin, stages narrowed"] = FamilyNets.Swins[0].Net.WithWidth(0, 10).WithWidth(2, 15),
         ["swin, dropped and linear"] = Swin(b => b.Dropped with { IsLinear = b.DownsampleDim > 0 }),
         ["swin, attention only"] = Swin(b => b with { MlpHidden = 0 }),
         ["merged tokens"] = TokenMergingTests.With(s_dense, (1, 5), (2, 3), (4, 4)),
