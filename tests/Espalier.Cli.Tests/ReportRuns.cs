@@ -26,7 +26,7 @@ public sealed class ReportRuns : IDisposable
 
     private string Make(string name)
     {
-        string[] few = ["--images", Path.Combine(Images, "unlabelled"), "-n", "16", "--eval", Labelled(), "--precision", "fp32", "--threads", "1", "--quiet", "-o", _folder[name]];
+        string[] few = ["--images", Path.Combine(Images, "unlabelled"), "-n", "10", "--eval", Labelled(), "--precision", "fp32", "--threads", "1", "--quiet", "-o", _folder[name]];
         string[] arguments = name switch
         {
             "espalier" => ["compress", "fashion-vit", "--keep-macs", "0.7", "--steps", "2", "--switch", "rounds=2", .. few],

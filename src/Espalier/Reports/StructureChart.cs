@@ -28,7 +28,7 @@ internal static class StructureChart
               "mark": { "type": "rect", "cornerRadius": 1 },
               "encoding": {
                 "y": { "field": "row", "type": "nominal", "sort": null, "scale": { "paddingInner": 0.3, "paddingOuter": 0.1 }, "axis": { "title": null, "labelOverlap": false } },
-                "x": { "field": "from", "type": "quantitative", "scale": { "domain": [0, {{columns}}], "nice": false },
+                "x": { "field": "from", "type": "quantitative", "scale": { "domain": [0, {{JsonValue.Create(columns - 1 + Filled).ToJsonString()}}], "nice": false },
                   "axis": { "orient": "top", "title": null, "domain": false, "values": [{{string.Join(", ", Enumerable.Range(0, columns))}}], "labelAlign": "left", "labelOverlap": false, "labelBound": false,
                     "labelExpr": "['q, k', 'v', 'MLP', 'tokens'][datum.value]" } },
                 "x2": { "field": "to" },
