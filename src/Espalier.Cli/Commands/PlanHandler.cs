@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
@@ -11,7 +12,7 @@ internal static class PlanHandler
 {
     public static PlanResult Run(PlanOptions options)
     {
-        var net = ModelSource.Open(options.Model).FoldLayerScale().Architecture;
+        var net = ModelSource.Open(options.Model).FoldLayerScale().Vit;
         var switches = DcVitSetup.Options(options.Method);
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;

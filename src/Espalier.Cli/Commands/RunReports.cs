@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Compute;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Reports;
@@ -17,7 +18,7 @@ internal static class RunReports
     /// <param name="eval">As typed, and what it holds.</param>
     /// <param name="output">The run folder.</param>
     /// <param name="seconds">Time of all sittings.</param>
-    public static RunReport Begin(CommandContext context, (string Name, VitArchitecture Net) model, ComputeOptions compute,
+    public static RunReport Begin(CommandContext context, (string Name, Architecture Net) model, ComputeOptions compute,
         (string? Name, ImageDataset? Data) eval, string output, double seconds) => new()
     {
         Command = context.Command,
@@ -26,7 +27,7 @@ internal static class RunReports
         Versions = ImmutableSortedDictionary<string, string>.Empty.Add(".NET", Environment.Version.ToString()).Add("libtorch", TorchRuntime.Version),
         Model = model.Name,
         Architecture = model.Net.Name,
-        Tokens = model.Net.Tokens,
+        Tokens = model.Net is VitArchitecture { Staged: false } net ? net.Tokens : null,
         StructureBefore = ReportBlock.Of(model.Net),
         Seed = context.Common.Seed,
         Threads = compute.ThreadCount,

@@ -1,3 +1,4 @@
+using Espalier.Models;
 using System.Globalization;
 using Espalier.Models.Vit;
 

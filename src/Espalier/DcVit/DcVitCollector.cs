@@ -1,4 +1,5 @@
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -11,19 +12,18 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var structure = session.Structure;
         var ranked = session.Options.Order is null ? RankingStage.Ranked(session) : [];
+        var order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var structure = session.Structure.For(order);
         var count = session.Options.Once ? 1 : structure.Count;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
-        var order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
         return session.Collect(structure.Before, structure.After) with
         {
             Hidden = structure.Hidden,
             Order = order,
-            Structure = pruned.Count < count ? null
-                : BlockVariants.Apply(session.Teacher.Architecture, order, session.Options.Variant, structure.Hidden, session.Options.Profile),
+            Structure = pruned.Count < count ? null : Cut(session, structure, order),
             Ranking = [.. ranked.Select(r => (r.Block, r.Metric))],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
@@ -32,6 +32,16 @@ internal static class DcVitCollector
             FinetuneSeconds = pruned.Sum(p => p.Finetune.Seconds),
             StoppedEarly = finetunes.Any(f => f.Steps < f.Planned),
             Losses = [.. pruned.SelectMany(p => p.Finetune.Losses.Select(l => ((int?)p.Block, l.Step, l.Loss)))],
+        };
+    }
+
+    private static VitArchitecture Cut(DcVitSession session, Structure structure, IEnumerable<int> blocks)
+    {
+        var net = session.Teacher.Architecture;
+        return net with
+        {
+            Blocks = blocks.Aggregate(net.Blocks, (all, b) =>
+                all.SetItem(b, BlockVariants.Shape(all[b], session.Options.Variant, structure.HiddenIn(b), session.Options.Profile))),
         };
     }
 }

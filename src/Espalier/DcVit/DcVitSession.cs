@@ -9,14 +9,21 @@ namespace Espalier.DcVit;
 internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
     : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
 {
+    internal new VitModel Teacher => (VitModel)base.Teacher;
+
     internal DcVitOptions Options => options;
 
     internal Structure Structure => structure;
 
-    internal BlockCompression Compression { get; } =
-        new(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
+    /// <summary>The edit of a block.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="order">All blocks that are compressed, once they are known.</param>
+    internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.Variant, options.UnitChoice,
+        (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
 
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
+
+    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>Finetunes the student in place, as part of a step.</summary>
     /// <param name="context">The step.</param>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.MetricSets;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Torch;
@@ -30,7 +31,7 @@ internal static class RankingStage
         var finetune = session.Finetune(context, student, compressed, $"rank {round} {block}",
             new FinetuneStep($"ranking block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, round, block)));
         StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Recoverability.Score(student), finetune));
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
     }
 
     /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>
@@ -52,16 +53,22 @@ internal static class RankingStage
     }
 
     /// <summary>The student with one more block compressed, as progressive step <paramref name="step"/> (from 0) does it.</summary>
-    internal static VitModel Compress(DcVitSession session, VitModel student, int block, int step)
+    /// <param name="session">The session.</param>
+    /// <param name="student">The student so far.</param>
+    /// <param name="block">The block.</param>
+    /// <param name="step">Counts compressed blocks.</param>
+    /// <param name="order">All blocks to compress, once they are known.</param>
+    internal static VitModel Compress(DcVitSession session, VitModel student, int block, int step, IReadOnlyCollection<int>? order = null)
     {
+        var compression = session.Compression(block, order);
         using var scope = new TensorScope();
         var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
             ? ActivationStatistics.MeanActivation(session.Teacher, session.Samples.Train, block) : [];
-        if (!session.Options.Profile.GlobalUnitRandom) return session.Compression.Apply(student, block, step, mean);
+        if (!session.Options.Profile.GlobalUnitRandom) return compression.Apply(student, block, step, mean);
         // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.
         var candidates = session.Structure.Candidates;
         var draw = step == 0 ? candidates.IndexOf(block) : candidates.Length + step;
-        return (session.Compression with { Stream = draw }).Apply(student, block, step, mean);
+        return (compression with { Stream = draw }).Apply(student, block, step, mean);
     }
 
     // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.

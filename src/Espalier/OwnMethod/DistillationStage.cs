@@ -1,4 +1,5 @@
 using Espalier.FewShot;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
@@ -24,7 +25,7 @@ internal static class DistillationStage
         if (session.Plan.Knobs.IsEmpty)
         {
             using var merged = session.Finished(session.Teacher);
-            VitFolder.Write(context.Folder, merged);
+            ModelFolder.Write(context.Folder, merged);
             return;
         }
         using var student = session.LoadStudent(SearchStage.Name);
@@ -39,7 +40,7 @@ internal static class DistillationStage
             StepFile.Write(context.Folder, RecordFile, new DistillationRecord(stage, finetune, share));
         }
         using var finished = session.Finished(student);
-        VitFolder.Write(context.Folder, finished);
+        ModelFolder.Write(context.Folder, finished);
     }
 
     /// <summary>Null when no gradient step was asked for.</summary>

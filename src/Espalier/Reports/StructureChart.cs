@@ -22,6 +22,7 @@ internal static class StructureChart
             boxes.AddRange(Boxes("width", "residual width", 0, (columns - 1 + Filled) / Filled, 1, 1, widest, width, $"{widest}", $"{width}"));
         foreach (var (was, now) in r.StructureBefore.Zip(r.Structure)) boxes.AddRange(Block(was, now));
         if (merges) boxes.AddRange(Tokens(r.Tokens!.Value, r.Structure));
+        if (boxes.Count == 0) return table;
         var spec = JsonNode.Parse($$"""
             {
               "height": {{22 * boxes.Select(b => b.Row).Distinct().Count()}},

@@ -1,6 +1,7 @@
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Torch;
@@ -78,7 +79,7 @@ internal sealed class RepairCase : IDisposable
 
         Tensor Tokens(VitModel model)
         {
-            var half = model.AfterAttention(block, model.Blocks(model.Embed(Pixels), 0, block));
+            var half = model.AfterAttention(block, model.Downsample(block, model.Blocks(model.Embed(Pixels), 0, block)));
             return afterMlp ? model.AfterMlp(block, half) : half;
         }
     }
