@@ -1,4 +1,5 @@
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -19,12 +20,12 @@ internal static class DcVitCollector
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
-        return session.Collect(structure.Before, structure.After) with
+        var cut = pruned.Count < count ? null : Cut(session, structure, order);
+        return session.Collect(structure.Before, cut is null ? structure.After : VitCost.Of(cut)) with
         {
             Hidden = structure.Hidden,
             Order = order,
-            Structure = pruned.Count < count ? null : order.Aggregate(session.Teacher.Architecture,
-                (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile)),
+            Structure = cut,
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
@@ -33,6 +34,16 @@ internal static class DcVitCollector
             FinetuneSeconds = pruned.Sum(p => p.Finetune.Seconds),
             StoppedEarly = finetunes.Any(f => f.Steps < f.Planned),
             Losses = [.. pruned.SelectMany(p => p.Finetune.Losses.Select(l => ((int?)p.Block, l.Step, l.Loss)))],
+        };
+    }
+
+    private static VitArchitecture Cut(DcVitSession session, Structure structure, IEnumerable<int> blocks)
+    {
+        var net = session.Teacher.Architecture;
+        return net with
+        {
+            Blocks = blocks.Aggregate(net.Blocks, (all, b) =>
+                all.SetItem(b, BlockVariants.Shape(all[b], session.Options.Variant, structure.HiddenIn(b), session.Options.Profile))),
         };
     }
 }
