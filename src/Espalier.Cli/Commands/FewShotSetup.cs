@@ -57,7 +57,7 @@ internal static class FewShotSetup
         [.. parts.Select(part => int.Parse(part.AsSpan(part.IndexOf(':') + 1))).Distinct()];
 
     // XDG's place for what can be made again.
-    private static string CacheFolder() => Path.Combine(
+    public static string CacheFolder() => Path.Combine(
         Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "espalier");
 }

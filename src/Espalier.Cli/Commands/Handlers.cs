@@ -12,9 +12,9 @@ internal static class Handlers
     public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method switch
     {
         EspalierSetup.Name => EspalierPlanHandler.Run(options, context),
-        OfbSetup.Name => OfbPlanHandler.Run(options),
-        BaselineSetup.Magnitude or BaselineSetup.Random => PlanHandler.RunEven(options),
-        _ => PlanHandler.Run(options),
+        OfbSetup.Name => OfbPlanHandler.Run(options, context),
+        BaselineSetup.Magnitude or BaselineSetup.Random => PlanHandler.RunEven(options, context),
+        _ => PlanHandler.Run(options, context),
     };
 
     public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => SynthesizeHandler.Run(options, context);

@@ -31,13 +31,12 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
     {
         (Request, _rule, _options, _time) = (request, rule, options.Loss.Checked(options, request), time);
-        Structure = Plan(request.Model.Vit, request.Target, options.Keep);
+        Example = Plan(request.Model.Vit, request.Target, options.Keep);
     }
 
     public FewShotRequest Request { get; }
 
-    /// <summary>What the network will be.</summary>
-    public VitArchitecture Structure { get; }
+    public VitArchitecture Example { get; }
 
     public string? Profile => null;
 
@@ -69,9 +68,9 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private void Finetune(FewShotSession session, StepContext context)
     {
-        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, Structure);
+        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, Example);
         var cut = session.Measure("cut", null, student, context.Cancellation);
-        int[] all = [.. Enumerable.Range(0, Structure.Depth)];
+        int[] all = [.. Enumerable.Range(0, Example.Depth)];
         var finetuner = new Finetuner((VitModel)session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
         var steps = Steps(session, context, () => finetuner.Measure(student, all));
         var finetune = new FinetuneStep(FinetuneStepName, steps, finetuner.ImagesPerStep, PartsLeft: 1)

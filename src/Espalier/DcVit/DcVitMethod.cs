@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -24,6 +25,8 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
 
     /// <summary>What will be done to how many blocks.</summary>
     public Structure Structure => _structure;
+
+    public VitArchitecture Example => _structure.Example(request.Model.Vit, options);
 
     public ImmutableArray<string> Warnings => _structure.Warnings;
 

@@ -1,6 +1,6 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
@@ -69,6 +69,14 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? H
         BlockChoice.Random => [.. new SeededRandom(seed, "block choice").Choose(structure.Candidates.Length, structure.Count).Select(i => structure.Candidates[i])],
         _ => null,
     };
+
+    /// <summary>The network with the first candidates edited: before blocks are ranked, as good an example as any other.</summary>
+    public VitArchitecture Example(VitArchitecture net, DcVitOptions options)
+    {
+        int[] blocks = [.. Candidates.Take(Count)];
+        var plan = For(blocks);
+        return blocks.Aggregate(net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
+    }
 
     /// <summary>
     /// The blocks that may be edited, when the switches limit them: an order or a list of candidates names them itself; blocks to keep are
