@@ -12,15 +12,17 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var given = session.Structure.Order;
-        var ranked = given is null ? RankingStage.Ranked(session) : [];
-        var order = given ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var listed = session.Structure.Order;
+        var ranked = listed is null ? RankingStage.Ranked(session) : [];
+        var order = listed ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
         var structure = session.Structure.For(order);
-        var count = session.Options.Once ? 1 : structure.Count;
+        var count = session.Options.Once ? 1 : order.Length;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
-        var cut = pruned.Count < count ? null : Cut(session, structure, order);
+        var cut = pruned.Count < Math.Max(1, count) || session.Teacher.Architecture is not VitArchitecture given ? null : order.Aggregate(given,
+            (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile));
+        // Where stages differ, what dropping saves depends on the blocks; the plan counted on those that save least.
         return session.Collect(structure.Before, cut is null ? structure.After : VitCost.Of(cut)) with
         {
             Hidden = structure.Hidden,
@@ -34,16 +36,6 @@ internal static class DcVitCollector
             FinetuneSeconds = pruned.Sum(p => p.Finetune.Seconds),
             StoppedEarly = finetunes.Any(f => f.Steps < f.Planned),
             Losses = [.. pruned.SelectMany(p => p.Finetune.Losses.Select(l => ((int?)p.Block, l.Step, l.Loss)))],
-        };
-    }
-
-    private static VitArchitecture Cut(DcVitSession session, Structure structure, IEnumerable<int> blocks)
-    {
-        var net = session.Teacher.Architecture;
-        return net with
-        {
-            Blocks = blocks.Aggregate(net.Blocks, (all, b) =>
-                all.SetItem(b, BlockVariants.Shape(all[b], session.Options.Variant, structure.HiddenIn(b), session.Options.Profile))),
         };
     }
 }
