@@ -32,8 +32,14 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
         ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
 
-    /// <summary>What a candidate's distance from the teacher counts in the ranking; all save alike here.</summary>
-    public virtual double Weigh(int block, double metric) => metric;
+    /// <summary>What each candidate saves, where that counts in the ranking; else empty.</summary>
+    private ImmutableArray<long> Saved { get; init; } = [];
+
+    /// <summary>
+    /// What a candidate's distance from the teacher counts in the ranking. DC-ViT's candidates save about the same; PRACTISE divides by what a block
+    /// saves, here over what the one that saves least does: nothing changes where all are alike.
+    /// </summary>
+    public virtual double Weigh(int block, double metric) => Saved.IsEmpty ? metric : metric * ((double)Saved.Min() / Saved[Candidates.IndexOf(block)]);
 
     /// <summary>The blocks to compress, of all candidates by rank.</summary>
     public virtual ImmutableArray<int> Choose(ImmutableArray<int> ranked) => [.. ranked.Take(Count)];
@@ -65,7 +71,11 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
         int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options, seed);
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
+        {
+            Saved = options.Recovery is null ? [] : [.. whole.Candidates.Indices.Select(b => (whole.Before
+                - VitCost.Of(BlockVariants.Apply(net, [b], options.Variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],
+        }, options, seed);
     }
 
     private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
