@@ -28,9 +28,13 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     /// <summary>Hidden units that stay in a candidate.</summary>
     public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
-    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
-    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
-        ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+    /// <summary>The network with whole blocks edited, by their indices; null when the edit has a width to choose.</summary>
+    private Func<IEnumerable<int>, VitArchitecture>? Edited { get; init; }
+
+    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>: where stages differ, a plan counts on those that save least.</summary>
+    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count != Count ? this
+        : Dense?.For(blocks) is { } plan ? this with { Dense = plan, After = plan.ChosenOption.Cost }
+        : Edited is { } edited ? this with { After = VitCost.Of(edited(blocks)) } : this;
 
     /// <summary>What a candidate's distance from the teacher counts in the ranking; all save alike here.</summary>
     public virtual double Weigh(int block, double metric) => metric;
@@ -65,7 +69,10 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
         int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options, seed);
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
+        {
+            Edited = blocks => BlockVariants.Apply(net, blocks, options.Variant, hidden: 0, options.Profile),
+        }, options, seed);
     }
 
     private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
