@@ -28,9 +28,13 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     /// <summary>Hidden units that stay in a candidate.</summary>
     public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
-    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
-    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
-        ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+    /// <summary>The network with whole blocks edited, by their indices; null when the edit has a width to choose.</summary>
+    private Func<IEnumerable<int>, VitArchitecture>? Edited { get; init; }
+
+    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>: where stages differ, a plan counts on those that save least.</summary>
+    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count != Count ? this
+        : Dense?.For(blocks) is { } plan ? this with { Dense = plan, After = plan.ChosenOption.Cost }
+        : Edited is { } edited ? this with { After = VitCost.Of(edited(blocks)) } : this;
 
     /// <summary>What each candidate saves, where that counts in the ranking; else empty.</summary>
     private ImmutableArray<long> Saved { get; init; } = [];
@@ -75,6 +79,7 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
         {
             Saved = options.Recovery is null ? [] : [.. whole.Candidates.Indices.Select(b => (whole.Before
                 - VitCost.Of(BlockVariants.Apply(net, [b], options.Variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],
+            Edited = blocks => BlockVariants.Apply(net, blocks, options.Variant, hidden: 0, options.Profile),
         }, options, seed);
     }
 
