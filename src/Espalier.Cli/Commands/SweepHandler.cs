@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.OwnMethod;
 using Espalier.Reports;
@@ -40,10 +41,10 @@ internal static class SweepHandler
         Images = result.Images.Train.Count,
         ImageListHash = result.Images.ListHash,
         Top1Before = result.Top1Before,
-        Family = [.. result.Points.Select(p => Member(p))],
+        Family = [.. result.Points.Select(p => Member(p, options.Output))],
     };
 
-    private static ReportMember Member(SweepPoint p) => new()
+    private static ReportMember Member(SweepPoint p, string output) => new()
     {
         Output = p.Folder,
         Keep = p.Keep,
@@ -56,5 +57,6 @@ internal static class SweepHandler
         Top1 = p.Stage.Top1,
         Top5 = p.Stage.Top5,
         Steps = p.Stage.Steps ?? 0,
+        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(output, p.Folder)).Vit),
     };
 }

@@ -2,16 +2,20 @@ using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Vit;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
 namespace Espalier.DcVit;
 
-/// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5).</summary>
+/// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5), unless told otherwise.</summary>
 public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
 {
     private static readonly ImmutableArray<double> s_imageNetMean = [0.485, 0.456, 0.406];
     private static readonly ImmutableArray<double> s_imageNetStd = [0.229, 0.224, 0.225];
+
+    /// <summary>What is trained instead, for a candidate that is only to be scored; null finetunes.</summary>
+    public ICandidateRecovery? Recovery { get; init; }
 
     /// <summary>Images per step: the batch size, or all images when there are fewer.</summary>
     public int ImagesPerStep => Math.Min(options.BatchSize, images.Count);
@@ -27,7 +31,9 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         CancellationToken cancellation)
     {
         using var batches = Batches(stream);
-        using var loop = new TrainingLoop(Task(student, compressed), batches, LoopOptions(steps, batches.BatchesPerEpoch))
+        var task = Task(student, compressed);
+        using var owned = task as IDisposable;
+        using var loop = new TrainingLoop(task, batches, LoopOptions(steps, batches.BatchesPerEpoch))
         {
             OnStep = hooks.OnStep,
             StopEarly = hooks.StopEarly,
@@ -42,18 +48,23 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
     {
         using var copy = student.Clone();
         using var batches = Batches("measure");
-        return StepTimer.Measure(onStep => new TrainingLoop(Task(copy, compressed), batches,
+        var task = Task(copy, compressed);
+        using var owned = task as IDisposable;
+        return StepTimer.Measure(onStep => new TrainingLoop(task, batches,
             LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch)) { OnStep = onStep }, time);
     }
 
-    private FeatureMimic Task(Model student, IReadOnlyCollection<int> compressed)
+    private ITrainingTask Task(Model student, IReadOnlyCollection<int> compressed)
     {
+        if (Recovery is not null) return Recovery.Task((VitModel)teacher, (VitModel)student, compressed);
         var depth = student.Architecture.Depth;
         var last = UpdateRanges.LastBlock(compressed, depth, options.Profile.LastUpdatable);
-        var middle = options.Feature == FeaturePoint.MiddleBlock;
+        var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };
         var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
             reach: middle ? last : depth - 1);
-        return new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics };
+        return options.Loss == FinetuneLoss.Mimic
+            ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics }
+            : new AnswerLoss(teacher, student, options.Loss, names);
     }
 
     private ImageBatches Batches(string stream)

@@ -1,7 +1,7 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.DcVit.Cnn;
+using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -19,6 +19,9 @@ namespace Espalier.DcVit;
 public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
+    /// <summary>The blocks in the order of compression when that needs no ranking: as given, or by a <see cref="BlockChoice"/>; null else.</summary>
+    public ImmutableArray<int>? Order { get; protected init; }
+
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
@@ -36,14 +39,18 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     public virtual ImmutableArray<int> Choose(ImmutableArray<int> ranked) => [.. ranked.Take(Count)];
 
     /// <summary>Plans for a network of any family that the method knows.</summary>
-    /// <inheritdoc cref="Plan(VitArchitecture, Target, DcVitOptions)"/>
-    public static Structure Plan(ModelSource source, Target target, DcVitOptions options) => source.Architecture is CnnArchitecture net
-        ? CnnStructure.Plan(net, target, options) : Plan(source.Vit, target, options);
+    /// <inheritdoc cref="Plan(VitArchitecture, Target, DcVitOptions, ulong)"/>
+    public static Structure Plan(ModelSource source, Target target, DcVitOptions options, ulong seed = 0) => source.Architecture is CnnArchitecture net
+        ? CnnStructure.Plan(net, target, options, seed) : Plan(source.Vit, target, options, seed);
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
+    /// <param name="net">The network.</param>
+    /// <param name="target">Fractions are of it, as given.</param>
+    /// <param name="options">The switches.</param>
+    /// <param name="seed">For <see cref="BlockChoice.Random"/>.</param>
     /// <exception cref="UsageException">A block that was named does not exist or cannot be edited.</exception>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public static Structure Plan(VitArchitecture net, Target target, DcVitOptions options)
+    public static Structure Plan(VitArchitecture net, Target target, DcVitOptions options, ulong seed = 0)
     {
         if (options.Order is { } listed && listed.Distinct().Count() != listed.Length)
             throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
@@ -53,20 +60,37 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
         {
             var plan = DcVitPlan.Create(net, target, options.Profile, k, candidates);
             var chosen = plan.ChosenOption;
-            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]) { Dense = plan }, options);
+            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]) { Dense = plan }, options, seed);
         }
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
         int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options);
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options, seed);
     }
 
-    private static Structure Checked(Structure structure, DcVitOptions options)
+    private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
     {
-        if (options.Order is not { } order) return structure;
+        if (options.Order is not { } order) return structure with { Order = structure.Chosen(options.Choice, seed) };
         if (order.Length != structure.Count)
             throw new UsageException($"--order names {order.Length} blocks but --k asks for {structure.Count}.");
-        return structure;
+        return structure with { Order = order };
+    }
+
+    /// <summary>The blocks a <see cref="BlockChoice"/> takes without ranking; null when it ranks.</summary>
+    protected ImmutableArray<int>? Chosen(BlockChoice choice, ulong seed) => choice switch
+    {
+        BlockChoice.First => Choose(Candidates),
+        BlockChoice.Last => Choose([.. Candidates.Reverse()]),
+        BlockChoice.Random => Choose([.. new SeededRandom(seed, "block choice").Permutation(Candidates.Length).Select(i => Candidates[i])]),
+        _ => null,
+    };
+
+    /// <summary>The network with the first candidates edited: before blocks are ranked, as good an example as any other.</summary>
+    public virtual Architecture Example(Architecture net, DcVitOptions options)
+    {
+        var blocks = Choose(Candidates);
+        var plan = For(blocks);
+        return blocks.Aggregate((VitArchitecture)net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 
@@ -22,6 +23,8 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     public FewShotRequest Request => request;
 
     public string? Profile => null;
+
+    public Architecture Example => _plan.Start;
 
     public ImmutableArray<string> Warnings => [];
 

@@ -115,7 +115,7 @@ public class SwinTests : TorchTest
     [Fact]
     public void Bf16_matrix_products_move_logits_by_little_and_gradients_flow()
     {
-        foreach (var (name, net) in FamilyNets.Swins.Append(("linear", FamilyNets.Swins[0].Net.WithBlocks(b => b.Shift > 0 ? b.Dropped with { IsLinear = true } : b))))
+        foreach (var (name, net) in FamilyNets.Swins.Append(("linear", FamilyNets.Swins[0].Net.WithBlocks(b => b.Shift > 0 ? b.Emptied() with { IsLinear = true } : b))))
         {
             using var scope = new TensorScope();
             using var model = TestNets.Model(net, 2);

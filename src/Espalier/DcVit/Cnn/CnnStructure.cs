@@ -39,12 +39,16 @@ public sealed record CnnStructure : Structure
     public required ImmutableArray<CnnOption> Options { get; init; }
 
     /// <summary>Index into <see cref="Options"/>.</summary>
-    public required int Chosen { get; init; }
+    public required int ChosenIndex { get; init; }
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
+    /// <param name="net">The network.</param>
+    /// <param name="target">Fractions are of it, as given.</param>
+    /// <param name="options">The switches.</param>
+    /// <param name="seed">For <see cref="BlockChoice.Random"/>.</param>
     /// <exception cref="UsageException">An edit or a block was named that a convolutional network does not have.</exception>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public static CnnStructure Plan(CnnArchitecture net, Target target, DcVitOptions options)
+    public static CnnStructure Plan(CnnArchitecture net, Target target, DcVitOptions options, ulong seed = 0)
     {
         if (options.Variant is not (BlockVariant.Compress or BlockVariant.Drop))
             throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (--variant cnn-drop) or narrowed (--variant cnn-dense).");
@@ -60,7 +64,8 @@ public sealed record CnnStructure : Structure
         var chosen = k is null ? all.IndexOf(preferred) : all.IndexOf(all.FirstOrDefault(o => o.Blocks == k)!);
         if (chosen < 0)
             throw new BudgetException($"--k {k} cannot meet {limit.Describe()} on {net.Name} whichever blocks they are: {all[0].Blocks} to {all[^1].Blocks} blocks can.");
-        return new CnnStructure(net, options.Variant, candidates, limit, all[chosen], forced: k is not null) { Options = all, Chosen = chosen };
+        var structure = new CnnStructure(net, options.Variant, candidates, limit, all[chosen], forced: k is not null) { Options = all, ChosenIndex = chosen };
+        return structure with { Order = options.Order ?? structure.Chosen(options.Choice, seed) };
     }
 
     public override int HiddenIn(int block) => _hidden[block];
@@ -84,6 +89,9 @@ public sealed record CnnStructure : Structure
         return chosen.ToImmutable();
     }
 
+    public override Architecture Example(Architecture net, DcVitOptions options) =>
+        Choose(Candidates).Aggregate(_net, (cut, b) => Edited(cut, b, _variant == BlockVariant.Compress ? _hidden[b] : null));
+
     public override Structure For(IReadOnlyCollection<int> blocks)
     {
         if (blocks.Count == 0) return this;
@@ -91,12 +99,12 @@ public sealed record CnnStructure : Structure
         if (_variant == BlockVariant.Compress)
             while (hidden[last] < _net.Blocks[last].Hidden && Limit.Met(CostOf(blocks, hidden.SetItem(last, hidden[last] + 1))))
                 hidden = hidden.SetItem(last, hidden[last] + 1);
-        return new CnnStructure(this, hidden) { After = CostOf(blocks, hidden), Options = Options, Chosen = Chosen };
+        return new CnnStructure(this, hidden) { After = CostOf(blocks, hidden), Options = Options, ChosenIndex = ChosenIndex };
     }
 
     [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
     private CnnStructure(CnnStructure other, ImmutableDictionary<int, int> hidden) : base(other) =>
-        (_net, _variant, _forced, _hidden, Options, Chosen) = (other._net, other._variant, other._forced, hidden, other.Options, other.Chosen);
+        (_net, _variant, _forced, _hidden, Options, ChosenIndex) = (other._net, other._variant, other._forced, hidden, other.Options, other.ChosenIndex);
 
     private static ImmutableArray<int> CandidatesOf(CnnArchitecture net, DcVitOptions options)
     {
