@@ -23,11 +23,11 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
 
     /// <summary>
     /// What a candidate's score is multiplied with. Every candidate of the method saves about the same; PRACTISE divides by what a block saves,
-    /// here of what the one that saves least does: 1 where all are alike.
+    /// here of what the one that saves least does: 1 where all are alike, and in a convolutional network, whose plan weighs every score.
     /// </summary>
     internal double Weight(int block)
     {
-        if (options.Recovery is null) return 1;
+        if (options.Recovery is null || request.Model.Architecture is not VitArchitecture) return 1;
         return structure.Candidates.Min(Saved) / Saved(block);
 
         double Saved(int candidate) => structure.Before.In(structure.Limit.Measure)
