@@ -57,6 +57,7 @@ public sealed class CnnTests : IDisposable
     [InlineData("--method dc-vit --variant cnn-drop", "dropped")]
     [InlineData("--method dc-vit --variant cnn-dense", "basic")]
     [InlineData("--method drop-blocks", "dropped")]
+    [InlineData("--method practise", "dropped")]
     public void A_network_is_compressed_evaluated_exported_and_finetuned(string method, string kind)
     {
         var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
@@ -77,6 +78,7 @@ public sealed class CnnTests : IDisposable
     [InlineData("compress MODEL --keep-macs 0.7 --images DATA --method dc-vit --variant rm_attn --steps 1 -o OUT")]
     [InlineData("plan MODEL --keep-macs 0.7 --method espalier --images DATA")]
     [InlineData("plan MODEL --keep-macs 0.7 --method ofb")]
+    [InlineData("compress MODEL --keep-macs 0.7 --images DATA --method magnitude --steps 1 -o OUT")]
     [InlineData("search MODEL --keep-macs 0.7 --data DATA --steps 1 -o OUT")]
     [InlineData("sweep MODEL --from 0.9 --to 0.7 --points 2 --images DATA --steps 1 -o OUT")]
     public void What_edits_transformers_says_so(string line)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Espalier.Models.Data;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
@@ -29,6 +30,16 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
     public override Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => CnnForward.Features(this, pixels, new CnnPass(Training: true, hook));
 
     public override Tensor AfterBlock(int block, Tensor pixels, bool training = false) => CnnForward.Through(this, pixels, block + 1, new CnnPass(training));
+
+    /// <summary>The convolution whose output leads to the place of a block that was dropped, and those that take what leads on from it.</summary>
+    public (string Before, ImmutableArray<string> After) Around(int dropped)
+    {
+        var (net, before) = (Architecture, dropped - 1);
+        while (before >= 0 && net.Blocks[before].Kind == CnnBlockKind.Dropped) before--;
+        var after = Enumerable.Range(dropped + 1, net.Depth - dropped - 1).FirstOrDefault(i => net.Blocks[i].Kind != CnnBlockKind.Dropped, -1);
+        ConvLayer?[] next = after < 0 ? [CnnLayers.Head(net)] : [CnnLayers.Branch(net, after)[0], CnnLayers.Shortcut(net, after)];
+        return ((before < 0 ? CnnLayers.Stem(net) : CnnLayers.Branch(net, before)[^1]).Conv, [.. next.OfType<ConvLayer>().Select(l => l.Conv)]);
+    }
 
     /// <summary>What enters the last convolution of a block's branch, and what leaves it before its norm: [B, C, h, w].</summary>
     /// <param name="block">Index of a block that is there.</param>

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
@@ -56,7 +55,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
 
     private ITrainingTask Task(Model student, IReadOnlyCollection<int> compressed)
     {
-        if (Recovery is not null) return Recovery.Task((VitModel)teacher, (VitModel)student, compressed);
+        if (Recovery is not null) return Recovery.Task(teacher, student, compressed);
         var depth = student.Architecture.Depth;
         var last = UpdateRanges.LastBlock(compressed, depth, options.Profile.LastUpdatable);
         var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };

@@ -1,7 +1,9 @@
+using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
 using Espalier.Runs;
@@ -81,6 +83,8 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
         { "update inter", s_options with { Update = UpdateRange.Inter } },
         { "update norms", s_options with { Update = UpdateRange.LayerNorms } },
         { "after pooling", s_options with { Feature = FeaturePoint.AfterGap } },
+        { "PRACTISE", Practise.Options(s_options, MetricKind.Kl) },
+        { "PRACTISE by features", Practise.Options(s_options, MetricKind.Mse) },
         { "middle block", s_options with { Feature = FeaturePoint.MiddleBlock } },
     };
 
