@@ -1,5 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Reports;
+using Espalier.Studies;
 
 namespace Espalier.Cli.Tests;
 
@@ -48,6 +49,13 @@ public sealed class TableSnapshotTests
         new BenchResult(16, 2, "cpu", new(12.345, 12, 13.9), 81.2) { Speedup = new(1.47, 1.4, 1.5), AgainstLatencyMs = new(18.1, 17.9, 19) },
         new ExportResult("small.onnx", 17, 12_345_678, 3.2e-6, ["espalier", "onnxruntime"]),
         new ReportResult("report.html", 2),
+        new StudyResult(["espalier compress m --keep-macs 0.5 --seed 0", ""]),
+        new StudyResult([])
+        {
+            Output = "runs/few-shot", Rows = 6,
+            Groups = [new(new StudyRow { Command = "compress", Model = "m", Method = "dc-vit", Switch = "once", Target = "--keep-macs 0.5", Images = 50, Seed = 0, Arguments = [] }, 3,
+                [("macs_budget_share", 0.4999, 0), ("top1", 0.81, 0.01), ("held_out_kl", 0.1234567, 0.1)])],
+        },
     }.Select(Text)).ShouldMatchSnapshot("other-results");
 
     private static string Text(CommandResult result)

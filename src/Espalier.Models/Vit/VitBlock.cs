@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace Espalier.Models.Vit;
 
 /// <summary>What is left of a transformer block.</summary>
@@ -101,8 +99,7 @@ public sealed record VitBlock
     public bool HasWindows => Window > 0;
 
     /// <summary>The block with nothing left of it.</summary>
-    [JsonIgnore] // a block that holds a block that holds a block
-    public VitBlock Dropped => new() { DownsampleDim = DownsampleDim };
+    public VitBlock Emptied() => new() { DownsampleDim = DownsampleDim };
 
     /// <summary>Whether a token mixer may stand in the block: the attention is gone and the MLP is not.</summary>
     public bool TakesMixer => Kind == BlockKind.FfnOnly;

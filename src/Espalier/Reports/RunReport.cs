@@ -65,6 +65,9 @@ public sealed record RunReport
 
     public long? ParamsAfter { get; init; }
 
+    /// <summary>Share of its latency that the network was left with, one image at a time, measured; only of a target that is one.</summary>
+    public double? LatencyKept { get; init; }
+
     /// <summary>Fractions, as all accuracies here.</summary>
     public double? Top1Before { get; init; }
 
