@@ -1,4 +1,5 @@
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -11,11 +12,11 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var given = session.Structure.Order;
-        var ranked = given is null ? RankingStage.Ranked(session) : [];
-        var order = given ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var listed = session.Structure.Order;
+        var ranked = listed is null ? RankingStage.Ranked(session) : [];
+        var order = listed ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
         var structure = session.Structure.For(order);
-        var count = session.Options.Once ? 1 : structure.Count;
+        var count = session.Options.Once ? 1 : order.Length;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
@@ -23,7 +24,7 @@ internal static class DcVitCollector
         {
             Hidden = structure.Hidden,
             Order = order,
-            Structure = pruned.Count < count ? null : order.Aggregate(session.Teacher.Architecture,
+            Structure = pruned.Count < Math.Max(1, count) || session.Teacher.Architecture is not VitArchitecture given ? null : order.Aggregate(given,
                 (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile)),
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],

@@ -43,6 +43,14 @@ public sealed record DcVitProfile
     /// <summary>How the first 1 % of a finetune warms up.</summary>
     public WarmUp WarmUp { get; init; } = WarmUp.Loss;
 
+    /// <summary>BatchNorms of a student that learns go by the batch, and count it; else by the teacher's running statistics.</summary>
+    public bool BatchStatistics { get; init; } = true;
+
+    /// <summary>
+    /// Solves the last convolution of a narrowed block anew, in closed form, before it is finetuned; no part of the paper.
+    /// </summary>
+    public bool Repair { get; init; }
+
     /// <summary>Largest gradient norm; null does not clip.</summary>
     public double? ClipNorm { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 
@@ -10,8 +11,6 @@ namespace Espalier.DcVit;
 internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
     : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
 {
-    internal new VitModel Teacher => (VitModel)base.Teacher;
-
     internal DcVitOptions Options => options;
 
     internal Structure Structure => structure;
@@ -32,10 +31,8 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
         return structure.Candidates.Min(Saved) / Saved(block);
 
         double Saved(int candidate) => structure.Before.In(structure.Limit.Measure)
-            - VitCost.Of(BlockVariants.Apply(Teacher.Architecture, [candidate], options.Variant, hidden: 0, options.Profile)).In(structure.Limit.Measure);
+            - VitCost.Of(BlockVariants.Apply(request.Model.Vit, [candidate], options.Variant, hidden: 0, options.Profile)).In(structure.Limit.Measure);
     }
-
-    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>Trains what was cut.</summary>
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
@@ -50,7 +47,7 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     /// <param name="compressed">All blocks compressed so far.</param>
     /// <param name="stream">Names the finetune's random stream.</param>
     /// <param name="step">How long, and under which name.</param>
-    internal FinetuneRecord Train(Finetuner finetuner, StepContext context, VitModel student, int[] compressed, string stream, FinetuneStep step) =>
+    internal FinetuneRecord Train(Finetuner finetuner, StepContext context, Model student, int[] compressed, string stream, FinetuneStep step) =>
         step.Run(this, context, hooks => finetuner.Run(student, compressed, step.Steps, stream, hooks, context.Cancellation));
 
     private static FewShotRequest WithStorage(FewShotRequest request, DcVitProfile profile) => profile.LossyMetricSet

@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.DcVit.Cnn;
 using Espalier.Models;
+using Espalier.Models.Cnn;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
@@ -13,21 +16,32 @@ namespace Espalier.DcVit;
 /// <param name="Before">Cost of the given network.</param>
 /// <param name="After">Cost of the result.</param>
 /// <param name="Warnings">What the user should know about the choice.</param>
-public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
+public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
     /// <summary>The blocks in the order of compression when that needs no ranking: as given, or by a <see cref="BlockChoice"/>; null else.</summary>
-    public ImmutableArray<int>? Order { get; private init; }
+    public ImmutableArray<int>? Order { get; protected init; }
 
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
     /// <summary>Hidden units that stay in a candidate.</summary>
-    public int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
+    public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
     /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
-    public Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
+    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
         ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+
+    /// <summary>What a candidate's distance from the teacher counts in the ranking; all save alike here.</summary>
+    public virtual double Weigh(int block, double metric) => metric;
+
+    /// <summary>The blocks to compress, of all candidates by rank.</summary>
+    public virtual ImmutableArray<int> Choose(ImmutableArray<int> ranked) => [.. ranked.Take(Count)];
+
+    /// <summary>Plans for a network of any family that the method knows.</summary>
+    /// <inheritdoc cref="Plan(VitArchitecture, Target, DcVitOptions, ulong)"/>
+    public static Structure Plan(ModelSource source, Target target, DcVitOptions options, ulong seed = 0) => source.Architecture is CnnArchitecture net
+        ? CnnStructure.Plan(net, target, options, seed) : Plan(source.Vit, target, options, seed);
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
     /// <param name="net">The network.</param>
@@ -56,26 +70,27 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? H
 
     private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
     {
-        if (options.Order is not { } order) return structure with { Order = Chosen(structure, options.Choice, seed) };
+        if (options.Order is not { } order) return structure with { Order = structure.Chosen(options.Choice, seed) };
         if (order.Length != structure.Count)
             throw new UsageException($"--order names {order.Length} blocks but --k asks for {structure.Count}.");
         return structure with { Order = order };
     }
 
-    private static ImmutableArray<int>? Chosen(Structure structure, BlockChoice choice, ulong seed) => choice switch
+    /// <summary>The blocks a <see cref="BlockChoice"/> takes without ranking; null when it ranks.</summary>
+    protected ImmutableArray<int>? Chosen(BlockChoice choice, ulong seed) => choice switch
     {
-        BlockChoice.First => [.. structure.Candidates.Take(structure.Count)],
-        BlockChoice.Last => [.. structure.Candidates.TakeLast(structure.Count)],
-        BlockChoice.Random => [.. new SeededRandom(seed, "block choice").Choose(structure.Candidates.Length, structure.Count).Select(i => structure.Candidates[i])],
+        BlockChoice.First => Choose(Candidates),
+        BlockChoice.Last => Choose([.. Candidates.Reverse()]),
+        BlockChoice.Random => Choose([.. new SeededRandom(seed, "block choice").Permutation(Candidates.Length).Select(i => Candidates[i])]),
         _ => null,
     };
 
     /// <summary>The network with the first candidates edited: before blocks are ranked, as good an example as any other.</summary>
-    public VitArchitecture Example(VitArchitecture net, DcVitOptions options)
+    public virtual Architecture Example(Architecture net, DcVitOptions options)
     {
-        int[] blocks = [.. Candidates.Take(Count)];
+        var blocks = Choose(Candidates);
         var plan = For(blocks);
-        return blocks.Aggregate(net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
+        return blocks.Aggregate((VitArchitecture)net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
     }
 
     /// <summary>

@@ -5,7 +5,6 @@ using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
-using Espalier.Ofb;
 using Espalier.OwnMethod;
 using Espalier.Runs;
 using Espalier.Testing;
@@ -71,12 +70,10 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     }
 
     [Fact]
-    public void What_needs_tokens_of_one_width_in_one_place_is_refused()
+    public void Tokens_are_not_merged()
     {
         Should.Throw<UsageException>(() => Espalier("a", Request(steps: 0), new EspalierOptions { MergeTokens = true })).Message
             .ShouldBe("--merge-tokens: the windows of stripes-swin need every token in its place; leave it out, and widths are cut alone.");
-        Should.Throw<UsageException>(() => OfbPlan.Create(toy.Source.Vit, new Target(TargetForm.KeepMacs, 0.5))).Message
-            .ShouldContain("stripes-swin is no plain ViT");
     }
 
     private string PathOf(string name) => Path.Combine(_root, name);
