@@ -89,7 +89,7 @@ public sealed record RunReport
     public double? HeldOutKl { get; init; }
 
     /// <summary>The compressed blocks, in the order in which they were compressed.</summary>
-    public ImmutableArray<int> Order { get; init; } = [];
+    public ImmutableArray<int> Order { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Hidden units kept in each compressed block.</summary>
     public int? Hidden { get; init; }
@@ -99,16 +99,16 @@ public sealed record RunReport
     /// <summary>The run folder.</summary>
     public required string Output { get; init; }
 
-    public ImmutableArray<ReportStage> Stages { get; init; } = [];
+    public ImmutableArray<ReportStage> Stages { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Recoverability of every candidate block, best first.</summary>
-    public ImmutableArray<ReportRank> Ranking { get; init; } = [];
+    public ImmutableArray<ReportRank> Ranking { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>The models of a sweep, the largest first.</summary>
-    public ImmutableArray<ReportMember> Family { get; init; } = [];
+    public ImmutableArray<ReportMember> Family { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Rounds of the structure search; empty when the structure was not searched for.</summary>
-    public ImmutableArray<ReportSearch> Search { get; init; } = [];
+    public ImmutableArray<ReportSearch> Search { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>How a search that decides while it trains came to its widths.</summary>
     public ReportHistory? History { get; init; }
@@ -125,18 +125,18 @@ public sealed record RunReport
     public ImmutableArray<ReportBlock> StructureBefore { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Every block of the result.</summary>
-    public ImmutableArray<ReportBlock> Structure { get; init; } = [];
+    public ImmutableArray<ReportBlock> Structure { get; init => field = value.IsDefault ? [] : value; } = [];
 
-    public ImmutableArray<ReportLoss> Losses { get; init; } = [];
+    public ImmutableArray<ReportLoss> Losses { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Where the time went and the steps that were run, phase by phase.</summary>
-    public ImmutableArray<ReportPhase> Phases { get; init; } = [];
+    public ImmutableArray<ReportPhase> Phases { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Pictures to show, as PNG files with paths from the run folder: the synthetic metric set.</summary>
-    public ImmutableArray<string> Pictures { get; init; } = [];
+    public ImmutableArray<string> Pictures { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Remarks a reader should know: warnings, replaced heads, cached sets.</summary>
-    public ImmutableArray<string> Notes { get; init; } = [];
+    public ImmutableArray<string> Notes { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>The text of <c>report.json</c>.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Default.RunReport) + "\n";
