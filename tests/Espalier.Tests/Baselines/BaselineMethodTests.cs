@@ -138,7 +138,7 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
         var begun = TimeProvider.System.GetTimestamp();
         var result = _runs.Compress("a", Method(name, steps: null));
         TimeProvider.System.GetElapsedTime(begun).TotalSeconds.ShouldBeLessThan(6.6);
-        result.FinetuneSteps.ShouldBeGreaterThan(1);
+        result.FinetuneSteps.ShouldBeGreaterThanOrEqualTo(1);
     }
 
     private IFewShotMethod Method(string name, long? steps, ulong seed = 7, double keep = Keep, ImageDataset? images = null)
