@@ -25,12 +25,19 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
+    /// <summary>The network, for the cost of edits that have no width to choose; null else.</summary>
+    private (VitArchitecture Net, BlockVariant Variant, DcVitProfile Profile)? Whole { get; init; }
+
     /// <summary>Hidden units that stay in a candidate.</summary>
     public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
-    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
-    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
-        ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+    /// <summary>The same once its blocks are known: where stages differ, they cost and keep something else than those the plan counted on.</summary>
+    public virtual Structure For(IReadOnlyCollection<int> blocks)
+    {
+        if (blocks.Count != Count) return this;
+        if (Whole is { } cut) return this with { After = BlockVariants.Apply(cut.Net, blocks, cut.Variant, hidden: 0, cut.Profile).Cost() };
+        return Dense?.For(blocks) is { } plan ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+    }
 
     /// <summary>What a candidate's distance from the teacher counts in the ranking; all save alike here.</summary>
     public virtual double Weigh(int block, double metric) => metric;
@@ -65,7 +72,10 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
         int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options, seed);
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
+        {
+            Whole = (net, options.Variant, options.Profile),
+        }, options, seed);
     }
 
     private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
