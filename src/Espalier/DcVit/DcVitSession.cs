@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
-using Espalier.Budget;
 using Espalier.FewShot;
 using Espalier.Models;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -20,19 +18,6 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     /// <param name="order">All blocks that are compressed, once they are known.</param>
     internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.Variant, options.UnitChoice,
         (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
-
-    /// <summary>
-    /// What a candidate's score is multiplied with. Every candidate of the method saves about the same; PRACTISE divides by what a block saves,
-    /// here of what the one that saves least does: 1 where all are alike, and in a convolutional network, whose plan weighs every score.
-    /// </summary>
-    internal double Weight(int block)
-    {
-        if (options.Recovery is null || request.Model.Architecture is not VitArchitecture) return 1;
-        return structure.Candidates.Min(Saved) / Saved(block);
-
-        double Saved(int candidate) => structure.Before.In(structure.Limit.Measure)
-            - VitCost.Of(BlockVariants.Apply(request.Model.Vit, [candidate], options.Variant, hidden: 0, options.Profile)).In(structure.Limit.Measure);
-    }
 
     /// <summary>Trains what was cut.</summary>
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);

@@ -33,7 +33,7 @@ internal static class RankingStage
         var steps = Steps(session, context, student, compressed, round, block);
         var finetune = session.Train(session.Recoverer, context, student, compressed, $"rank {round} {block}",
             new FinetuneStep($"ranking block {block}", steps, session.Recoverer.ImagesPerStep, PartsLeft(session, round, block)));
-        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Structure.Weigh(block, session.Recoverability.Score(student)) * session.Weight(block), finetune)
+        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Structure.Weigh(block, session.Recoverability.Score(student)), finetune)
         {
             Measures = session.Options.MeasureCandidates ? session.MeasureCandidate(student, context.Cancellation) : null,
         });

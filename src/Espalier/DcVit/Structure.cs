@@ -25,22 +25,25 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
-    /// <summary>The network, for the cost of edits that have no width to choose; null else.</summary>
-    private (VitArchitecture Net, BlockVariant Variant, DcVitProfile Profile)? Whole { get; init; }
-
     /// <summary>Hidden units that stay in a candidate.</summary>
     public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
-    /// <summary>The same once its blocks are known: where stages differ, they cost and keep something else than those the plan counted on.</summary>
-    public virtual Structure For(IReadOnlyCollection<int> blocks)
-    {
-        if (blocks.Count != Count) return this;
-        if (Whole is { } cut) return this with { After = BlockVariants.Apply(cut.Net, blocks, cut.Variant, hidden: 0, cut.Profile).Cost() };
-        return Dense?.For(blocks) is { } plan ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
-    }
+    /// <summary>The network with whole blocks edited, by their indices; null when the edit has a width to choose.</summary>
+    private Func<IEnumerable<int>, VitArchitecture>? Edited { get; init; }
 
-    /// <summary>What a candidate's distance from the teacher counts in the ranking; all save alike here.</summary>
-    public virtual double Weigh(int block, double metric) => metric;
+    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>: where stages differ, a plan counts on those that save least.</summary>
+    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count != Count ? this
+        : Dense?.For(blocks) is { } plan ? this with { Dense = plan, After = plan.ChosenOption.Cost }
+        : Edited is { } edited ? this with { After = VitCost.Of(edited(blocks)) } : this;
+
+    /// <summary>What each candidate saves, where that counts in the ranking; else empty.</summary>
+    private ImmutableArray<long> Saved { get; init; } = [];
+
+    /// <summary>
+    /// What a candidate's distance from the teacher counts in the ranking. DC-ViT's candidates save about the same; PRACTISE divides by what a block
+    /// saves, here over what the one that saves least does: nothing changes where all are alike.
+    /// </summary>
+    public virtual double Weigh(int block, double metric) => Saved.IsEmpty ? metric : metric * ((double)Saved.Min() / Saved[Candidates.IndexOf(block)]);
 
     /// <summary>The blocks to compress, of all candidates by rank.</summary>
     public virtual ImmutableArray<int> Choose(ImmutableArray<int> ranked) => [.. ranked.Take(Count)];
@@ -74,7 +77,9 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
         return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
         {
-            Whole = (net, options.Variant, options.Profile),
+            Saved = options.Recovery is null ? [] : [.. whole.Candidates.Indices.Select(b => (whole.Before
+                - VitCost.Of(BlockVariants.Apply(net, [b], options.Variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],
+            Edited = blocks => BlockVariants.Apply(net, blocks, options.Variant, hidden: 0, options.Profile),
         }, options, seed);
     }
 

@@ -46,7 +46,8 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     [InlineData(BlockVariant.Compress)]
     public void Every_edit_goes_in_a_given_order(BlockVariant variant)
     {
-        int[] order = variant == BlockVariant.Compress ? [2, 1] : [2, 1, 3];
+        // Blocks of different stages save differently, whatever order they come in.
+        int[] order = variant == BlockVariant.Compress ? [2, 1] : [1, 3, 2];
         var result = DcVit("a", Request(steps: 2) with { Target = new Target(TargetForm.KeepMacs, 0.8) }, new DcVitOptions { Variant = variant, Order = [.. order], BatchSize = 8 });
         result.Order.ShouldBe(order);
         var net = ModelSource.Open(PathOf("a")).Vit;
