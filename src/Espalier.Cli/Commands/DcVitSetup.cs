@@ -5,7 +5,6 @@ using Espalier.DcVit;
 using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Cnn;
-using Espalier.Models.Vit;
 
 namespace Espalier.Cli.Commands;
 
@@ -83,7 +82,6 @@ internal static class DcVitSetup
             },
         };
         if (method.Method != BaselineSetup.Practise) return options;
-        if (net is not VitArchitecture) throw new UsageException($"--method practise recovers the blocks of transformers; {net.Name} is none.");
         if (method.Variant is not null) throw new UsageException("--variant: practise drops whole blocks, all of them together.");
         return Practise.Options(options, FewShotSetup.Metric(method));
     }

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.Models;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
