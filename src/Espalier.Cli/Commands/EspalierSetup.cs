@@ -21,10 +21,8 @@ internal static class EspalierSetup
             ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
             : Options(method, batch), targets, time);
 
-    // Real images judge students better than synthetic ones, and cost nothing to make.
     private static FewShotRequest WithRealImages(FewShotRequest request, MethodSettings method) =>
-        method.MetricSet is not null || request.Images is null ? request
-            : request with { MetricSet = request.MetricSet with { Source = MetricSetOptions.TrainingImages } };
+        method.MetricSet is null ? request.JudgedByItsImages() : request;
 
     public static EspalierOptions Options(MethodSettings method, int? batch)
     {

@@ -23,7 +23,7 @@ internal static class TrainHandler
             Data = ImageDataset.Open(options.Data, LabelPolicy.Required),
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
             HoldOut = options.Training.HoldOut ?? 0,
-            Recipe = Recipe(options.Training, fromScratch),
+            Recipe = options.Training.Over(fromScratch ? new TrainRecipe() : TrainRecipe.Finetuning),
             Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
                 ? new TrainingEffort(Epochs: 10)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
@@ -41,13 +41,6 @@ internal static class TrainHandler
             Top5 = result.Top5,
             HoldOutTop1 = result.HoldOutTop1,
         };
-    }
-
-    private static TrainRecipe Recipe(TrainingSettings given, bool fromScratch)
-    {
-        // Finetuning starts from good weights: a smaller step, and no need for a long warm-up.
-        var recipe = fromScratch ? new TrainRecipe() : new TrainRecipe { LearningRate = 1e-4, WarmUpEpochs = 0.5, BatchSize = 64 };
-        return given.Over(recipe);
     }
 
     private static RunReport Report(TrainOptions options, CommandContext context, SupervisedRequest request, SupervisedResult result, double seconds)

@@ -18,6 +18,20 @@ public enum TargetForm
 /// <param name="Count">The MACs convention; without meaning for parameters.</param>
 public sealed record Target(TargetForm Form, double Value, CountConvention Count = CountConvention.Budget)
 {
+    /// <summary>This share of the given model's MACs stays.</summary>
+    /// <exception cref="UsageException">Not between 0 and 1.</exception>
+    public static Target KeepMacs(double fraction, CountConvention count = CountConvention.Budget) => new(TargetForm.KeepMacs, Fraction(fraction), count);
+
+    /// <summary>This share of the given model's MACs goes.</summary>
+    /// <exception cref="UsageException">Not between 0 and 1.</exception>
+    public static Target ReduceMacs(double fraction, CountConvention count = CountConvention.Budget) => new(TargetForm.ReduceMacs, Fraction(fraction), count);
+
+    /// <summary>At most so many MACs for one image.</summary>
+    public static Target Macs(double amount, CountConvention count = CountConvention.Budget) => new(TargetForm.Macs, amount, count);
+
+    /// <summary>At most so many parameters.</summary>
+    public static Target Params(double amount) => new(TargetForm.Params, amount);
+
     public CostMeasure Measure => Form == TargetForm.Params ? CostMeasure.Parameters
         : Count == CountConvention.Full ? CostMeasure.MacsFull : CostMeasure.MacsBudget;
 
@@ -28,6 +42,9 @@ public sealed record Target(TargetForm Form, double Value, CountConvention Count
         TargetForm.ReduceMacs => (1 - Value) * given.In(Measure),
         _ => Value,
     });
+
+    private static double Fraction(double value) => value is > 0 and < 1 ? value
+        : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"A share of {value}: give one between 0 and 1, such as 0.75."));
 
     /// <summary>The option that states this target, e.g. <c>--keep-macs 0.75</c>; always the same text for the same target.</summary>
     public override string ToString()
