@@ -61,15 +61,18 @@ case $part in
     for lr in 1e-4 2e-4 5e-4; do run "dc-vit-40-$lr" --keep-macs 0.756778175 -n 500 --minutes 40 --method dc-vit --lr "$lr"; done ;;
   ablations)
     header "One part off or otherwise"
+    # Widths are searched for once for each way to search; what comes after a search takes those of the full method.
     base=(--keep-macs 0.756778175 -n 500 --steps 200)
     run full "${base[@]}"
-    run no-repair "${base[@]}" --switch repair=off
-    run no-search "${base[@]}" --switch rounds=1
     run no-query-key "${base[@]}" --switch query_key=off
     run no-value "${base[@]}" --switch value=off
+    run no-search "${base[@]}" --switch rounds=1
+    base+=(--like "$out/full-${seeds%% *}")
+    run no-repair "${base[@]}" --switch repair=off
     run equal-tokens "${base[@]}" --switch weigh_tokens=off
     run cut-only "${base[@]}" --switch refit_whole=off
     run left-out-strength "${base[@]}" --switch strength=left_out
+    run no-crops "${base[@]}" --switch crops=0
     run random-units "${base[@]}" --switch units=random
     run variance-units "${base[@]}" --switch units=variance
     run last-feature "${base[@]}" --switch feature_every=0
@@ -77,6 +80,7 @@ case $part in
     run no-logits "${base[@]}" --switch logits=0
     run no-mix "${base[@]}" --switch mix=0
     run no-ema "${base[@]}" --switch ema=0
+    run no-blend "${base[@]}" --switch blend=off
     run pull "${base[@]}" --switch pull=0.001
     run synthetic-inputs "${base[@]}" --switch synthetic_inputs=on --metric-set synthetic
     run refit-after "${base[@]}" --switch refit=0.2

@@ -4,7 +4,7 @@ using Espalier;
 using Espalier.Budget;
 using Espalier.Models.Data;
 
-var model = Model.Open(args[0]);
+var model = EspalierModel.Open(args[0]);
 var result = model.Compress(args[2], new CompressOptions
 {
     Target = Target.KeepMacs(0.75),
@@ -16,5 +16,5 @@ Console.WriteLine($"{model.Architecture.Name}: {result.Before.MacsFull:N0} -> {r
 foreach (var stage in result.Stages)
     Console.WriteLine($"{stage.Stage}: KL {stage.HeldOut?.Kl ?? stage.Metric:0.0000}");
 
-var onnx = Model.Open(args[2]).Export(Path.Combine(args[2], "model.onnx"));
+var onnx = EspalierModel.Open(args[2]).Export(Path.Combine(args[2], "model.onnx"));
 Console.WriteLine($"ONNX: {onnx.Bytes:N0} bytes, largest difference {onnx.MaxDifference:0.0e0}");

@@ -3,13 +3,14 @@ using Espalier;
 using Espalier.Evaluation;
 using Espalier.FewShot;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 
 const int Block = 3;
 var images = ImageDataset.Open(args[1], LabelPolicy.Ignored);
 var labelled = ImageDataset.Open(args[2], LabelPolicy.Required);
-using var teacher = Model.Open(args[0]).Load();
+using var teacher = ModelSource.Open(args[0]).LoadVit(); // edits know Vision Transformers
 
 // The edit: the half of one block's hidden units that is active most. Every edit is a new model; the given one stays as it is.
 var activity = ActivationStatistics.MeanActivation(teacher, images, Block);
@@ -28,5 +29,5 @@ foreach (var (name, model) in new[] { ("cut", cut), ("repaired", repaired) })
     Console.WriteLine($"{name}: KL {found.Kl:0.0000}, top-1 {100 * found.Top1Difference:+0.0;-0.0} points");
 }
 Directory.CreateDirectory(args[3]);
-VitFolder.Write(args[3], repaired);
-Console.WriteLine($"{VitCost.Of(teacher.Architecture).MacsBudget:N0} -> {Model.Open(args[3]).Cost.MacsBudget:N0} MACs");
+ModelFolder.Write(args[3], repaired);
+Console.WriteLine($"{teacher.Architecture.Cost().MacsBudget:N0} -> {EspalierModel.Open(args[3]).Cost.MacsBudget:N0} MACs");

@@ -1,15 +1,15 @@
 // One run, many sizes; a device takes the largest that fits: DenseFamily MODEL IMAGES OUTPUT MILLION_MACS MINUTES
 using System.Globalization;
 using Espalier;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 
 var options = SweepOptions.Between(from: 0.9, to: 0.5, points: 3) with
 {
     Images = ImageDataset.Open(args[1], LabelPolicy.Ignored),
     Time = TimeSpan.FromMinutes(double.Parse(args[4], CultureInfo.InvariantCulture)),
 };
-var family = Model.Open(args[0]).Sweep(args[2], options);
+var family = EspalierModel.Open(args[0]).Sweep(args[2], options);
 
 foreach (var point in family.Points)
     Console.WriteLine($"{point.Folder}: {Describe(point.Cost)}, agrees with the original on {point.Stage.HeldOut?.Agreement:P0}");

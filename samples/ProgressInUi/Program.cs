@@ -22,7 +22,7 @@ var work = Task.Factory.StartNew(() =>
 {
     try
     {
-        return Model.Open(args[0]).Compress(args[2], options, new ToChannel(updates.Writer), stop.Token);
+        return EspalierModel.Open(args[0]).Compress(args[2], options, new ToChannel(updates.Writer), stop.Token);
     }
     finally
     {

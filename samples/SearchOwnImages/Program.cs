@@ -13,10 +13,10 @@ var compute = new ComputeOptions { Threads = 1 };
 
 // First a head for these classes: a search begins with a model that knows them.
 var dense = Path.Combine(args[2], "dense");
-var trained = Model.Open(args[0]).Train(dense, new TrainOptions { Data = images, Effort = effort, Compute = compute });
+var trained = EspalierModel.Open(args[0]).Train(dense, new TrainOptions { Data = images, Effort = effort, Compute = compute });
 foreach (var note in trained.Notes) Console.WriteLine(note);
 
-var model = Model.Open(dense);
+var model = EspalierModel.Open(dense);
 var target = Target.KeepMacs(0.5);
 Console.WriteLine($"10^{model.PlanSearch(target).Space.Log10Size:0} structures to choose from");
 

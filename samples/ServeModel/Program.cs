@@ -5,7 +5,7 @@ using Espalier.Compute;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.Services.AddSingleton(_ => new Classifier(
-    Model.Open(builder.Configuration["model"] ?? "fashion-vit"), new ComputeOptions { Threads = 1 }));
+    EspalierModel.Open(builder.Configuration["model"] ?? "fashion-vit"), new ComputeOptions { Threads = 1 }));
 
 var app = builder.Build();
 app.Services.GetRequiredService<Classifier>(); // load before the first request, and fail here if it cannot

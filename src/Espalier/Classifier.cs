@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Compute;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier;
@@ -16,7 +16,7 @@ public sealed record Classification(int Class, string? Name, double Probability)
 public sealed class Classifier : IDisposable
 {
     private readonly Lock _turn = new();
-    private readonly VitModel _model;
+    private readonly Model _model;
     private readonly ComputeOptions _compute;
     private readonly EvalTransform _transform;
     private readonly ImmutableArray<string> _names;
@@ -24,7 +24,7 @@ public sealed class Classifier : IDisposable
     /// <param name="model">With a head.</param>
     /// <param name="compute">How to compute.</param>
     /// <exception cref="UsageException">The model has no head.</exception>
-    public Classifier(Model model, ComputeOptions? compute = null)
+    public Classifier(EspalierModel model, ComputeOptions? compute = null)
     {
         if (model.Architecture.Classes == 0) throw new UsageException($"{model.Source.Model} has no head, so it knows no classes; finetune it on labelled images first.");
         (_compute, _transform, _names) = (compute ?? new(), new EvalTransform(model.Preprocessing), model.ClassNames);

@@ -5,7 +5,7 @@ using Espalier.Models.Formats;
 
 namespace Espalier;
 
-/// <summary>What <see cref="Model.Compress"/> shall do.</summary>
+/// <summary>What <see cref="EspalierModel.Compress"/> shall do.</summary>
 public record CompressOptions : RunOptions
 {
     /// <summary>How small.</summary>

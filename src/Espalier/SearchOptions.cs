@@ -6,7 +6,7 @@ using Espalier.Training;
 
 namespace Espalier;
 
-/// <summary>What <see cref="Model.Search"/> shall do.</summary>
+/// <summary>What <see cref="EspalierModel.Search"/> shall do.</summary>
 public sealed record SearchOptions : RunOptions
 {
     /// <summary>How small.</summary>

@@ -5,7 +5,7 @@ using Espalier.OwnMethod;
 
 namespace Espalier;
 
-/// <summary>What <see cref="Model.Sweep"/> shall do. The method is always <c>espalier</c>.</summary>
+/// <summary>What <see cref="EspalierModel.Sweep"/> shall do. The method is always <c>espalier</c>.</summary>
 public sealed record SweepOptions : CompressOptions
 {
     /// <summary>All sizes, the largest first.</summary>

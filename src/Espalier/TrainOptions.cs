@@ -4,7 +4,7 @@ using Espalier.Training;
 
 namespace Espalier;
 
-/// <summary>What <see cref="Model.Train"/> shall do.</summary>
+/// <summary>What <see cref="EspalierModel.Train"/> shall do.</summary>
 public sealed record TrainOptions : RunOptions
 {
     /// <summary>Labelled training images.</summary>

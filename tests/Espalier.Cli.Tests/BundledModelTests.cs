@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Testing;
 
@@ -24,8 +25,8 @@ public sealed class BundledModelTests
     public void The_bundled_loader_is_the_one_that_is_written_today()
     {
         using var folder = new TemporaryFolder();
-        var written = Path.Combine(folder.WriteModel(), VitFolder.PythonLoader);
-        File.ReadAllText(Path.Combine(s_folder, VitFolder.PythonLoader)).ShouldBe(File.ReadAllText(written));
+        var written = Path.Combine(folder.WriteModel(), ModelFolder.PythonLoader);
+        File.ReadAllText(Path.Combine(s_folder, ModelFolder.PythonLoader)).ShouldBe(File.ReadAllText(written));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using Espalier.Cli.Commands;
 using Espalier.Models.Data;
 using Espalier.Testing;

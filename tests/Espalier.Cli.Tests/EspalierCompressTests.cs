@@ -51,6 +51,31 @@ public sealed class EspalierCompressTests : IDisposable
     }
 
     [Fact]
+    public void The_structure_of_another_result_can_be_taken_without_a_search()
+    {
+        Compress("--images", Images(), "--steps", "0", "--switch", "rounds=2").Code.ShouldBe(0);
+        string[] like = ["--like", _folder["out"]];
+        var run = CliRun.Of(["compress", Model(), "--keep-macs", "0.8", "--images", Images(), "--steps", "0", "--seed", "5", "--quiet", "--json", "-o", _folder["twin"], .. like]);
+        run.Code.ShouldBe(0, run.Error);
+        Structure(_folder["twin"]).ShouldBe(Structure(_folder["out"]));
+        var tooSmall = CliRun.Of(["compress", Model(), "--keep-macs", "0.6", "--images", Images(), "--steps", "0", "-o", _folder["none"], .. like]);
+        tooSmall.Code.ShouldBe(4, tooSmall.Error);
+        tooSmall.Error.ShouldContain("the widths of");
+        var both = CliRun.Of(["compress", Model(), "--keep-macs", "0.8", "--images", Images(), "--merge-tokens", "-o", _folder["none"], .. like]);
+        both.Code.ShouldBe(2, both.Error);
+        var wider = CliRun.Of(["compress", _folder["out"], "--keep-macs", "0.8", "--images", Images(), "--like", Model(), "-o", _folder["none"]]);
+        wider.Code.ShouldBe(2, wider.Error);
+        wider.Error.ShouldContain("only");
+        Directory.Exists(_folder["none"]).ShouldBeFalse();
+
+        static string Structure(string model)
+        {
+            using var json = JsonDocument.Parse(CliRun.Of("inspect", model, "--json").Out);
+            return json.RootElement.GetProperty("blocks").GetRawText();
+        }
+    }
+
+    [Fact]
     public void Without_images_the_synthetic_ones_do()
     {
         var run = Compress("--steps", "2");

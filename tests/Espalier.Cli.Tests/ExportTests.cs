@@ -79,7 +79,7 @@ public sealed class ExportTests : IDisposable
         using (var model = VitInit.Random(net, new Preprocessing { Size = 8, Mean = [0.5], Std = [0.5] }, seed: 1))
         {
             model.Weights.Set("head.bias", Tensor.Full([3], double.PositiveInfinity));
-            VitFolder.Write(Directory.CreateDirectory(_folder["broken"]).FullName, model);
+            ModelFolder.Write(Directory.CreateDirectory(_folder["broken"]).FullName, model);
         }
 
         var run = CliRun.Of("export", _folder["broken"], "-o", File, "--quiet");

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Testing;
 
@@ -96,7 +97,7 @@ public sealed class FamilyTests : IDisposable
             _ => net with { Classes = 0 },
         };
         using var model = VitInit.Random(net, new Preprocessing { Size = TinyModel.Side, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: 1);
-        VitFolder.Write(Directory.CreateDirectory(_folder[member]).FullName, model);
+        ModelFolder.Write(Directory.CreateDirectory(_folder[member]).FullName, model);
         return _folder[member];
     }
 

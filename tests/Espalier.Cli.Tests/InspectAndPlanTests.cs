@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Testing;
 
@@ -33,7 +34,7 @@ public sealed class InspectAndPlanTests
         var dense = VitArchitecture.Uniform("tiny", 8, patchSize: 4, channels: 1, embedDim: 8, depth: 3, heads: 2, classes: 6);
         var net = dense with { Blocks = [dense.Blocks[0], new VitBlock { MlpHidden = 32 }, new VitBlock { MlpHidden = 32, MixerRank = 0 }] };
         using (var model = VitInit.Random(net, new Preprocessing { Size = 8, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: 1))
-            VitFolder.Write(Directory.CreateDirectory(folder["model"]).FullName, model);
+            ModelFolder.Write(Directory.CreateDirectory(folder["model"]).FullName, model);
 
         using var json = JsonDocument.Parse(CliRun.Of("inspect", folder["model"], "--json").Out);
         var blocks = json.RootElement.GetProperty("blocks").EnumerateArray().ToArray();

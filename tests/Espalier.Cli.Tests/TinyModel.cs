@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Testing;
 using Espalier.Torch;
@@ -23,7 +24,7 @@ internal static class TinyModel
         var net = VitArchitecture.Uniform("tiny", Side, patchSize: 4, channels: 1, embedDim: 8, depth, heads: 2, Classes);
         var pixels = new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.25] };
         using var model = VitInit.Random(net, pixels, seed: 1);
-        VitFolder.Write(Directory.CreateDirectory(folder[name]).FullName, model, classNames: classNames);
+        ModelFolder.Write(Directory.CreateDirectory(folder[name]).FullName, model, classNames: classNames);
         return folder[name];
     }
 

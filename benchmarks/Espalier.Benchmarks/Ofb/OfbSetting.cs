@@ -90,12 +90,12 @@ internal sealed class OfbSetting
     /// <summary>Writes a model as a folder and frees it.</summary>
     public static ModelSource Write(string folder, VitModel model)
     {
-        using (model) VitFolder.Write(Directory.CreateDirectory(folder).FullName, model);
+        using (model) ModelFolder.Write(Directory.CreateDirectory(folder).FullName, model);
         return ModelSource.Open(folder);
     }
 
     /// <summary>Top-1 on some images.</summary>
-    public double Score(VitModel model, ImageDataset images) => Evaluator.For(model, Compute, TimeProvider.System).Score(model, images).Top1;
+    public double Score(Model model, ImageDataset images) => Evaluator.For(model, Compute, TimeProvider.System).Score(model, images).Top1;
 
     private static bool Done(string folder) => File.Exists(Path.Combine(folder, "model.safetensors"));
 

@@ -42,7 +42,7 @@ internal static class OfbTable
             Write(path, new OfbRow(arm, setting.Keep, setting.Seed, probe["importance"], double.NaN, 0, 0, "", Seconds(), probe));
             return;
         }
-        using var model = (arm == "dense" ? setting.Base() : Make(arm, folder, setting)).Load(setting.Compute.Device);
+        using var model = (arm == "dense" ? setting.Base() : Make(arm, folder, setting)).LoadVit(setting.Compute.Device);
         var (net, cost) = (model.Architecture, VitCost.Of(model.Architecture));
         var sizes = $"{net.EmbedDim}; {string.Join(' ', net.Blocks.Select(b => $"{b.Heads}×{b.QkDim}/{b.MlpHidden}"))}";
         Write(path, new OfbRow(arm, setting.Keep, setting.Seed, setting.Score(model, setting.Test), setting.Score(model, setting.Select), cost.MacsFull,
@@ -76,14 +76,14 @@ internal static class OfbTable
             foreach (var change in switches) options = options.With(change.Split('=')[0], change.Split('=')[1]);
             return setting.Search(folder, options);
         }
-        var plan = OfbPlan.Create(setting.Base().Architecture, setting.Target);
+        var plan = OfbPlan.Create(setting.Base().Vit, setting.Target);
         var searched = () => Searched(setting);
         var start = Path.Combine(folder, "start");
         if (arm == "F") return setting.Learn(Path.Combine(folder, "run"), searched(), fromScratch: true, new() { WarmUpEpochs = 1 }, setting.Seed);
-        using var model = setting.Base().Load(setting.Compute.Device);
+        using var model = setting.Base().LoadVit(setting.Compute.Device);
         var sizes = arm switch
         {
-            "B" => OfbCuts.SizesOf(plan, searched().Architecture),
+            "B" => OfbCuts.SizesOf(plan, searched().Vit),
             "C" => OfbCuts.RandomSizes(plan, setting.Seed),
             "D" => OfbCuts.UniformSizes(plan),
             _ => throw new UsageException($"There is no arm {arm}: the arms are dense, A to F, T0, {string.Join(", ", s_searches.Keys.Where(k => k.Length > 1).Order())}."),

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
 using Espalier.Training;
@@ -18,7 +19,7 @@ internal static class RankingProbe
     /// <summary>Top-1 by importance, at random and by magnitude; and of the supernet itself with its gains.</summary>
     public static ImmutableSortedDictionary<string, double> Run(OfbSetting setting, OfbOptions options)
     {
-        var plan = OfbPlan.Create(setting.Base().Architecture, setting.Target);
+        var plan = OfbPlan.Create(setting.Base().Vit, setting.Target);
         setting.Compute.Apply();
         // Twice the same way: first to see when it happens, then to be there one step before.
         var (step, cut) = (long.MaxValue, (VitArchitecture?)null);
@@ -67,7 +68,7 @@ internal static class RankingProbe
 
     private static void Walk(OfbSetting setting, OfbOptions options, OfbPlan plan, Action<VitArchitecture, long> onCut, Func<bool> stop, Action<Supernet> atEnd, long? steps = null)
     {
-        using var net = Supernet.Create(plan.Space, setting.Base().Load(setting.Compute.Device), options.Pmim, setting.Seed);
+        using var net = Supernet.Create(plan.Space, setting.Base().LoadVit(setting.Compute.Device), options.Pmim, setting.Seed);
         using var batches = new ImageBatches(setting.Train, options.Recipe.Transform(net.Model.Preprocessing),
             new LoaderOptions { BatchSize = options.Recipe.BatchSize, Seed = setting.Seed, Prefetch = 4 }, setting.Compute.Device);
         TrainingLoop? loop = null;

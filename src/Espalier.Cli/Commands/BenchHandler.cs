@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Evaluation;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;

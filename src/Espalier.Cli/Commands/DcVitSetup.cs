@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
 using Espalier.FewShot;
@@ -12,6 +11,7 @@ internal static class DcVitSetup
     public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null)
     {
         if (method.MergeTokens) throw new UsageException("--merge-tokens belongs to --method espalier.");
+        if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
         return new DcVitMethod(request, Options(method, batch), time);
     }

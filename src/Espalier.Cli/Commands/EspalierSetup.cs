@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.FewShot;
+using Espalier.Models.Formats;
 using Espalier.OwnMethod;
 
 namespace Espalier.Cli.Commands;
@@ -19,6 +20,7 @@ internal static class EspalierSetup
     public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
         new(WithRealImages(request, method), method.MergeTokens
             ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
+            : method.Like is not null ? throw new UsageException("--like: a family searches for widths of its own, at several sizes.")
             : Options(method, batch), targets, time);
 
     private static FewShotRequest WithRealImages(FewShotRequest request, MethodSettings method) =>
@@ -35,7 +37,7 @@ internal static class EspalierSetup
         Refuse(method.Blocks is not null, "--blocks");
         Refuse(method.Augment is not null, "--augment");
         Refuse(method.MultipleOf is > 1, "--multiple-of");
-        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens };
+        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, Like = method.Like is { } like ? ModelSource.Open(like).Vit : null };
         foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
         var distillation = options.Distillation;
         return options with

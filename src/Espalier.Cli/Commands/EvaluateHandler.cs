@@ -1,8 +1,9 @@
 using Espalier.Cli.Output;
 using Espalier.Compute;
 using Espalier.Evaluation;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
+using Espalier.Models.Formats;
 
 namespace Espalier.Cli.Commands;
 
@@ -20,7 +21,7 @@ internal static class EvaluateHandler
         return new(score.Top1, score.Top5, score.Count, score.ImagesPerSecond) { Against = Compare(model, options, dataset, compute, context) };
     }
 
-    private static EvaluateComparison? Compare(VitModel model, EvaluateOptions options, ImageDataset dataset, ComputeOptions compute, CommandContext context)
+    private static EvaluateComparison? Compare(Model model, EvaluateOptions options, ImageDataset dataset, ComputeOptions compute, CommandContext context)
     {
         if (options.Against is not { } against) return null;
         var source = WeightedModel.Open(against, context);

@@ -1,6 +1,6 @@
 using Espalier.Cli.Output;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;
@@ -19,7 +19,7 @@ internal static class ExportHandler
         // The file is written and run on the processor, wherever else the model could compute.
         using var model = source.Load();
         context.Progress.Report(ProgressUpdate.Message(Stage, $"writing {options.Output}, and comparing it with the model"));
-        var written = VitOnnxFile.Write(options.Output, model, new OnnxOptions
+        var written = OnnxFile.Write(options.Output, model, new OnnxOptions
         {
             Opset = options.Opset,
             WithNormalization = options.WithNormalization,

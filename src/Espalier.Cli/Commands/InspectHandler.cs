@@ -1,4 +1,5 @@
 using Espalier.Cli.Output;
+using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 
@@ -10,41 +11,26 @@ internal static class InspectHandler
     public static InspectResult Run(InspectOptions options)
     {
         var source = ModelSource.Open(options.Model).At(options.ImageSize);
-        var (net, pixels, total) = (source.Architecture, source.Preprocessing, VitCost.Of(source.Architecture));
+        var (net, pixels, total) = (source.Architecture, source.Preprocessing, source.Architecture.Cost());
         return new()
         {
             Architecture = net.Name,
             Params = total.Parameters,
             MacsBudget = total.MacsBudget,
             MacsFull = total.MacsFull,
-            Blocks = [.. net.Blocks.Zip(VitCost.OfBlocks(net)).Select((pair, index) => Block(index, pair.First, pair.Second))],
+            Blocks = [.. net.BlockFacts().Select((block, index) => Block(index, block))],
             Preprocessing = new(pixels.Size, pixels.Resize, pixels.CropFraction, pixels.Interpolation.ToString().ToLowerInvariant(), pixels.Mean, pixels.Std),
             Classes = net.Classes,
-            EmbedDim = net.EmbedDim,
-            PatchSize = net.PatchSize,
+            EmbedDim = net.Features,
+            PatchSize = (net as VitArchitecture)?.PatchSize,
             Weights = source.IsRandom ? "random" : "file",
             HeadCount = source.HeadCountSource,
             ReadAs = source.ReadAs,
-            Traits = [.. Traits(net)],
+            Traits = [.. net.Traits()],
         };
     }
 
-    /// <summary>What is other than in the original Vision Transformer.</summary>
-    private static IEnumerable<string> Traits(VitArchitecture net)
-    {
-        if (!net.ClassToken) yield return "no class token";
-        if (net.DistToken) yield return net.DistHead ? "distillation token with a head of its own" : "distillation token";
-        if (net.RegTokens > 0) yield return $"{net.RegTokens} registers";
-        if (net.PrefixTokens > 0 && !net.EmbedPrefix) yield return "positions of patches only";
-        if (net.Pool == Pooling.Average) yield return net.FcNorm ? "mean of patches, then norm" : "mean of patches";
-        if (net.PreNorm) yield return "norm before the blocks";
-        if (net.Blocks.Any(b => b.HasAttention && !b.QkvBias)) yield return "no q/k/v bias";
-        if (net.Blocks.Any(b => b.QkNorm)) yield return "q/k norms";
-        if (net.HasLayerScale) yield return "layer scale";
-        if (net.Classes == 0) yield return "no head";
-    }
-
-    private static BlockResult Block(int index, VitBlock block, Cost cost) =>
-        new(index, block.Kind.JsonName(), block.Heads, block.QkDim, block.VDim, block.MlpHidden, cost.Parameters, cost.MacsBudget, cost.MacsFull,
-            block.MixerRank, block.TokensMerged > 0 ? block.TokensMerged : null);
+    private static BlockResult Block(int index, BlockFacts block) =>
+        new(index, block.Kind, block.Heads, block.QkDim, block.VDim, block.MlpHidden, block.Cost.Parameters, block.Cost.MacsBudget, block.Cost.MacsFull,
+            block.MixerRank, block.TokensMerged);
 }

@@ -13,7 +13,7 @@ internal static class OfbPlanHandler
     public static PlanResult Run(PlanOptions options)
     {
         var switches = OfbSetup.Options(options.Method.Profile, options.Method.Switches);
-        var plan = OfbPlan.Create(ModelSource.Open(options.Model).FoldLayerScale().Architecture, options.Target, switches.FixedEmbed);
+        var plan = OfbPlan.Create(ModelSource.Open(options.Model).FoldLayerScale().Vit, options.Target, switches.FixedEmbed);
         var cost = VitCost.Of(plan.Example);
         return new PlanResult
         {

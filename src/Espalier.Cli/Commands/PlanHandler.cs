@@ -1,8 +1,8 @@
+using Espalier.Models;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 
 namespace Espalier.Cli.Commands;
 
@@ -11,7 +11,7 @@ internal static class PlanHandler
 {
     public static PlanResult Run(PlanOptions options)
     {
-        var net = ModelSource.Open(options.Model).FoldLayerScale().Architecture;
+        var net = ModelSource.Open(options.Model).FoldLayerScale().Vit;
         var switches = DcVitSetup.Options(options.Method);
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;

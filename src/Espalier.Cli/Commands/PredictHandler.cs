@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
+using Espalier.Models.Formats;
 
 namespace Espalier.Cli.Commands;
 

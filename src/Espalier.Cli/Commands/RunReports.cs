@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Compute;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Reports;
 using Espalier.Torch;
 
@@ -17,7 +17,7 @@ internal static class RunReports
     /// <param name="eval">As typed, and what it holds.</param>
     /// <param name="output">The run folder.</param>
     /// <param name="seconds">Time of all sittings.</param>
-    public static RunReport Begin(CommandContext context, (string Name, VitArchitecture Net) model, ComputeOptions compute,
+    public static RunReport Begin(CommandContext context, (string Name, Architecture Net) model, ComputeOptions compute,
         (string? Name, ImageDataset? Data) eval, string output, double seconds) => new()
     {
         Command = context.Command,

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Espalier.Cli.Options;
-using Espalier.Cli.Output;
 
 namespace Espalier.Cli.Commands;
 

@@ -1,8 +1,6 @@
-using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
-using Espalier.Models.Vit;
 using Espalier.OwnMethod;
 using Espalier.Reports;
 

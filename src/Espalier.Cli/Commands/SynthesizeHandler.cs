@@ -1,8 +1,8 @@
 using Espalier.Cli.Output;
-using Espalier.DcVit;
 using Espalier.MetricSets;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
+using Espalier.Models.Formats;
 using Espalier.Runs;
 using Espalier.Torch;
 
@@ -40,7 +40,7 @@ internal static class SynthesizeHandler
         return new SynthesizeResult(options.Output, options.Count, settings.Steps, best, context.Time.GetElapsedTime(begun).TotalSeconds);
     }
 
-    private static long Steps(SynthesizeOptions options, SynthesisOptions settings, VitModel teacher, TimeProvider time)
+    private static long Steps(SynthesizeOptions options, SynthesisOptions settings, Model teacher, TimeProvider time)
     {
         if (options.Effort.Steps is { } steps) return steps;
         if (options.Effort.Time is not { } limit) return settings.Steps;

@@ -1,11 +1,7 @@
-using System.Collections.Immutable;
-using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Reports;
-using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Cli.Commands;
@@ -45,7 +41,7 @@ internal static class TrainHandler
 
     private static RunReport Report(TrainOptions options, CommandContext context, SupervisedRequest request, SupervisedResult result, double seconds)
     {
-        var cost = VitCost.Of(request.Model.Architecture with { Classes = request.Data.ClassCount });
+        var cost = (request.Model.Architecture with { Classes = request.Data.ClassCount }).Cost();
         return RunReports.Begin(context, (options.Model, request.Model.Architecture), request.Compute, (options.Eval, request.Eval), options.Output, seconds)
             .With(before: null, cost) with
         {

@@ -39,6 +39,9 @@ public sealed record MethodSettings
     /// <summary>Merge tokens before widths are cut; only espalier does.</summary>
     public bool MergeTokens { get; init; }
 
+    /// <summary>A model whose widths are taken; only espalier does.</summary>
+    public string? Like { get; init; }
+
     public double? LearningRate { get; init; }
 
     public string? Augment { get; init; }
@@ -61,7 +64,7 @@ public sealed partial class MethodOptions : OptionGroup
     private readonly Option<string[]> _keep, _switch;
     private readonly Option<bool> _mergeTokens;
     private readonly Option<int?> _k, _multipleOf;
-    private readonly Option<string> _augment, _samples;
+    private readonly Option<string> _augment, _samples, _like;
     private readonly Option<double?> _learningRate;
     private readonly Option<long?> _rankSteps, _synthesisSteps;
 
@@ -81,6 +84,7 @@ public sealed partial class MethodOptions : OptionGroup
         _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
         _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
         _mergeTokens = AddFlag("--merge-tokens", "espalier: merge alike tokens first (ToMe) and cut widths only for the rest. Loses far less at equal MACs; parameters stay.");
+        _like = Add<string>("--like", "MODEL", "espalier: take the widths of this compressed model instead of searching for some.");
         _learningRate = AddNumber<double>("--lr", "X", "Peak learning rate of each finetune (default 2e-4; official: 3e-5).", 0);
         _augment = AddChoice("--augment", ["full", "crop"], "Augmentation: crop, flip and RandAugment (full), or crop and flip (default crop; official: full).");
         _samples = Add<string>("--samples", "FILE", "Use exactly these images: samples.txt of another run.");
@@ -112,6 +116,7 @@ public sealed partial class MethodOptions : OptionGroup
             RankSteps = parsed.GetValue(_rankSteps),
             SynthesisSteps = parsed.GetValue(_synthesisSteps),
             MergeTokens = parsed.GetValue(_mergeTokens),
+            Like = parsed.GetValue(_like),
             Samples = parsed.GetValue(_samples),
             Switches = Pairs(parsed.GetValue(_switch) ?? []),
         };

@@ -22,7 +22,8 @@ public sealed record InspectResult : CommandResult
 
     public required int EmbedDim { get; init; }
 
-    public required int PatchSize { get; init; }
+    /// <summary>Side of a patch; null in a network without patches.</summary>
+    public int? PatchSize { get; init; }
 
     /// <summary>Where the weights come from: <c>file</c> or <c>random</c>.</summary>
     public required string Weights { get; init; }
@@ -38,7 +39,7 @@ public sealed record InspectResult : CommandResult
 
     public override void Write(IAnsiConsole console)
     {
-        console.WriteText($"{Architecture}: width {EmbedDim}, {Blocks.Length} blocks, patch {PatchSize}, {Classes} classes{(Weights == "random" ? ", random weights" : "")}");
+        console.WriteText($"{Architecture}: width {EmbedDim}, {Blocks.Length} blocks, {(PatchSize is { } patch ? $"patch {patch}, " : "")}{Classes} classes{(Weights == "random" ? ", random weights" : "")}");
         if (Traits.Length > 0) console.WriteText($"With {string.Join(", ", Traits)}.");
         if (ReadAs is not null) console.WriteText($"Weights read as: {ReadAs}.");
         if (HeadCount is not null) console.WriteText($"Head count from {HeadCount}.");

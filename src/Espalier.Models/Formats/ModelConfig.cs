@@ -30,7 +30,7 @@ public sealed record ModelConfig
     public string? ModelType { get; init; }
 
     /// <summary>The whole architecture; null when the file has no <c>espalier.blocks</c>.</summary>
-    public VitArchitecture? Architecture { get; init; }
+    public Architecture? Architecture { get; init; }
 
     /// <summary>From <c>pretrained_cfg</c>; null when the file has none.</summary>
     public Preprocessing? Preprocessing { get; init; }
@@ -42,12 +42,10 @@ public sealed record ModelConfig
     public ImmutableArray<string> ClassNames { get; init; } = [];
 
     /// <summary>The complete config of a model that is about to be written.</summary>
-    public static ModelConfig Of(VitArchitecture architecture, Preprocessing preprocessing, JsonObject? provenance = null,
+    public static ModelConfig Of(Architecture architecture, Preprocessing preprocessing, JsonObject? provenance = null,
         ImmutableArray<string> classNames = default) => new()
     {
         Name = architecture.Name,
-        LayerNormEps = architecture.LayerNormEps,
-        Pool = architecture.Pool,
         Architecture = architecture,
         Preprocessing = preprocessing,
         Provenance = provenance,
@@ -81,12 +79,13 @@ public sealed record ModelConfig
     {
         var net = Architecture ?? throw new InvalidOperationException("A config is written with its architecture.");
         var preprocessing = Preprocessing ?? throw new InvalidOperationException("A config is written with its preprocessing.");
+        var timm = net.Timm();
         return Json.Write(json =>
         {
             json.WriteString("architecture", net.Name);
             json.WriteNumber("num_classes", net.Classes);
-            json.WriteNumber("num_features", net.EmbedDim);
-            json.WriteString("global_pool", PoolName(net.Pool));
+            json.WriteNumber("num_features", net.Features);
+            json.WriteString("global_pool", timm.Pool);
             if (ClassNames.Length > 0)
             {
                 json.WriteStartArray("label_names");
@@ -96,18 +95,17 @@ public sealed record ModelConfig
             json.WriteStartObject("pretrained_cfg");
             json.WriteNumber("num_classes", net.Classes);
             PretrainedCfg.Write(json, preprocessing);
-            json.WriteString("first_conv", "patch_embed.proj");
-            if (net.DistHead)
+            json.WriteString("first_conv", timm.FirstConv);
+            if (timm.Classifiers is [var only]) json.WriteString("classifier", only);
+            else
             {
                 json.WriteStartArray("classifier");
-                json.WriteStringValue("head");
-                json.WriteStringValue("head_dist");
+                foreach (var head in timm.Classifiers) json.WriteStringValue(head);
                 json.WriteEndArray();
             }
-            else json.WriteString("classifier", "head");
             json.WriteEndObject();
             json.WriteStartObject("espalier");
-            ArchitectureJson.Write(json, net);
+            net.Write(json);
             if (Provenance is not null)
             {
                 json.WritePropertyName("provenance");
@@ -116,9 +114,6 @@ public sealed record ModelConfig
             json.WriteEndObject();
         });
     }
-
-    /// <summary>timm's name of a pooling.</summary>
-    private static string PoolName(Pooling pool) => pool == Pooling.Token ? "token" : "avg";
 
     /// <summary>timm states it at the top, a changed one in <c>model_args</c>.</summary>
     internal static Pooling? ReadPool(JsonElement json, string path) =>

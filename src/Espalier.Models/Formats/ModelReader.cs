@@ -28,7 +28,7 @@ internal static class ModelReader
             Model = model,
             Stored = architecture,
             Architecture = architecture,
-            Preprocessing = config?.Preprocessing ?? Default(architecture, known ?? (name is null ? null : VitRegistry.Find(name)), scheme),
+            Preprocessing = config?.Preprocessing ?? Default(architecture, known ?? (name is null ? null : ModelRegistry.Find(name)), scheme),
             WeightsPath = weights,
             ReadAs = Describe(scheme, stored),
             HeadCountSource = headCountSource,
@@ -38,17 +38,17 @@ internal static class ModelReader
         return CheckPreprocessing(source, config?.ModelType, weights);
     }
 
-    private static (VitArchitecture, string?) Infer(ITensorFile file, VitHints hints)
+    private static (Architecture, string?) Infer(ITensorFile file, VitHints hints)
     {
         var inferred = VitInference.Infer(file.Infos.ToDictionary(t => t.Name, t => t.Shape), hints, file.Path);
         return (inferred.Architecture, inferred.HeadCountSource);
     }
 
     /// <summary>What the file's name, or else its folder's, stands for; null when neither is known.</summary>
-    private static VitEntry? Known(string weights, bool isInFolder)
+    private static ModelEntry? Known(string weights, bool isInFolder)
     {
         var name = Path.GetFileName(isInFolder ? Path.GetDirectoryName(Path.GetFullPath(weights))! : weights);
-        return VitRegistry.Find(name) ?? VitRegistry.FindFile(isInFolder ? name : Path.GetFileNameWithoutExtension(name));
+        return ModelRegistry.Find(name) ?? ModelRegistry.FindFile(isInFolder ? name : Path.GetFileNameWithoutExtension(name));
     }
 
     private static void RefuseQuickGelu(string? name, string weights)
@@ -69,7 +69,7 @@ internal static class ModelReader
     /// The published preprocessing of a network of that name, else what its kind is usually trained with: ImageNet's mean and std for
     /// torchvision, DeiT and headless networks of self-supervised training, else timm's default for ViT.
     /// </summary>
-    private static Preprocessing Default(VitArchitecture net, VitEntry? known, string? scheme)
+    private static Preprocessing Default(Architecture net, ModelEntry? known, string? scheme)
     {
         if (known?.Preprocessing is { } published && published.Mean.Length == net.Channels) return published with { Size = net.ImageSize };
         var imageNet = VitFamilies.TorchVisionPreprocessing(net.ImageSize);
@@ -80,14 +80,14 @@ internal static class ModelReader
             Mean = [.. Enumerable.Repeat(0.5, net.Channels)],
             Std = [.. Enumerable.Repeat(0.5, net.Channels)],
         };
-        return net.Channels == imageNet.Mean.Length && (net.DistToken || net.Classes == 0) ? timm with { Mean = imageNet.Mean, Std = imageNet.Std } : timm;
+        return net.Channels == imageNet.Mean.Length && (net is VitArchitecture { DistToken: true } || net.Classes == 0) ? timm with { Mean = imageNet.Mean, Std = imageNet.Std } : timm;
     }
 
     private static ModelSource CheckPreprocessing(ModelSource source, string? modelType, string weights)
     {
         var (net, preprocessing) = (source.Architecture, source.Preprocessing);
         if (preprocessing.Mean.Length == net.Channels && preprocessing.Size == net.ImageSize) return source;
-        if (preprocessing.Mean.Length == net.Channels && HuggingFaceConfig.InterpolatesAlways(modelType) && preprocessing.Size % net.PatchSize == 0)
+        if (preprocessing.Mean.Length == net.Channels && HuggingFaceConfig.InterpolatesAlways(modelType) && net is VitArchitecture { PatchSize: var patch } && preprocessing.Size % patch == 0)
             return source.AtImageSize(preprocessing.Size);
         throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of "
             + $"{preprocessing.Size}×{preprocessing.Size} pixels, but the network takes {net.Channels} of "
@@ -96,9 +96,9 @@ internal static class ModelReader
 
     /// <summary>None missing, none unknown, every shape right, every element type floating.</summary>
     /// <exception cref="InputException">Else.</exception>
-    internal static void CheckTensors(ITensorFile file, VitArchitecture architecture)
+    internal static void CheckTensors(ITensorFile file, Architecture architecture)
     {
-        var expected = VitTensors.Expected(architecture).ToDictionary(t => t.Name, t => t.Shape);
+        var expected = architecture.Tensors().ToDictionary(t => t.Name, t => t.Shape);
         Refuse(file, "lacks", [.. expected.Keys.Where(name => !file.Contains(name))]);
         Refuse(file, "has unknown", [.. file.Infos.Select(t => t.Name).Where(name => !expected.ContainsKey(name))]);
         foreach (var tensor in file.Infos)

@@ -1,5 +1,3 @@
-using Espalier.Models.Vit;
-
 namespace Espalier.Models.Formats;
 
 /// <summary>Finds what a MODEL argument names: a weights file, or an architecture whose weights are to be drawn.</summary>
@@ -9,12 +7,12 @@ internal static class ModelResolver
 
     /// <summary>The weights file, or the registry's entry.</summary>
     /// <exception cref="InputException">The argument names nothing that exists or that is read.</exception>
-    public static (string? Weights, VitEntry? Entry) Resolve(string model)
+    public static (string? Weights, ModelEntry? Entry) Resolve(string model)
     {
         if (Directory.Exists(model)) return (InFolder(model), null);
         if (File.Exists(model)) return (AsFile(model), null);
         if (model == Bundled) return (FindBundled(), null);
-        if (VitRegistry.Find(model) is { } entry) return (null, entry);
+        if (ModelRegistry.Find(model) is { } entry) return (null, entry);
         throw new InputException(LooksLikePath(model)
             ? $"There is no file or folder {model}."
             : $"There is no file or folder {model}, and no architecture of that name; like it are "
@@ -25,7 +23,7 @@ internal static class ModelResolver
     private static IEnumerable<string> Similar(string model)
     {
         const int Shown = 6;
-        return VitRegistry.Names.OrderByDescending(name => name.AsSpan().CommonPrefixLength(model)).ThenBy(n => n, StringComparer.Ordinal).Take(Shown);
+        return ModelRegistry.Names.OrderByDescending(name => name.AsSpan().CommonPrefixLength(model)).ThenBy(n => n, StringComparer.Ordinal).Take(Shown);
     }
 
     private static string InFolder(string folder)

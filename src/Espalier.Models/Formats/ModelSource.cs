@@ -17,11 +17,16 @@ public sealed record ModelSource
     /// <summary>What the user typed.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The network as it is used: what <see cref="VitFile.Load"/> gives.</summary>
-    public required VitArchitecture Architecture { get; init; }
+    /// <summary>The network as it is used: what <see cref="ModelFile.Load"/> gives.</summary>
+    public required Architecture Architecture { get; init; }
+
+    /// <summary>The network, for what works on Vision Transformers alone.</summary>
+    /// <exception cref="UsageException">It is of another family.</exception>
+    public VitArchitecture Vit => Architecture as VitArchitecture ?? throw new UsageException(
+        $"{Architecture.Name} is a {Architecture.Family}; this method edits Vision Transformers alone. Use --method dc-vit or drop-blocks.");
 
     /// <summary>The network as its file has it, when that differs in image size or layer scales; the same as <see cref="Architecture"/> else.</summary>
-    public VitArchitecture Stored
+    public Architecture Stored
     {
         get => field ?? Architecture;
         init;
@@ -72,7 +77,7 @@ public sealed record ModelSource
     /// <exception cref="InputException">There is no such model or name.</exception>
     public static ModelSource OpenArchitecture(string model)
     {
-        if (VitRegistry.Find(model) is { } entry && !Directory.Exists(model))
+        if (ModelRegistry.Find(model) is { } entry && !Directory.Exists(model))
             return new() { Model = model, Architecture = entry.Architecture, Preprocessing = entry.Preprocessing };
         var source = Open(model);
         return new() { Model = model, Architecture = source.Architecture, Preprocessing = source.Preprocessing };
@@ -84,18 +89,18 @@ public sealed record ModelSource
     public ITensorFile OpenWeights() =>
         TimmNames.Of(TensorFiles.Open(WeightsPath ?? throw new InvalidOperationException($"{Model} has random weights, not a file."))).File;
 
-    /// <summary>The model for square images of another size: its position embedding is resampled when it is loaded.</summary>
-    /// <exception cref="UsageException">The size is no multiple of the patch size.</exception>
+    /// <summary>The model for square images of another size: a position embedding is resampled when it is loaded.</summary>
+    /// <exception cref="UsageException">The size does not suit the network.</exception>
     public ModelSource AtImageSize(int size) => this with
     {
         Stored = Stored,
-        Architecture = Architecture.AtImageSize(size),
+        Architecture = Architecture.At(size),
         Preprocessing = Preprocessing with { Size = size },
     };
 
     /// <summary>The same model with its layer scales multiplied into the layers before them: what can be cut is all that is left.</summary>
-    public ModelSource FoldLayerScale() => !Architecture.HasLayerScale ? this
-        : this with { Stored = Stored, Architecture = Architecture.WithBlocks(b => b with { LayerScale = false }) };
+    public ModelSource FoldLayerScale() => Architecture.Folded() is var folded && ReferenceEquals(folded, Architecture) ? this
+        : this with { Stored = Stored, Architecture = folded };
 
     private static string Hash(IEnumerable<string> paths)
     {

@@ -16,23 +16,12 @@ public enum Pooling
 /// Tokens before the patches (class, distillation, registers), learned position embedding, pre-norm blocks, final LayerNorm, linear head. The
 /// defaults are those of the original: a class token with a position of its own, which the head reads.
 /// </summary>
-public sealed record VitArchitecture
+public sealed partial record VitArchitecture : Architecture
 {
-    /// <summary>timm name, e.g. <c>vit_tiny_patch16_224</c>.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Input side in pixels (square).</summary>
-    public required int ImageSize { get; init; }
-
     public required int PatchSize { get; init; }
-
-    public int Channels { get; init; } = 3;
 
     /// <summary>Embedding width D.</summary>
     public required int EmbedDim { get; init; }
-
-    /// <summary>Outputs of the head; 0 when there is none and the network ends with the pooled tokens.</summary>
-    public required int Classes { get; init; }
 
     /// <summary>LayerNorm epsilon; 1e-6 in timm's ViT and DeiT.</summary>
     public double LayerNormEps { get; init; } = 1e-6;
@@ -67,7 +56,7 @@ public sealed record VitArchitecture
     /// <summary>Whether the patch projection has a bias.</summary>
     public bool PatchBias { get; init; } = true;
 
-    public int Depth => Blocks.Length;
+    public override int Depth => Blocks.Length;
 
     /// <summary>
     /// Whether it is a plain ViT, whatever its widths: a class token alone before the patches, read by the head; biases everywhere; no norms,
@@ -100,7 +89,7 @@ public sealed record VitArchitecture
     public int TokensInto(int block) => Tokens - Blocks.Take(block).Sum(b => b.TokensMerged);
 
     /// <summary>Whether any block merges tokens.</summary>
-    public bool MergesTokens => Blocks.Any(b => b.TokensMerged > 0);
+    public override bool MergesTokens => Blocks.Any(b => b.TokensMerged > 0);
 
     /// <summary>This architecture with the merging of another one of the same depth.</summary>
     public VitArchitecture WithMerging(VitArchitecture pattern) =>

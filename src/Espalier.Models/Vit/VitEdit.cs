@@ -132,7 +132,7 @@ public static partial class VitEdit
     }
 
     /// <summary>Replaces the head, both heads of a distilled network, by fresh ones (zero bias, N(0, 0.02²) weights) for another class count.</summary>
-    public static VitModel ReplaceHead(this VitModel model, int classes, ulong seed)
+    public static VitModel ReplaceHead(VitModel model, int classes, ulong seed)
     {
         using var noGrad = new NoGrad();
         TorchRuntime.Seed(seed);

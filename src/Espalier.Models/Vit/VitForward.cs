@@ -8,19 +8,8 @@ namespace Espalier.Models.Vit;
 /// </summary>
 public static class VitForward
 {
-    /// <summary>
-    /// Changes the output of one residual branch before it is added: stochastic depth, masks, probes. A token mixer is no branch.
-    /// </summary>
-    /// <param name="block">Index of the block.</param>
-    /// <param name="branch">Output of its attention or MLP, [B, N, D]; freed after the block unless the hook releases it.</param>
-    public delegate Tensor BranchHook(int block, Tensor branch);
-
-    /// <summary>Pixels to logits.</summary>
-    public static Tensor Logits(this VitModel model, Tensor pixels, BranchHook? hook = null) =>
-        model.Head(model.Features(pixels, hook));
-
-    /// <summary>Pixels to tokens after the final LayerNorm (timm's <c>forward_features</c>).</summary>
-    public static Tensor Features(this VitModel model, Tensor pixels, BranchHook? hook = null) =>
+    /// <summary>Pixels to tokens after the final LayerNorm (timm's <c>forward_features</c>). A token mixer is no branch.</summary>
+    public static Tensor Features(VitModel model, Tensor pixels, BranchHook? hook = null) =>
         model.Norm(model.Blocks(model.Embed(pixels), 0, model.Architecture.Depth, hook));
 
     /// <summary>Pixels to the tokens that enter block 0.</summary>
@@ -148,7 +137,7 @@ public static class VitForward
         model.Architecture.FcNorm ? tokens : model.FinalNorm(tokens);
 
     /// <summary>Normalised tokens to what the head reads, [B, D]: the first token, or the mean of the patches.</summary>
-    public static Tensor Pool(this VitModel model, Tensor features)
+    public static Tensor Pool(VitModel model, Tensor features)
     {
         var a = model.Architecture;
         var pooled = a.Pool == Pooling.Token ? features.Select(1, 0) : features.Narrow(1, a.PrefixTokens, a.Patches).Mean([1]);
@@ -159,7 +148,7 @@ public static class VitForward
     /// Normalised tokens to logits: a linear map of what was pooled, with a distillation token the mean of both heads. Without a head, what was
     /// pooled.
     /// </summary>
-    public static Tensor Head(this VitModel model, Tensor features)
+    public static Tensor Head(VitModel model, Tensor features)
     {
         var (a, w) = (model.Architecture, model.Weights);
         var pooled = model.Pool(features);

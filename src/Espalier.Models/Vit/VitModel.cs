@@ -1,26 +1,46 @@
+using System.Globalization;
 using Espalier.Models.Data;
+using Espalier.Models.Formats.Onnx;
+using Espalier.Models.Formats.Onnx.Proto;
 using Espalier.Torch;
 
 namespace Espalier.Models.Vit;
 
 /// <summary>A Vision Transformer with its tensors (timm names). It owns them.</summary>
-public sealed class VitModel(VitArchitecture architecture, Preprocessing preprocessing, Weights weights) : IDisposable
+public sealed class VitModel(VitArchitecture architecture, Preprocessing preprocessing, Weights weights) : Model(preprocessing, weights)
 {
-    public VitArchitecture Architecture { get; } = architecture;
+    public override VitArchitecture Architecture { get; } = architecture;
 
-    public Preprocessing Preprocessing { get; } = preprocessing;
-
-    public Weights Weights { get; } = weights;
-
-    /// <summary>Where the tensors live.</summary>
-    public string Device => Weights["pos_embed"].Device;
-
-    /// <summary>A deep copy, without gradients, optionally under another architecture record of the same tensors.</summary>
-    public VitModel Clone() => new(Architecture, Preprocessing, Weights.Clone());
+    /// <inheritdoc cref="Model.Clone"/>
+    public override VitModel Clone() => (VitModel)base.Clone();
 
     /// <summary>Names of the tensors of one block.</summary>
     public IEnumerable<string> BlockTensors(int block) =>
         Weights.Keys.Where(name => name.StartsWith($"blocks.{block}.", StringComparison.Ordinal));
 
-    public void Dispose() => Weights.Dispose();
+    /// <summary>Pixels to tokens after the final LayerNorm.</summary>
+    public override Tensor Features(Tensor pixels, BranchHook? hook = null) => VitForward.Features(this, pixels, hook);
+
+    public override Tensor Pool(Tensor features) => VitForward.Pool(this, features);
+
+    public override Tensor Head(Tensor features) => VitForward.Head(this, features);
+
+    public override VitModel ReplaceHead(int classes, ulong seed) => VitEdit.ReplaceHead(this, classes, seed);
+
+    internal override Model As(Architecture wanted)
+    {
+        var resized = wanted.ImageSize == Architecture.ImageSize ? Clone() : this.ResizePositions(wanted.ImageSize);
+        if (!Architecture.HasLayerScale || ((VitArchitecture)wanted).HasLayerScale) return resized;
+        using (resized) return resized.FoldLayerScale();
+    }
+
+    // 0: patches and tokens.
+    public override int Layer(string tensor) => tensor.Split('.') switch
+    {
+        ["blocks", var block, ..] => int.Parse(block, CultureInfo.InvariantCulture) + 1,
+        ["norm" or "head", ..] => Architecture.Depth + 1,
+        _ => 0,
+    };
+
+    internal override GraphProto Graph(OnnxOptions options) => VitOnnx.Graph(this, options);
 }

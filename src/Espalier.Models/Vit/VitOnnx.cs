@@ -1,6 +1,5 @@
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
-using static Espalier.Models.Formats.Onnx.Proto.TensorProto.Types;
 
 namespace Espalier.Models.Vit;
 
@@ -11,7 +10,6 @@ namespace Espalier.Models.Vit;
 /// </summary>
 internal sealed class VitOnnx
 {
-    private readonly VitModel _model;
     private readonly VitArchitecture _net;
     private readonly Weights _weights;
     private readonly OnnxGraph _graph;
@@ -20,26 +18,14 @@ internal sealed class VitOnnx
     private string? _sizes;
 
     private VitOnnx(VitModel model, int opset) =>
-        (_model, _net, _weights, _graph) = (model, model.Architecture, model.Weights, new OnnxGraph(model.Architecture.Name, opset));
+        (_net, _weights, _graph) = (model.Architecture, model.Weights, new OnnxGraph(model.Architecture.Name, opset));
 
     /// <summary>The graph with all weights.</summary>
     public static GraphProto Graph(VitModel model, OnnxOptions options)
     {
         var vit = new VitOnnx(model, options.Opset);
-        vit.Head(vit.Norm(vit.Blocks(vit.Embed(options.WithNormalization ? vit.NormalisedImage() : vit.Pixels()))));
+        vit.Head(vit.Norm(vit.Blocks(vit.Embed(vit._graph.Pixels(model, options)))));
         return vit._graph.Proto;
-    }
-
-    private string Pixels() => _graph.Input("pixels", DataType.Float, _net.Channels, _net.ImageSize, _net.ImageSize);
-
-    // (v / 255 − mean) / std, as (v − 255·mean) / (255·std): bytes and their differences are exact.
-    private string NormalisedImage()
-    {
-        var (mean, std, channels) = (_model.Preprocessing.Mean, _model.Preprocessing.Std, _net.Channels);
-        var image = _graph.Input("image", DataType.Uint8, channels, _net.ImageSize, _net.ImageSize);
-        var values = _graph.Node("image.values", "Cast", [image], OnnxGraph.Attribute("to", (long)DataType.Float));
-        var centred = _graph.Sub("image.centred", values, _graph.Floats("image.mean", [.. mean.Select(m => (float)(255 * m))], channels, 1, 1));
-        return _graph.Div("pixels", centred, _graph.Floats("image.std", [.. std.Select(s => (float)(255 * s))], channels, 1, 1));
     }
 
     private string Embed(string pixels)

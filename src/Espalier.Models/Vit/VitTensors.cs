@@ -1,9 +1,4 @@
-using System.Collections.Immutable;
-
 namespace Espalier.Models.Vit;
-
-/// <summary>Name and shape of one tensor that an architecture needs.</summary>
-public sealed record TensorSpec(string Name, ImmutableArray<long> Shape);
 
 /// <summary>The tensors of a plain ViT under timm's names. What a compressed block lost is absent, not empty.</summary>
 public static class VitTensors

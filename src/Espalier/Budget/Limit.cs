@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Budget;
 

@@ -1,5 +1,5 @@
+using Espalier.Models;
 using System.Globalization;
-using Espalier.Models.Vit;
 
 namespace Espalier.Budget;
 
@@ -10,9 +10,11 @@ public enum TargetForm
     ReduceMacs,
     Macs,
     Params,
+    /// <summary>A share of the time the given model takes here for one image; measured, see <see cref="Evaluation.LatencyCurve"/>.</summary>
+    Latency,
 }
 
-/// <summary>What the user asks for: a share of the given model's MACs, or an amount of MACs or parameters.</summary>
+/// <summary>What the user asks for: a share of the given model's MACs or latency, or an amount of MACs or parameters.</summary>
 /// <param name="Form">How it was stated.</param>
 /// <param name="Value">The fraction kept or removed, in (0, 1), or the amount, above 0.</param>
 /// <param name="Count">The MACs convention; without meaning for parameters.</param>
@@ -32,14 +34,18 @@ public sealed record Target(TargetForm Form, double Value, CountConvention Count
     /// <summary>At most so many parameters.</summary>
     public static Target Params(double amount) => new(TargetForm.Params, amount);
 
+    /// <summary>The MACs (full) at which a share of the latency was found on this machine; null until it was measured, and for all other forms.</summary>
+    public double? MacsAtLatency { get; init; }
+
     public CostMeasure Measure => Form == TargetForm.Params ? CostMeasure.Parameters
-        : Count == CountConvention.Full ? CostMeasure.MacsFull : CostMeasure.MacsBudget;
+        : Count == CountConvention.Full || Form == TargetForm.Latency ? CostMeasure.MacsFull : CostMeasure.MacsBudget;
 
     /// <summary>The limit for a model that costs <paramref name="given"/> now; fractions are of that.</summary>
     public Limit Resolve(Cost given) => new(Measure, Form switch
     {
         TargetForm.KeepMacs => Value * given.In(Measure),
         TargetForm.ReduceMacs => (1 - Value) * given.In(Measure),
+        TargetForm.Latency => MacsAtLatency ?? throw new InvalidOperationException("A share of the latency must be measured before it limits anything."),
         _ => Value,
     });
 
@@ -55,7 +61,8 @@ public sealed record Target(TargetForm Form, double Value, CountConvention Count
             TargetForm.KeepMacs => $"--keep-macs {value}",
             TargetForm.ReduceMacs => $"--reduce-macs {value}",
             TargetForm.Macs => $"--macs {value}",
+            TargetForm.Latency => $"--latency {value}",
             _ => $"--params {value}",
-        } + (Form != TargetForm.Params && Count == CountConvention.Full ? " --count full" : "");
+        } + (Form is not (TargetForm.Params or TargetForm.Latency) && Count == CountConvention.Full ? " --count full" : "");
     }
 }

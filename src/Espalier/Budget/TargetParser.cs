@@ -10,7 +10,7 @@ public static class TargetParser
     /// <param name="reduceMacs">Fraction removed: <c>25%</c> or <c>0.25</c>.</param>
     /// <param name="macs">Amount of MACs: <c>940M</c>, <c>0.94G</c>, <c>940000000</c>.</param>
     /// <param name="parameters">Amount of parameters: <c>4.3M</c>.</param>
-    /// <param name="latency">Fraction of the latency; not supported.</param>
+    /// <param name="latency">Fraction of the latency kept: <c>0.7</c> or <c>70%</c>.</param>
     /// <param name="count"><c>budget</c> (default) or <c>full</c>.</param>
     /// <exception cref="UsageException">None or several are given, or one cannot be read.</exception>
     public static Target Parse(string? keepMacs = null, string? reduceMacs = null, string? macs = null, string? parameters = null,
@@ -19,7 +19,7 @@ public static class TargetParser
         var given = new[] { keepMacs, reduceMacs, macs, parameters, latency }.Count(text => text is not null);
         if (given != 1)
             throw new UsageException((given == 0 ? "No target is given" : "Several targets are given")
-                + "; give exactly one of --keep-macs 0.75, --reduce-macs 25%, --macs 0.94G, --params 4.3M.");
+                + "; give exactly one of --keep-macs 0.75, --reduce-macs 25%, --macs 0.94G, --params 4.3M, --latency 70%.");
         var convention = count switch
         {
             null or "budget" => CountConvention.Budget,
@@ -30,8 +30,7 @@ public static class TargetParser
             : reduceMacs is not null ? new(TargetForm.ReduceMacs, Fraction("--reduce-macs", reduceMacs), convention)
             : macs is not null ? new(TargetForm.Macs, Amount("--macs", macs), convention)
             : parameters is not null ? new(TargetForm.Params, Amount("--params", parameters), convention)
-            : throw new UsageException($"--latency {latency} is not supported by this version; give --keep-macs, "
-                + "--reduce-macs, --macs or --params.");
+            : new(TargetForm.Latency, Fraction("--latency", latency!), convention);
     }
 
     private static double Fraction(string option, string text)

@@ -1,3 +1,4 @@
+using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Models.Vit;
 

@@ -13,7 +13,7 @@ namespace Espalier.DcVit;
 /// </summary>
 public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly Structure _structure = Structure.Plan(request.Model.Architecture, request.Target, options);
+    private readonly Structure _structure = Structure.Plan(request.Model.Vit, request.Target, options);
 
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];

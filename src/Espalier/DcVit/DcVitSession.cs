@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.Models.Vit;
 using Espalier.Runs;
@@ -9,6 +8,8 @@ namespace Espalier.DcVit;
 internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
     : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
 {
+    internal new VitModel Teacher => (VitModel)base.Teacher;
+
     internal DcVitOptions Options => options;
 
     internal Structure Structure => structure;
@@ -17,6 +18,8 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
         new(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
 
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
+
+    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>Finetunes the student in place, as part of a step.</summary>
     /// <param name="context">The step.</param>

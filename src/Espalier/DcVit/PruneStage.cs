@@ -1,4 +1,5 @@
 using Espalier.FewShot;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 
@@ -38,7 +39,7 @@ internal static class PruneStage
             Seconds = record.Seconds,
         };
         StepFile.Write(context.Folder, RecordFile, new PruneRecord(block, cut, finetuned, record));
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
     }
 
     internal static PruneRecord? Read(DcVitSession session, int number) =>

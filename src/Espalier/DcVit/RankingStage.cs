@@ -1,10 +1,9 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
-using Espalier.MetricSets;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Torch;
-using Espalier.Training;
 
 namespace Espalier.DcVit;
 
@@ -30,7 +29,7 @@ internal static class RankingStage
         var finetune = session.Finetune(context, student, compressed, $"rank {round} {block}",
             new FinetuneStep($"ranking block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, round, block)));
         StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Recoverability.Score(student), finetune));
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
     }
 
     /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>

@@ -1,6 +1,6 @@
 using Espalier.Compute;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Evaluation;
@@ -32,7 +32,7 @@ public sealed class Evaluator(TimeProvider time)
 
     /// <summary>Top-1 and top-5 accuracy on labelled images.</summary>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
-    public EvaluationResult Score(VitModel model, ImageDataset dataset, CancellationToken cancellation = default)
+    public EvaluationResult Score(Model model, ImageDataset dataset, CancellationToken cancellation = default)
     {
         CheckLabels(model, dataset);
         long top1 = 0, top5 = 0;
@@ -52,12 +52,12 @@ public sealed class Evaluator(TimeProvider time)
     }
 
     /// <summary>An evaluator with a batch that suits the model's images.</summary>
-    public static Evaluator For(VitModel model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null) =>
+    public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null) =>
         new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress };
 
     /// <summary>Mean cross-entropy on labelled images.</summary>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
-    public double Loss(VitModel model, ImageDataset dataset, CancellationToken cancellation = default)
+    public double Loss(Model model, ImageDataset dataset, CancellationToken cancellation = default)
     {
         CheckLabels(model, dataset);
         var sum = 0.0;
@@ -70,7 +70,7 @@ public sealed class Evaluator(TimeProvider time)
     }
 
     /// <summary>Up to five likeliest classes of each image with their probabilities, in the order of the set.</summary>
-    public void Predict(VitModel model, ImageDataset dataset, Action<ImageItem, IReadOnlyList<(int Class, double Probability)>> onImage,
+    public void Predict(Model model, ImageDataset dataset, Action<ImageItem, IReadOnlyList<(int Class, double Probability)>> onImage,
         CancellationToken cancellation = default) => ForEachBatch(model, dataset, (logits, batch) =>
     {
         var classes = Ranked(logits);
@@ -84,7 +84,7 @@ public sealed class Evaluator(TimeProvider time)
     }, cancellation);
 
     /// <summary>Runs every image once; the logits are fp32 and belong to the scope of the call.</summary>
-    public void ForEachBatch(VitModel model, ImageDataset dataset, Action<Tensor, Batch> onBatch, CancellationToken cancellation = default)
+    public void ForEachBatch(Model model, ImageDataset dataset, Action<Tensor, Batch> onBatch, CancellationToken cancellation = default)
     {
         using var noGrad = new NoGrad();
         var options = new LoaderOptions { BatchSize = BatchSize, Shuffle = false, Epochs = 1, Threads = LoaderThreads, CacheBytes = 0 };
@@ -109,7 +109,7 @@ public sealed class Evaluator(TimeProvider time)
         return [.. flat.Chunk((int)k).Select(row => Array.ConvertAll(row, c => (int)c))];
     }
 
-    private static void CheckLabels(VitModel model, ImageDataset dataset)
+    private static void CheckLabels(Model model, ImageDataset dataset)
     {
         dataset.RequireLabels();
         var classes = model.Architecture.Classes;

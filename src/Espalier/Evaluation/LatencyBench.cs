@@ -1,5 +1,4 @@
 using Espalier.Models;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Evaluation;
@@ -41,7 +40,7 @@ public sealed class LatencyBench(TimeProvider time)
     public Action<int, int>? OnProgress { get; init; }
 
     /// <summary>Measures a model, alone or in turn with another one.</summary>
-    public LatencyResult Measure(VitModel model, VitModel? against = null, CancellationToken cancellation = default)
+    public LatencyResult Measure(Model model, Model? against = null, CancellationToken cancellation = default)
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
@@ -73,7 +72,7 @@ public sealed class LatencyBench(TimeProvider time)
         };
     }
 
-    private Action ForwardOf(VitModel model)
+    private Action ForwardOf(Model model)
     {
         var (net, device) = (model.Architecture, model.Device);
         var pixels = Input(net).To(device);
@@ -86,7 +85,7 @@ public sealed class LatencyBench(TimeProvider time)
         };
     }
 
-    private Tensor Input(VitArchitecture net)
+    private Tensor Input(Architecture net)
     {
         var random = new SeededRandom(Seed, "bench input");
         var pixels = new float[checked(Batch * net.Channels * net.ImageSize * net.ImageSize)];

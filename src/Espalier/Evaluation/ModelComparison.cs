@@ -1,5 +1,5 @@
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Evaluation;
@@ -20,7 +20,7 @@ public sealed class ModelComparison(Evaluator evaluator)
     private const double NormalQuantile = 1.959964;
 
     /// <summary>Runs both models over all images, the reference first.</summary>
-    public ComparisonResult Compare(VitModel model, VitModel reference, ImageDataset dataset, CancellationToken cancellation = default)
+    public ComparisonResult Compare(Model model, Model reference, ImageDataset dataset, CancellationToken cancellation = default)
     {
         if (model.Architecture.Classes != reference.Architecture.Classes)
             throw new InputException($"The models know {model.Architecture.Classes} and {reference.Architecture.Classes} classes; they cannot be compared.");
@@ -37,7 +37,7 @@ public sealed class ModelComparison(Evaluator evaluator)
         }
     }
 
-    private ComparisonResult Compare(VitModel model, ImageDataset dataset, List<(Tensor Logits, long[] Best)> expected, CancellationToken cancellation)
+    private ComparisonResult Compare(Model model, ImageDataset dataset, List<(Tensor Logits, long[] Best)> expected, CancellationToken cancellation)
     {
         double kl = 0, sum = 0, squares = 0;
         var (batchNumber, agreed) = (0, 0);

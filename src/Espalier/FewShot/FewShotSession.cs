@@ -2,9 +2,9 @@ using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Evaluation;
 using Espalier.MetricSets;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.FewShot;
@@ -40,7 +40,7 @@ internal class FewShotSession : IDisposable
 
     internal RunFolder Folder { get; }
 
-    internal VitModel Teacher { get; }
+    internal Model Teacher { get; }
 
     /// <summary>Null when the numbers of steps are fixed.</summary>
     internal TimeBudget? Budget { get; }
@@ -63,7 +63,7 @@ internal class FewShotSession : IDisposable
     /// <param name="block">The block cut last; null when all were cut at once.</param>
     /// <param name="student">The network.</param>
     /// <param name="cancellation">Checked between two batches.</param>
-    internal FewShotStage Measure(string stage, int? block, VitModel student, CancellationToken cancellation)
+    internal FewShotStage Measure(string stage, int? block, Model student, CancellationToken cancellation)
     {
         var evaluation = Evaluate(student, cancellation);
         return new FewShotStage(stage, block, Recoverability.Score(student))
@@ -71,12 +71,12 @@ internal class FewShotSession : IDisposable
             HeldOut = HeldOut.Score(student),
             Top1 = evaluation?.Top1,
             Top5 = evaluation?.Top5,
-            MacsBudget = VitCost.Of(student.Architecture).MacsBudget,
+            MacsBudget = student.Architecture.Cost().MacsBudget,
         };
     }
 
     /// <summary>Accuracy on the evaluation images; null without any.</summary>
-    internal EvaluationResult? Evaluate(VitModel model, CancellationToken cancellation) => Request.Eval is not { } data ? null
+    internal EvaluationResult? Evaluate(Model model, CancellationToken cancellation) => Request.Eval is not { } data ? null
         : new Evaluator(Time)
         {
             BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50,
@@ -84,7 +84,7 @@ internal class FewShotSession : IDisposable
         }.Score(model, data, cancellation);
 
     /// <summary>Loads a student that a step left in its folder.</summary>
-    internal VitModel LoadStudent(string step) =>
+    internal Model LoadStudent(string step) =>
         ModelSource.Open(Folder.StepFolder(step)).Load(Compute.Device);
 
     /// <summary>The result so far, as the shared steps know it; a method adds its own.</summary>

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using Espalier.MetricSets;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.FewShot;
@@ -18,13 +18,13 @@ internal static class FinishStage
     /// <param name="student">The finished network.</param>
     /// <param name="result">The result, for the numbers of steps.</param>
     /// <param name="own">What the method adds to the provenance: its switches, what it chose. No times: the same run gives the same bytes.</param>
-    internal static void Run(FewShotSession session, StepContext context, VitModel student, FewShotResult result, JsonObject own)
+    internal static void Run(FewShotSession session, StepContext context, Model student, FewShotResult result, JsonObject own)
     {
         WritePictures(session, context.Run.PathOf(FewShotResult.PicturesFolder));
         AtomicFile.WriteText(context.Run.PathOf(PrepareStage.SamplesFile), session.Samples.List);
         var provenance = Provenance(session, result);
         foreach (var (key, value) in own) provenance.Add(key, value?.DeepClone());
-        VitFolder.Write(context.Run.Path, student, provenance, session.Request.Model.ClassNames);
+        ModelFolder.Write(context.Run.Path, student, provenance, session.Request.Model.ClassNames);
     }
 
     private static void WritePictures(FewShotSession session, string folder)

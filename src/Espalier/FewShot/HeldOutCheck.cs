@@ -1,6 +1,6 @@
 using Espalier.Evaluation;
+using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.FewShot;
@@ -22,7 +22,7 @@ public sealed class HeldOutCheck : IDisposable
     /// <param name="teacher">The original network; only used here.</param>
     /// <param name="images">May be empty: then there is no score.</param>
     /// <param name="bf16">Matrix products in bf16.</param>
-    public HeldOutCheck(VitModel teacher, ImageDataset images, bool bf16)
+    public HeldOutCheck(Model teacher, ImageDataset images, bool bf16)
     {
         (_bf16, _count) = (bf16, images.Count);
         using var noGrad = new NoGrad();
@@ -37,7 +37,7 @@ public sealed class HeldOutCheck : IDisposable
     }
 
     /// <summary>The comparison; null when there are no held-out images.</summary>
-    public HeldOutScore? Score(VitModel student)
+    public HeldOutScore? Score(Model student)
     {
         if (_count == 0) return null;
         using var noGrad = new NoGrad();
@@ -60,7 +60,7 @@ public sealed class HeldOutCheck : IDisposable
             foreach (var tensor in new[] { pixels, features, logits }) tensor.Dispose();
     }
 
-    private (Tensor Features, Tensor Logits) Run(VitModel model, Tensor pixels)
+    private (Tensor Features, Tensor Logits) Run(Model model, Tensor pixels)
     {
         using var autocast = new Autocast(_bf16, model.Device);
         var features = model.Features(pixels);

@@ -1,6 +1,5 @@
 using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 using Espalier.Training;
@@ -13,7 +12,7 @@ namespace Espalier.MetricSets;
 /// </summary>
 public sealed class Inversion : ITrainingTask, IBatchSource
 {
-    private readonly VitModel _teacher;
+    private readonly Model _teacher;
     private readonly SynthesisOptions _options;
     private readonly Tensor _images;
     private readonly Tensor _best;
@@ -22,7 +21,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     private readonly Tensor _high;
     private double _bestLoss = 1e4;
 
-    private Inversion(VitModel teacher, SynthesisOptions options)
+    private Inversion(Model teacher, SynthesisOptions options)
     {
         (_teacher, _options) = (teacher, options);
         var a = teacher.Architecture;
@@ -47,7 +46,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     /// <param name="onStep">Told after each step.</param>
     /// <param name="stopEarly">Asked after each step; true keeps the best images so far.</param>
     /// <param name="cancellation">Stops between two steps.</param>
-    public static (Tensor Images, Tensor Targets) Run(VitModel teacher, SynthesisOptions options, Action<StepReport>? onStep = null,
+    public static (Tensor Images, Tensor Targets) Run(Model teacher, SynthesisOptions options, Action<StepReport>? onStep = null,
         Func<bool>? stopEarly = null, CancellationToken cancellation = default)
     {
         using var inversion = new Inversion(teacher, options);
@@ -60,7 +59,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     }
 
     /// <summary>Seconds of one iteration, measured on a few that are thrown away.</summary>
-    public static double Measure(VitModel teacher, SynthesisOptions options, TimeProvider time)
+    public static double Measure(Model teacher, SynthesisOptions options, TimeProvider time)
     {
         using var inversion = new Inversion(teacher, options with { Steps = StepTimer.Steps });
         return StepTimer.Measure(onStep => new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep }, time);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.MetricSets;

@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 
 namespace Espalier.MetricSets;
@@ -28,7 +28,7 @@ public sealed class Recoverability : IDisposable
     /// <param name="images">[n, C, S, S], normalised; a copy is kept.</param>
     /// <param name="kind">KL of logits or MSE of features.</param>
     /// <param name="bf16">Matrix products in bf16, in both networks.</param>
-    public Recoverability(VitModel teacher, Tensor images, MetricKind kind, bool bf16 = false)
+    public Recoverability(Model teacher, Tensor images, MetricKind kind, bool bf16 = false)
     {
         using var noGrad = new NoGrad();
         (_kind, _bf16) = (kind, bf16);
@@ -38,7 +38,7 @@ public sealed class Recoverability : IDisposable
     }
 
     /// <summary>The student's distance from the teacher; 0 for the teacher itself.</summary>
-    public double Score(VitModel student)
+    public double Score(Model student)
     {
         using var noGrad = new NoGrad();
         double sum = 0;
@@ -68,7 +68,7 @@ public sealed class Recoverability : IDisposable
             yield return _images.Narrow(0, done, Math.Min(BatchSize, _images.Size(0) - done));
     }
 
-    private Tensor Answer(VitModel model, Tensor pixels)
+    private Tensor Answer(Model model, Tensor pixels)
     {
         using var autocast = new Autocast(_bf16, model.Device);
         return (_kind == MetricKind.Kl ? model.Logits(pixels) : model.Features(pixels)).To(DType.Float32);

@@ -1,3 +1,4 @@
+using Espalier.Models;
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -70,7 +71,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 
     public SearchRequest Request => request;
 
-    public OfbPlan Plan { get; } = OfbPlan.Create(request.Model.Architecture, request.Target, request.Options.FixedEmbed);
+    public OfbPlan Plan { get; } = OfbPlan.Create(request.Model.Vit, request.Target, request.Options.FixedEmbed);
 
     /// <summary>Runs, or goes on with, the search; leaves a model folder in the run folder.</summary>
     public SearchResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
@@ -110,18 +111,18 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         loop.Run(context.Cancellation);
         loop.Finish();
         _curve.Write(context.Folder, curve);
-        VitFolder.Write(Directory.CreateDirectory(Path.Combine(context.Folder, ModelName)).FullName, net.Model);
+        ModelFolder.Write(Directory.CreateDirectory(Path.Combine(context.Folder, ModelName)).FullName, net.Model);
     }
 
     private SearchResult Finish(StepContext context)
     {
         var searched = context.Run.StepFolder(SearchStep);
-        using var model = ModelSource.Open(Path.Combine(searched, ModelName)).Load(request.Compute.Device);
+        using var model = ModelSource.Open(Path.Combine(searched, ModelName)).LoadVit(request.Compute.Device);
         var losses = _curve.Read(searched);
         var steps = StepCount(searched, Split().Train);
         var last = Measure(model, "finetuned", steps, context);
         var before = request.Eval is null ? null : Score(request.Model, context);
-        VitFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
+        ModelFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
         return new SearchResult(Plan.Before, model.Architecture, steps, [StepFile.Read<SearchStage>(searched, CutFile)!, last])
         {
             Top1Before = before?.Top1, Top5Before = before?.Top5, Losses = losses,
@@ -131,7 +132,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     private (ImageDataset Train, ImageDataset? Aside) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
     private Supernet NewNet() =>
-        Supernet.Create(Plan.Space, request.Model.Load(request.Compute.Device, request.Seed), request.Options.Pmim, request.Seed);
+        Supernet.Create(Plan.Space, request.Model.LoadVit(request.Compute.Device, request.Seed), request.Options.Pmim, request.Seed);
 
     private ImageBatches Batches(ImageDataset train)
     {
@@ -148,7 +149,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         return Measure(model, "cut", step, context);
     }
 
-    private SearchStage Measure(VitModel model, string stage, long step, StepContext context)
+    private SearchStage Measure(Model model, string stage, long step, StepContext context)
     {
         var evaluator = Evaluator.For(model, request.Compute, time);
         var metric = Split().Aside is { } aside ? evaluator.Loss(model, aside, context.Cancellation) : double.NaN;

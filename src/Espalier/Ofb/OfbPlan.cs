@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using Espalier.Models;
 using System.Globalization;
 using Espalier.Budget;
 using Espalier.Models.Vit;

@@ -1,8 +1,8 @@
 using Espalier.FewShot;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
-using Espalier.Widths;
 
 namespace Espalier.OwnMethod;
 
@@ -24,7 +24,7 @@ internal static class DistillationStage
         if (session.Plan.Knobs.IsEmpty)
         {
             using var merged = session.Finished(session.Teacher);
-            VitFolder.Write(context.Folder, merged);
+            ModelFolder.Write(context.Folder, merged);
             return;
         }
         using var student = session.LoadStudent(SearchStage.Name);
@@ -39,7 +39,7 @@ internal static class DistillationStage
             StepFile.Write(context.Folder, RecordFile, new DistillationRecord(stage, finetune, share));
         }
         using var finished = session.Finished(student);
-        VitFolder.Write(context.Folder, finished);
+        ModelFolder.Write(context.Folder, finished);
     }
 
     /// <summary>Null when no gradient step was asked for.</summary>

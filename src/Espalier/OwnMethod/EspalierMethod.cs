@@ -14,7 +14,7 @@ namespace Espalier.OwnMethod;
 /// </summary>
 public sealed class EspalierMethod(FewShotRequest request, EspalierOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Vit, request.Target, options);
 
     /// <summary>How a time is shared out: mostly to the search, as its rounds go on paying where gradient steps on few images do not.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.45), new("repair", 0.15), new(DistillationStage.Name, 0.3)];

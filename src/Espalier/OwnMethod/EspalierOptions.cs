@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Widths;
 
@@ -21,6 +22,9 @@ public sealed record EspalierOptions
 
     /// <summary>Blocks that stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
+
+    /// <summary>A network whose widths are taken as they are, see <see cref="GivenStructure"/>; null searches.</summary>
+    public VitArchitecture? Like { get; init; }
 
     /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
     public int Rounds { get; init; } = 6;

@@ -22,9 +22,13 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     private TokenWeights? _weights;
     private Calibration? _calibration;
 
+    internal new VitModel Teacher => (VitModel)base.Teacher;
+
     internal EspalierOptions Options => options;
 
     internal EspalierPlan Plan => plan;
+
+    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
 
     /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
     internal VitModel Finished(VitModel student) => options.MergeTokens
@@ -97,6 +101,9 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Vit
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         var limit = target.Resolve(VitCost.Of(net));
         var knobs = Knob.Of(net, options.Widths, options.Keep);
+        if (options.Like is { } like)
+            return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
+                : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));
         if (!options.MergeTokens || limit.Met(VitCost.Of(net))) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
         if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
         var (merging, blocks) = MergeStart.Find(net, limit, options.Keep, options.MergingBlocks);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
@@ -45,7 +46,7 @@ internal static class SearchStage
         using var student = new RepairPass(session.Teacher, session.Calibrate(cancellation), weights, session.Options.Repair)
             .Run(session.Teacher, best.Structure, cancellation);
         var repaired = session.MeasureFinished("repaired", student, cancellation);
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
         StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))],
             session.Time.GetElapsedTime(begun).TotalSeconds));
     }

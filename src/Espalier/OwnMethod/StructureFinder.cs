@@ -31,6 +31,6 @@ internal static class StructureFinder
             },
             GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all, // rounds take equally long
         };
-        return search.Run(plan.Start, session.Options.Rounds, context.Cancellation);
+        return search.Run(plan.Start, session.Options.Like is null ? session.Options.Rounds : 1, context.Cancellation);
     }
 }

@@ -1,9 +1,10 @@
+using Espalier.Models;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Budget;
 using Espalier.FewShot;
-using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
@@ -40,7 +41,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private const string PointFile = "point.json";
     // The rest of a model's share goes to its cut and repair, and to measuring it.
     private const double FinetuneShare = 0.7;
-    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Vit, request.Target, options);
 
     public FewShotRequest Request => request;
 
@@ -110,7 +111,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         };
         var name = Path.Combine("models", targets[at].Value.ToString("0.0000", CultureInfo.InvariantCulture));
         Directory.CreateDirectory(context.Run.PathOf(name));
-        VitFolder.Write(context.Run.PathOf(name), student, new JsonObject
+        ModelFolder.Write(context.Run.PathOf(name), student, new JsonObject
         {
             ["method"] = "espalier",
             ["sweep"] = $"{at + 1} of {targets.Length}",
@@ -122,7 +123,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             ["source_hash"] = request.Model.SourceHash,
             ["steps"] = finetune?.Steps ?? 0,
         }, request.Model.ClassNames);
-        VitFolder.Write(context.Folder, student);
+        ModelFolder.Write(context.Folder, student);
         StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, VitCost.Of(student.Architecture), stage));
     }
 

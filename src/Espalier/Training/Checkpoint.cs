@@ -1,6 +1,6 @@
 using System.Globalization;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Training;

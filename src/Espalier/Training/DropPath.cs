@@ -1,5 +1,4 @@
 using Espalier.Models;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Training;
@@ -11,7 +10,7 @@ namespace Espalier.Training;
 public sealed class DropPath(double rate, int depth, ulong seed)
 {
     /// <summary>The hook of one step; the same step always draws the same branches.</summary>
-    public VitForward.BranchHook? At(long step)
+    public BranchHook? At(long step)
     {
         if (rate <= 0) return null;
         var random = new SeededRandom(seed, "drop-path", step);
@@ -22,7 +21,7 @@ public sealed class DropPath(double rate, int depth, ulong seed)
             var keep = new float[branch.Size(0)];
             for (var k = 0; k < keep.Length; k++)
                 keep[k] = random.NextDouble() < probability ? 0 : (float)(1 / (1 - probability));
-            return branch * Tensor.From<float>(keep, keep.Length, 1, 1).To(branch.Device).To(branch.DType);
+            return branch * Tensor.From<float>(keep, [keep.Length, .. Enumerable.Repeat(1L, branch.Shape.Length - 1)]).To(branch.Device).To(branch.DType);
         };
     }
 }

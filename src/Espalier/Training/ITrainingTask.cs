@@ -29,6 +29,9 @@ public interface ITrainingTask
     /// <summary>The same tensors by name, in groups that differ in what the optimizer does with them; one group unless a task says otherwise.</summary>
     IReadOnlyList<ParameterGroup> Groups => [new("all", [.. Parameters.Select((tensor, k) => KeyValuePair.Create($"{k}", tensor))])];
 
+    /// <summary>Tensors that change while the task learns without being learned; saved and averaged with the parameters.</summary>
+    IReadOnlyList<Tensor> Buffers => [];
+
     /// <summary>The loss of one batch, a scalar. Called with gradients on, inside the loop's scope and autocast.</summary>
     /// <param name="batch">The batch.</param>
     /// <param name="step">Number of the batch, from 0: steps taken before this one, unless several batches make a step.</param>

@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
+using Espalier.Models.Formats;
 using Espalier.Runs;
 
 namespace Espalier.Training;
 
-/// <summary>Supervised training of a Vision Transformer, as resumable steps of a run: train, then finish.</summary>
+/// <summary>Supervised training, as resumable steps of a run: train, then finish.</summary>
 public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider time)
 {
     internal static readonly JsonSerializerOptions RecipeJson = new()
@@ -57,21 +57,21 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         loop.Run(context.Cancellation);
         loop.Finish();
         _curve.Write(context.Folder, curve);
-        VitFile.Write(Path.Combine(context.Folder, ResultFile), model);
+        ModelFile.Write(Path.Combine(context.Folder, ResultFile), model);
     }
 
     private SupervisedResult Finish(StepContext context)
     {
         using var model = Start();
         var trained = context.Run.StepFolder(TrainStep);
-        using (var weights = VitFile.ReadFile(Path.Combine(trained, ResultFile), model.Architecture)) model.Weights.CopyFrom(weights);
+        using (var weights = ModelFile.ReadFile(Path.Combine(trained, ResultFile), model.Architecture)) model.Weights.CopyFrom(weights);
         var (train, heldOut) = Split();
         var evaluator = Evaluator.For(model, request.Compute, time);
         var top1 = heldOut is null ? null : evaluator.Score(model, heldOut, context.Cancellation);
         var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
         var losses = _curve.Read(trained);
         var steps = losses.Count > 0 ? losses[^1].Step : 0;
-        VitFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
+        ModelFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
         return new SupervisedResult(steps, (double)steps * request.Recipe.BatchSize / train.Count, losses.Count > 0 ? losses[^1].Loss : double.NaN)
         {
             Top1 = eval?.Top1,
@@ -82,11 +82,11 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         };
     }
 
-    private VitModel Start()
+    private Model Start()
     {
         var architecture = request.Model.Architecture;
         if (request.FromScratch)
-            return VitInit.Random(architecture with { Classes = request.Data.ClassCount }, request.Model.Preprocessing, request.Seed)
+            return (architecture with { Classes = request.Data.ClassCount }).Random(request.Model.Preprocessing, request.Seed)
                 .To(request.Compute.Device);
         var model = request.Model.Load(request.Compute.Device, request.Seed);
         if (architecture.Classes == request.Data.ClassCount) return model;
@@ -95,14 +95,14 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         using (model) return model.ReplaceHead(request.Data.ClassCount, request.Seed);
     }
 
-    private SupervisedTask Task(VitModel model) => new(model, new MixUp
+    private SupervisedTask Task(Model model) => new(model, new MixUp
     {
         MixUpAlpha = request.Recipe.MixUp,
         CutMixAlpha = request.Recipe.CutMix,
         LabelSmoothing = request.Recipe.LabelSmoothing,
     }, request.Recipe.DropPath, request.Seed) { LayerDecay = request.Recipe.LayerDecay };
 
-    private ImageBatches Batches(VitModel model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
+    private ImageBatches Batches(Model model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
         new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
 
     private TrainingOptions Options(long steps, ImageBatches batches) =>

@@ -1,45 +1,38 @@
-using System.Globalization;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 
 namespace Espalier.Training;
 
 /// <summary>Ordinary training: cross-entropy with labels, with label smoothing, mixup, CutMix and stochastic depth as switches.</summary>
-public sealed class SupervisedTask(VitModel model, MixUp mix, double dropPath, ulong seed) : ITrainingTask
+public sealed class SupervisedTask(Model model, MixUp mix, double dropPath, ulong seed) : ITrainingTask
 {
     private readonly DropPath _dropPath = new(dropPath, model.Architecture.Depth, seed);
 
     /// <summary>See <see cref="TrainRecipe.LayerDecay"/>.</summary>
     public double? LayerDecay { get; init; }
 
-    public IReadOnlyList<Tensor> Parameters => LayerDecay is null ? [.. model.Weights.Values] : [.. LayerGroups().SelectMany(g => g.Tensors.Select(t => t.Value))];
+    public IReadOnlyList<Tensor> Parameters => LayerDecay is null ? [.. model.Parameters.Select(t => t.Value)] : [.. LayerGroups().SelectMany(g => g.Tensors.Select(t => t.Value))];
 
     IReadOnlyList<ParameterGroup> ITrainingTask.Groups => LayerDecay is not null ? LayerGroups()
-        : [new("all", [.. model.Weights])];
+        : [new("all", [.. model.Parameters])];
+
+    public IReadOnlyList<Tensor> Buffers => [.. model.Weights.Where(t => model.IsBuffer(t.Key)).Select(t => t.Value)];
 
     public Tensor Loss(TensorBatch batch, long step)
     {
         if (batch.Labels is null) throw new InputException("Supervised training needs labels; the data has none.");
         var (pixels, targets) = mix.Apply(batch, model.Architecture.Classes, seed, step);
-        return Functional.CrossEntropy(model.Logits(pixels, _dropPath.At(step)).To(DType.Float32), targets);
+        return Functional.CrossEntropy(model.TrainingLogits(pixels, _dropPath.At(step)).To(DType.Float32), targets);
     }
 
     private IReadOnlyList<ParameterGroup> LayerGroups() =>
     [
-        .. model.Weights.GroupBy(t => (Layer: Layer(t.Key), Decays: t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed")))
+        .. model.Parameters.GroupBy(t => (Layer: model.Layer(t.Key), Decays: t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed")))
             .Select(g => new ParameterGroup($"layer {g.Key.Layer}{(g.Key.Decays ? "" : ", no decay")}", [.. g])
             {
                 Scale = Math.Pow(LayerDecay!.Value, model.Architecture.Depth + 1 - g.Key.Layer),
                 Adam = g.Key.Decays ? null : new AdamOptions(),
             }),
     ];
-
-    // 0: patches and tokens; b + 1: block b; depth + 1: final norm and head.
-    private int Layer(string name) => name.Split('.') switch
-    {
-        ["blocks", var block, ..] => int.Parse(block, CultureInfo.InvariantCulture) + 1,
-        ["norm" or "head", ..] => model.Architecture.Depth + 1,
-        _ => 0,
-    };
 }

@@ -19,7 +19,7 @@ public sealed class TrainingLoop : IDisposable
     private readonly ITrainingTask _task;
     private readonly IBatchSource _batches;
     private readonly TrainingOptions _options;
-    private GroupedOptimizer _optimizer;
+    private readonly GroupedOptimizer _optimizer;
     private ExponentialAverage? _average;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
@@ -29,7 +29,7 @@ public sealed class TrainingLoop : IDisposable
         _options = options;
         foreach (var parameter in task.Parameters) parameter.RequiresGrad = true;
         _optimizer = new GroupedOptimizer(options, task.Groups);
-        if (options.EmaDecay is { } decay) _average = new ExponentialAverage(task.Parameters, decay);
+        if (options.EmaDecay is { } decay) _average = new ExponentialAverage([.. task.Parameters, .. task.Buffers], decay);
     }
 
     /// <summary>Called after each step whose loss was read.</summary>
@@ -80,8 +80,8 @@ public sealed class TrainingLoop : IDisposable
         foreach (var parameter in _task.Parameters) parameter.RequiresGrad = false;
     }
 
-    // Parameters, optimizer moments, averages, in this order.
-    private IReadOnlyList<Tensor> State => [.. _task.Parameters, .. _optimizer.State, .. _average?.Average ?? []];
+    // Parameters, optimizer moments, averages, buffers, in this order.
+    private IReadOnlyList<Tensor> State => [.. _task.Parameters, .. _optimizer.State, .. _average?.Average ?? [], .. _task.Buffers];
 
     private void Restore(SavedState saved)
     {
@@ -111,7 +111,7 @@ public sealed class TrainingLoop : IDisposable
         foreach (var parameter in _task.Parameters) parameter.RequiresGrad = true;
         _optimizer.Reshape(_task.Groups, carry);
         _average?.Dispose();
-        if (_options.EmaDecay is { } decay) _average = new ExponentialAverage(_task.Parameters, decay);
+        if (_options.EmaDecay is { } decay) _average = new ExponentialAverage([.. _task.Parameters, .. _task.Buffers], decay);
     }
 
     public void Dispose()

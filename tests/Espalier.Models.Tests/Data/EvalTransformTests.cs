@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;

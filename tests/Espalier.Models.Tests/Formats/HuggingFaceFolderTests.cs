@@ -19,9 +19,9 @@ public class HuggingFaceFolderTests : TorchTest
         WriteShards(folder, model);
         File.WriteAllText(folder["config.json"], """{"architecture":"net","num_classes":4,"global_pool":"token","model_args":{"num_heads":3}}""");
         var source = ModelSource.Open(folder.Path);
-        using var loaded = source.Load();
+        using var loaded = source.LoadVit();
         loaded.Weights.Differences(model.Weights).ShouldBeEmpty();
-        source.Architecture.Blocks.ShouldBe(s_net.Blocks);
+        source.Vit.Blocks.ShouldBe(s_net.Blocks);
         var hash = source.SourceHash;
         SafetensorsWriter.Write(folder["model-00002-of-00002.safetensors"], Half(model, 1), new Dictionary<string, string> { ["changed"] = "yes" });
         ModelSource.Open(folder.Path).SourceHash.ShouldNotBe(hash);
@@ -55,17 +55,17 @@ public class HuggingFaceFolderTests : TorchTest
     {
         using var folder = new TemporaryFolder();
         using var model = TestNets.Model(s_net, 2);
-        VitFile.Write(folder["model.safetensors"], model);
+        ModelFile.Write(folder["model.safetensors"], model);
         File.WriteAllText(folder["config.json"],
             """{"model_type":"vit","num_attention_heads":3,"hidden_act":"gelu","layer_norm_eps":1e-12,"id2label":{"0":"a","1":"b","2":"c","3":"d"}}""");
         File.WriteAllText(folder["preprocessor_config.json"], """{"do_resize":true,"size":12,"resample":2,"do_normalize":true,"image_mean":[0.5,0.4,0.3],"image_std":[0.5,0.5,0.5]}""");
         var source = ModelSource.Open(folder.Path);
-        (source.Architecture.LayerNormEps, source.Architecture.Blocks[0].Heads, source.ClassNames[3]).ShouldBe((1e-12, 3, "d"));
+        (source.Vit.LayerNormEps, source.Vit.Blocks[0].Heads, source.ClassNames[3]).ShouldBe((1e-12, 3, "d"));
         (source.Preprocessing.Squash, source.Preprocessing.Resize, source.Preprocessing.Mean[2]).ShouldBe((true, 12, 0.3));
         source.HeadCountSource.ShouldBe("config.json");
         // What is left out is the library's default, not timm's.
         File.WriteAllText(folder["config.json"], """{"model_type":"vit"}""");
-        var defaults = ModelSource.Open(folder.Path).Architecture;
+        var defaults = ModelSource.Open(folder.Path).Vit;
         (defaults.LayerNormEps, defaults.Blocks[0].Heads).ShouldBe((1e-12, 12));
     }
 
@@ -79,7 +79,7 @@ public class HuggingFaceFolderTests : TorchTest
     {
         using var folder = new TemporaryFolder();
         using var model = TestNets.Model(s_net, 2);
-        VitFile.Write(folder["model.safetensors"], model);
+        ModelFile.Write(folder["model.safetensors"], model);
         File.WriteAllText(folder["config.json"], config);
         Should.Throw<InputException>(() => ModelSource.Open(folder.Path)).Message.ShouldContain(because);
     }
@@ -90,12 +90,12 @@ public class HuggingFaceFolderTests : TorchTest
         using var folder = new TemporaryFolder();
         var net = (s_net with { Classes = 0 }).WithBlocks(b => b with { LayerScale = true });
         using var model = TestNets.Model(net, 2);
-        VitFile.Write(folder["model.safetensors"], model);
+        ModelFile.Write(folder["model.safetensors"], model);
         File.WriteAllText(folder["config.json"], """{"model_type":"dinov2","num_attention_heads":3,"layer_norm_eps":1e-6}""");
         File.WriteAllText(folder["preprocessor_config.json"], """{"size":{"shortest_edge":10},"crop_size":{"height":8,"width":8},"do_center_crop":true}""");
         var source = ModelSource.Open(folder.Path);
         (source.Architecture.ImageSize, source.Stored.ImageSize, source.Preprocessing.Size, source.Preprocessing.Resize).ShouldBe((8, 12, 8, 10));
-        using var loaded = source.Load();
+        using var loaded = source.LoadVit();
         using var resized = model.ResizePositions(8);
         loaded.Weights.Differences(resized.Weights).ShouldBeEmpty();
         // Other models are not interpolated behind one's back.

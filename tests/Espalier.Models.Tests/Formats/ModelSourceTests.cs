@@ -18,7 +18,7 @@ public class ModelSourceTests
         ModelFolder.WriteConfig(folder.Path, ModelConfig.Of(Compressed.Net, VitRegistry.Find("tiny-test-vit")!.Preprocessing, new JsonObject { ["seed"] = 3 }));
         WriteWeights(folder["model.safetensors"], Compressed.Net);
         var source = ModelSource.Open(folder.Path);
-        source.Architecture.Blocks.ShouldBe(Compressed.Net.Blocks);
+        source.Vit.Blocks.ShouldBe(Compressed.Net.Blocks);
         (source.IsRandom, source.HeadCountSource, (int)source.Provenance!["seed"]!).ShouldBe((false, null, 3));
         source.SourceHash!.Length.ShouldBe(64);
         using var file = source.OpenWeights();
@@ -30,7 +30,7 @@ public class ModelSourceTests
     public void A_name_means_random_weights()
     {
         var source = ModelSource.Open("vit_base_patch16_224");
-        (source.IsRandom, source.WeightsPath, source.SourceHash, source.Architecture.Depth).ShouldBe((true, null, null, 12));
+        (source.IsRandom, source.WeightsPath, source.SourceHash, source.Vit.Depth).ShouldBe((true, null, null, 12));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public class ModelSourceTests
     public void A_folder_of_timms_is_opened()
     {
         var source = ModelSource.Open(SharedData.Require(Tiny));
-        source.Architecture.Blocks.ShouldBe(VitRegistry.Find(Tiny)!.Architecture.Blocks);
+        source.Vit.Blocks.ShouldBe(VitRegistry.Find(Tiny)!.Architecture.Blocks);
         (source.Preprocessing.Resize, source.Preprocessing.Mean[2]).ShouldBe((248, 0.5));
         source.SourceHash.ShouldBe("a22e9b3685d1feca11a382fbed2db95defc965fe037c026069331b6c243268a6");
     }
@@ -82,7 +82,7 @@ public class ModelSourceTests
         (unnamed.Architecture.Name, unnamed.HeadCountSource).ShouldBe(("vit_192x12_patch16_224", "an assumed head width of 64"));
         var named = ModelSource.Open(folder[Tiny + ".safetensors"]);
         (named.Architecture.Name, named.HeadCountSource).ShouldBe(("vit_tiny_patch16_224", "the timm name vit_tiny_patch16_224"));
-        unnamed.Architecture.Blocks.ShouldBe(named.Architecture.Blocks);
+        unnamed.Vit.Blocks.ShouldBe(named.Vit.Blocks);
         unnamed.Preprocessing.Resize.ShouldBe(248);
     }
 

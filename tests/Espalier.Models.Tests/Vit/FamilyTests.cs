@@ -69,10 +69,10 @@ public class FamilyTests : TorchTest
             folded.Weights.Keys.ShouldBe(VitTensors.Expected(folded.Architecture).Select(t => t.Name));
             // The same from the disk.
             using var folder = new TemporaryFolder();
-            VitFolder.Write(folder.Path, model);
+            ModelFolder.Write(folder.Path, model);
             var source = ModelSource.Open(folder.Path).FoldLayerScale();
-            source.Architecture.Blocks.ShouldBe(folded.Architecture.Blocks);
-            using var loaded = source.Load();
+            source.Vit.Blocks.ShouldBe(folded.Architecture.Blocks);
+            using var loaded = source.LoadVit();
             loaded.Weights.Differences(folded.Weights).ShouldBeEmpty();
         }
     }
@@ -135,8 +135,8 @@ public class FamilyTests : TorchTest
     private static void ShouldComeBack(VitModel model)
     {
         using var folder = new TemporaryFolder();
-        VitFolder.Write(folder.Path, model);
-        using var loaded = ModelSource.Open(folder.Path).Load();
+        ModelFolder.Write(folder.Path, model);
+        using var loaded = ModelSource.Open(folder.Path).LoadVit();
         loaded.Architecture.Blocks.ShouldBe(model.Architecture.Blocks);
         (loaded.Architecture with { Blocks = model.Architecture.Blocks }).ShouldBe(model.Architecture);
         loaded.Weights.Keys.ShouldBe(model.Weights.Keys);

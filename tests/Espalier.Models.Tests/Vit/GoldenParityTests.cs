@@ -60,7 +60,7 @@ public class GoldenParityTests : TorchTest
         Distance(model.Answer(input), Stored("logits")).ShouldBeLessThan(5e-2);
     }
 
-    private static VitModel Load() => ModelSource.Open(SharedData.Require(Checkpoint)).Load();
+    private static VitModel Load() => ModelSource.Open(SharedData.Require(Checkpoint)).LoadVit();
 
     private static Tensor Stored(string name)
     {

@@ -119,7 +119,7 @@ public class PythonPeerTests : TorchTest
             using var model = models[i];
             var pixels = TestNets.Pixels(model.Architecture, 2, 9);
             var folder = Directory.CreateDirectory(root[$"{i}"]).FullName;
-            VitFolder.Write(folder, model);
+            ModelFolder.Write(folder, model);
             SafetensorsWriter.Write(Path.Combine(folder, "pixels.safetensors"), new[] { KeyValuePair.Create("pixels", pixels) }.ToTensorData());
             logits.Add(model.Answer(pixels));
             yield return folder;
@@ -133,11 +133,11 @@ public class PythonPeerTests : TorchTest
         using var folder = new TemporaryFolder();
         using var model = TestNets.Model(Compressed.Mixed, 4);
         var pixels = TestNets.Pixels(model.Architecture, 3, 4);
-        VitFolder.Write(folder.Path, model);
+        ModelFolder.Write(folder.Path, model);
         SafetensorsWriter.Write(folder["pixels.safetensors"], new[] { KeyValuePair.Create("pixels", pixels) }.ToTensorData());
         SafetensorsWriter.Write(folder["plain"], model.Weights.Append(KeyValuePair.Create("pixels", pixels)).ToTensorData());
 
-        using var loaded = ModelSource.Open(folder.Path).Load();
+        using var loaded = ModelSource.Open(folder.Path).LoadVit();
         loaded.Architecture.Blocks.ShouldBe(Compressed.Mixed.Blocks);
         VitCost.Of(loaded.Architecture).ShouldBe(TensorCount.Of(loaded));
         var logits = loaded.Answer(pixels);

@@ -91,7 +91,7 @@ public class TokenMergingTests : TorchTest
         Should.Throw<ArgumentException>(() => model.MergeTokens(net)).Message.ShouldContain(message);
         using var folder = new TemporaryFolder();
         using var wrong = new VitModel(net, model.Preprocessing, model.Weights.Clone());
-        Should.Throw<InputException>(() => VitFolder.Write(folder.Path, wrong)).Message.ShouldContain(message);
+        Should.Throw<InputException>(() => ModelFolder.Write(folder.Path, wrong)).Message.ShouldContain(message);
     }
 
     [Fact]

@@ -14,8 +14,8 @@ public class VitFolderTests : TorchTest
         {
             using var folder = new TemporaryFolder();
             using var model = RandomEdits.Model(seed);
-            VitFolder.Write(folder.Path, model);
-            using var loaded = ModelSource.Open(folder.Path).Load();
+            ModelFolder.Write(folder.Path, model);
+            using var loaded = ModelSource.Open(folder.Path).LoadVit();
             loaded.Architecture.Blocks.ShouldBe(model.Architecture.Blocks);
             (loaded.Architecture with { Blocks = model.Architecture.Blocks }).ShouldBe(model.Architecture);
             loaded.Weights.Keys.ShouldBe(model.Weights.Keys);
@@ -30,9 +30,9 @@ public class VitFolderTests : TorchTest
         using var first = new TemporaryFolder();
         using var second = new TemporaryFolder();
         using var model = RandomEdits.Model(3);
-        VitFolder.Write(first.Path, model);
-        using var loaded = ModelSource.Open(first.Path).Load();
-        VitFolder.Write(second.Path, loaded);
+        ModelFolder.Write(first.Path, model);
+        using var loaded = ModelSource.Open(first.Path).LoadVit();
+        ModelFolder.Write(second.Path, loaded);
         first.Files.ShouldBe(["config.json", "load_in_python.py", "model.safetensors", "preprocessor_config.json"]);
         second.Files.ShouldBe(first.Files);
         foreach (var file in first.Files) File.ReadAllBytes(second[file]).ShouldBe(File.ReadAllBytes(first[file]), file);
@@ -43,21 +43,21 @@ public class VitFolderTests : TorchTest
     {
         using var folder = new TemporaryFolder();
         using var model = RandomEdits.Model(3);
-        VitFile.Write(folder["step"], model);
-        using var weights = VitFile.ReadFile(folder["step"], model.Architecture);
+        ModelFile.Write(folder["step"], model);
+        using var weights = ModelFile.ReadFile(folder["step"], model.Architecture);
         weights.Differences(model.Weights).ShouldBeEmpty();
-        Should.Throw<InputException>(() => VitFile.ReadFile(folder["step"], model.Architecture with { Classes = 77 })).Message
+        Should.Throw<InputException>(() => ModelFile.ReadFile(folder["step"], model.Architecture with { Classes = 77 })).Message
             .ShouldContain("tensor head.bias has shape");
-        Should.Throw<InputException>(() => VitFile.ReadFile(folder["step"], TestNets.TinyNet));
+        Should.Throw<InputException>(() => ModelFile.ReadFile(folder["step"], TestNets.TinyNet));
     }
 
     [Fact]
     public void Fresh_weights_depend_on_the_seed_alone()
     {
         var source = ModelSource.Open("tiny-test-vit");
-        using var one = source.Load(seed: 1);
-        using var again = source.Load(seed: 1);
-        using var other = source.Load(seed: 2);
+        using var one = source.LoadVit(seed: 1);
+        using var again = source.LoadVit(seed: 1);
+        using var other = source.LoadVit(seed: 2);
         again.Weights.Differences(one.Weights).ShouldBeEmpty();
         other.Weights.Differences(one.Weights).ShouldContain("head.weight");
     }

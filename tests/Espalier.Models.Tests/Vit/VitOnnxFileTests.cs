@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
 using Espalier.Models.Tests.Formats;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
@@ -77,7 +78,7 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
         {
             using var model = ExportedNets.Model(name);
             expected.Add($"True [{model.Architecture.EmbedDim}]");
-            VitOnnxFile.Write(_folder[$"{i}.onnx"], model, new OnnxOptions { WithNormalization = i % 2 == 1 });
+            OnnxFile.Write(_folder[$"{i}.onnx"], model, new OnnxOptions { WithNormalization = i % 2 == 1 });
             return _folder[$"{i}.onnx"];
         }).ToArray();
 
@@ -88,7 +89,7 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
     public void The_notes_say_how_to_feed_it_and_where_it_came_from()
     {
         using var model = ExportedNets.Model("dense");
-        VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions
+        OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions
         {
             ClassNames = ["a \"b\"", "ü"],
             Provenance = new JsonObject { ["method"] = "espalier" },
@@ -109,7 +110,7 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
     public void The_same_model_gives_the_same_bytes()
     {
         using var model = ExportedNets.Model("mixer");
-        foreach (var name in (string[])["a", "b"]) VitOnnxFile.Write(_folder[name], model, new OnnxOptions());
+        foreach (var name in (string[])["a", "b"]) OnnxFile.Write(_folder[name], model, new OnnxOptions());
         File.ReadAllBytes(_folder["a"]).ShouldBe(File.ReadAllBytes(_folder["b"]));
         _folder.Files.ShouldBe(["a", "b"]);
     }
@@ -123,7 +124,7 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
     {
         using var model = ExportedNets.Model("repaired");
         File.WriteAllText(_folder["model.onnx"], "before");
-        var write = () => VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions(), [new Odd(o => o + o.Abs().Max() * shift)]);
+        var write = () => OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions(), [new Odd(o => o + o.Abs().Max() * shift)]);
 
         if (isKept)
         {
@@ -142,8 +143,8 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
     {
         using var model = ExportedNets.Model("dense");
         var (narrow, refusing) = (new Odd(o => o.Narrow(1, 0, 9)), new Odd(_ => throw new InputException("no such operator")));
-        Should.Throw<VerificationException>(() => VitOnnxFile.Write(_folder["x"], model, new OnnxOptions(), [narrow])).Message.ShouldContain("10]");
-        Should.Throw<VerificationException>(() => VitOnnxFile.Write(_folder["x"], model, new OnnxOptions(), [refusing])).Message.ShouldContain("no such operator");
+        Should.Throw<VerificationException>(() => OnnxFile.Write(_folder["x"], model, new OnnxOptions(), [narrow])).Message.ShouldContain("10]");
+        Should.Throw<VerificationException>(() => OnnxFile.Write(_folder["x"], model, new OnnxOptions(), [refusing])).Message.ShouldContain("no such operator");
         _folder.Files.ShouldBeEmpty();
     }
 
@@ -151,24 +152,24 @@ public sealed class VitOnnxFileTests : TorchTest, IDisposable
     public void A_cancelled_export_leaves_nothing()
     {
         using var model = ExportedNets.Model("dense");
-        Should.Throw<OperationCanceledException>(() => VitOnnxFile.Write(_folder["x"], model, new OnnxOptions(), cancellation: new CancellationToken(true)));
+        Should.Throw<OperationCanceledException>(() => OnnxFile.Write(_folder["x"], model, new OnnxOptions(), cancellation: new CancellationToken(true)));
         _folder.Files.ShouldBeEmpty();
     }
 
     [Fact]
     public void What_onnx_cannot_hold_is_refused_before_it_is_written()
     {
-        VitOnnxFile.CheckSize(VitRegistry.Find("vit_large_patch16_384")!.Architecture);
+        OnnxFile.CheckSize(VitRegistry.Find("vit_large_patch16_384")!.Architecture);
         var huge = VitArchitecture.Uniform("vit_huge_patch14_224", 224, 14, 3, 1280, 32, 16, 1000);
-        Should.Throw<FailureException>(() => VitOnnxFile.CheckSize(huge)).Message.ShouldContain("2.5 GB");
+        Should.Throw<FailureException>(() => OnnxFile.CheckSize(huge)).Message.ShouldContain("2.5 GB");
 
         using var model = ExportedNets.Model("dense");
-        Should.Throw<UsageException>(() => VitOnnxFile.Write(_folder["x"], model, new OnnxOptions { Opset = 18 })).Message.ShouldContain("17, 20");
+        Should.Throw<UsageException>(() => OnnxFile.Write(_folder["x"], model, new OnnxOptions { Opset = 18 })).Message.ShouldContain("17, 20");
     }
 
     private ModelProto Written(VitModel model, OnnxOptions options)
     {
-        VitOnnxFile.Write(_folder["model.onnx"], model, options);
+        OnnxFile.Write(_folder["model.onnx"], model, options);
         return ModelProto.Parser.ParseFrom(File.ReadAllBytes(_folder["model.onnx"]));
     }
 

@@ -1,6 +1,7 @@
 using Espalier.Models.Data;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Tests.Formats;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
@@ -24,7 +25,7 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     public void The_interpreter_computes_the_models_logits(string net, int opset)
     {
         using var model = ExportedNets.Model(net);
-        var written = VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = opset });
+        var written = OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = opset });
 
         written.VerifiedBy.ShouldBe(["espalier"]);
         written.MaxDifference.ShouldBeInRange(0, 1e-4);
@@ -44,7 +45,7 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     {
         var runtime = RuntimeOrSkip();
         using var model = ExportedNets.Model(net);
-        VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = opset, Seed = 1 });
+        OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = opset, Seed = 1 });
 
         Tensor[] inputs = [TestNets.Pixels(model.Architecture, 4, 8), TestNets.Pixels(model.Architecture, 1, 9)];
         using var file = File.OpenRead(_folder["model.onnx"]);
@@ -58,7 +59,7 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
         for (var seed = 0UL; seed < 16; seed++)
         {
             using var model = RandomEdits.Model(seed, family: seed >= 8);
-            VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = seed % 2 == 0 ? 17 : 20 });
+            OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { Opset = seed % 2 == 0 ? 17 : 20 });
             using var file = OnnxModel.Open(_folder["model.onnx"]);
             var pixels = TestNets.Pixels(model.Architecture, 2, seed);
             ExportedNets.ShouldAgree(file.Run(pixels), model.Answer(pixels), $"seed {seed}");
@@ -74,7 +75,7 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     public void Every_tensor_of_the_model_is_in_the_file(string net)
     {
         using var model = ExportedNets.Model(net);
-        VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions());
+        OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions());
         using var file = OnnxModel.Open(_folder["model.onnx"]);
         var pixels = TestNets.Pixels(model.Architecture, 2, 3);
         var logits = file.Run(pixels);
@@ -99,7 +100,7 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
         var channels = unlike.Architecture.Channels;
         var preprocessing = unlike.Preprocessing with { Mean = [.. new[] { 0.485, 0.1, 0.9 }[..channels]], Std = [.. new[] { 0.229, 0.5, 0.1 }[..channels]] };
         using var model = new VitModel(unlike.Architecture, preprocessing, unlike.Weights.Clone());
-        VitOnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { WithNormalization = true });
+        OnnxFile.Write(_folder["model.onnx"], model, new OnnxOptions { WithNormalization = true });
 
         var image = TestNets.Images(1, model.Architecture.ImageSize, channels, 2, seed: 4).Items[0].Load(channels);
         var normalised = new float[image.Pixels.Length];

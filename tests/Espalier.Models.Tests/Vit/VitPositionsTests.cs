@@ -79,12 +79,12 @@ public class VitPositionsTests : TorchTest
     {
         using var folder = new TemporaryFolder();
         using var model = TestNets.Tiny(1);
-        VitFolder.Write(folder.Path, model);
-        using var loaded = ModelSource.Open(folder.Path).AtImageSize(48).Load();
+        ModelFolder.Write(folder.Path, model);
+        using var loaded = ModelSource.Open(folder.Path).AtImageSize(48).LoadVit();
         using var resized = model.ResizePositions(48);
         loaded.Weights.Differences(resized.Weights).ShouldBeEmpty();
         (loaded.Preprocessing.Size, loaded.Architecture.Tokens).ShouldBe((48, 37));
-        using var random = ModelSource.Open("tiny-test-vit").AtImageSize(48).Load();
+        using var random = ModelSource.Open("tiny-test-vit").AtImageSize(48).LoadVit();
         random.Weights["pos_embed"].Shape.ShouldBe([1, 37, 64]);
     }
 

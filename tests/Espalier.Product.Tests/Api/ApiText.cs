@@ -19,7 +19,7 @@ internal static class ApiText
         var heritage = new[] { type.BaseType }.Where(b => b is not null && b != typeof(object) && b != typeof(ValueType) && b != typeof(Enum) && b != typeof(MulticastDelegate))
             .Concat(type.GetInterfaces().Where(i => i.IsPublic && !i.FullName!.StartsWith("System.IEquatable", StringComparison.Ordinal))
                 .OrderBy(i => i.FullName, StringComparer.Ordinal)).Select(t => Name(t!)).ToList();
-        var head = $"{Kind(type)} {type.Namespace}.{Name(type)}{(heritage.Count > 0 && !type.IsEnum ? " : " + string.Join(", ", heritage) : "")}\n";
+        var head = $"{Kind(type)} {type.Namespace}.{Name(type)}{(heritage.Count > 0 && !type.IsEnum && !typeof(Delegate).IsAssignableFrom(type) ? " : " + string.Join(", ", heritage) : "")}\n";
         var isRecord = type.GetMethod("<Clone>$") is not null || type.GetMethod("PrintMembers", Declared) is not null;
         IEnumerable<string> members = type.IsEnum ? Enum.GetNames(type).Select(n => $"{n} = {Convert.ToInt64(Enum.Parse(type, n))}")
             : typeof(Delegate).IsAssignableFrom(type) ? [Signature(type.GetMethod("Invoke")!)]

@@ -31,6 +31,6 @@ public sealed class PublicApiTests
     {
         "Espalier.Torch" => typeof(Tensor).Assembly,
         "Espalier.Models" => typeof(ModelSource).Assembly,
-        _ => typeof(Model).Assembly,
+        _ => typeof(EspalierModel).Assembly,
     };
 }

@@ -70,7 +70,7 @@ public sealed class PackageTests(PackedFeed feed) : IClassFixture<PackedFeed>
         var output = ChildProcess.Run(folder, "dotnet", Path.Combine(built, "app.dll"), "fashion-vit", Path.Combine(built, "models/fashion-vit/images/unlabelled"), "small", "0.1");
 
         output.ShouldContain("repaired: KL");
-        ((double)Model.Open(Path.Combine(folder, "small")).Cost.MacsBudget).ShouldBeInRange(0.7 * 79_180_032, 0.75 * 79_180_032);
+        ((double)EspalierModel.Open(Path.Combine(folder, "small")).Cost.MacsBudget).ShouldBeInRange(0.7 * 79_180_032, 0.75 * 79_180_032);
     }
 
     [Fact]

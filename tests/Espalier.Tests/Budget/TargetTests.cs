@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Budget;
 using Espalier.Models.Vit;
 
@@ -40,8 +41,13 @@ public class TargetTests
         Should.Throw<UsageException>(() => TargetParser.Parse(keep, reduce, macs, parameters, count: count)).Message.ShouldStartWith(fault);
 
     [Fact]
-    public void Latency_is_not_supported() =>
-        Should.Throw<UsageException>(() => TargetParser.Parse(latency: "70%")).Message.ShouldContain("--latency 70% is not supported");
+    public void A_share_of_the_latency_limits_the_macs_at_which_it_was_measured()
+    {
+        var target = TargetParser.Parse(latency: "70%");
+        target.ToString().ShouldBe("--latency 0.7");
+        Should.Throw<InvalidOperationException>(() => target.Resolve(Dense));
+        (target with { MacsAtLatency = 9e8 }).Resolve(Dense).ShouldBe(new Limit(CostMeasure.MacsFull, 9e8));
+    }
 
     [Fact]
     public void Met_allows_for_nine_typed_digits_and_no_more()

@@ -1,5 +1,6 @@
 using Espalier.Evaluation;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 

@@ -27,7 +27,7 @@ public sealed class StripesModel : IDisposable
         using var loop = new TrainingLoop(task, batches, new TrainingOptions { Steps = 200, LearningRate = new LearningRate { Peak = 2e-3 } });
         loop.Run();
         loop.Finish();
-        VitFolder.Write(Folder, model);
+        ModelFolder.Write(Folder, model);
         Source = ModelSource.Open(Folder);
     }
 

@@ -28,8 +28,8 @@ public sealed class OfbMethodTests(StripesModel stripes) : TorchTest, IClassFixt
         result.Top1Before!.Value.ShouldBeGreaterThan(0.95);
         result.Stages[^1].Top1!.Value.ShouldBeGreaterThan(0.7); // chance is 0.25
         var written = ModelSource.Open(folder.Path);
-        VitCost.Of(written.Architecture).ShouldBe(result.After);
-        using var model = written.Load();
+        written.Architecture.Cost().ShouldBe(result.After);
+        using var model = written.LoadVit();
         new Evaluator(TimeProvider.System).Score(model, stripes.Test).Top1.ShouldBe(result.Stages[^1].Top1!.Value, 0.02);
     }
 
@@ -57,7 +57,7 @@ public sealed class OfbMethodTests(StripesModel stripes) : TorchTest, IClassFixt
     {
         using var folder = new TemporaryFolder();
         var request = Request(new TrainingEffort(Steps: 12));
-        var parameters = VitCost.Of(stripes.Source.Architecture).Parameters;
+        var parameters = VitCost.Of(stripes.Source.Vit).Parameters;
         var result = Run(request with { Target = new Target(TargetForm.Params, 0.4 * parameters) }, folder, CancellationToken.None);
         ((double)result.After.Parameters).ShouldBeInRange(0.97 * 0.4 * parameters, 0.4 * parameters);
     }

@@ -31,7 +31,7 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     public void A_repaired_network_has_the_size_asked_for_and_is_far_better_than_the_raw_cut()
     {
         var result = Compress("a", Request(steps: 20));
-        VitCost.Of(ModelSource.Open(PathOf("a")).Architecture).ShouldBe(result.After);
+        VitCost.Of(ModelSource.Open(PathOf("a")).Vit).ShouldBe(result.After);
         ((double)result.After.MacsBudget).ShouldBeInRange(0.98 * Keep * result.Before.MacsBudget, Keep * result.Before.MacsBudget * (1 + 1e-8));
         result.Stages.Select(s => s.Stage).ShouldBe(["cut", "repaired", "finetuned"]);
         var (raw, repaired, last) = (result.Stages[0], result.Stages[1], result.Stages[2]);
@@ -112,7 +112,7 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     public void Kept_blocks_stay_whole()
     {
         Compress("a", Request(steps: 0) with { Eval = null }, s_options with { Keep = [2] });
-        ModelSource.Open(PathOf("a")).Architecture.Blocks[2].ShouldBe(toy.Source.Architecture.Blocks[2]);
+        ModelSource.Open(PathOf("a")).Vit.Blocks[2].ShouldBe(toy.Source.Vit.Blocks[2]);
     }
 
     private string PathOf(string name) => Path.Combine(_root, name);

@@ -1,4 +1,5 @@
 using Espalier.Evaluation;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Torch;

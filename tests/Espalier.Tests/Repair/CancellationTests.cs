@@ -1,4 +1,5 @@
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Torch;

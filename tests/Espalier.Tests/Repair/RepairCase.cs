@@ -1,6 +1,7 @@
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Torch;

@@ -91,8 +91,8 @@ public class RepairPassTests : TorchTest
                 (block with { AttentionScale = null, NormEps = null }).ShouldBe(wanted);
             result.Architecture.Blocks[0].NormEps.ShouldBe(target.Blocks[0].Kind == BlockKind.Dropped ? null : 1e-4);
 
-            VitFolder.Write(folder.Path, result);
-            using var loaded = ModelSource.Open(folder.Path).Load();
+            ModelFolder.Write(folder.Path, result);
+            using var loaded = ModelSource.Open(folder.Path).LoadVit();
             loaded.Answer(test.Pixels).BitEquals(result.Answer(test.Pixels)).ShouldBeTrue();
         });
     }

@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using System.Text.Json;
 using System.Xml.Linq;
 using Espalier.Reports;

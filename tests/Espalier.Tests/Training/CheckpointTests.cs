@@ -1,5 +1,6 @@
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Training;

@@ -1,13 +1,12 @@
 using System.Text.Json.Nodes;
 using Espalier.Models.Formats.Onnx.Proto;
-using Espalier.Models.Vit;
 
 namespace Espalier.Models.Formats.Onnx;
 
 /// <summary>What an ONNX file says besides its graph: its <c>metadata_props</c>; those with parts are JSON.</summary>
 internal static class OnnxMetadata
 {
-    public static IEnumerable<StringStringEntryProto> Of(VitModel model, OnnxOptions options)
+    public static IEnumerable<StringStringEntryProto> Of(Model model, OnnxOptions options)
     {
         yield return Entry("architecture", model.Architecture.Name);
         yield return Entry("preprocessing", Preprocessing(model, options).ToJsonString());
@@ -18,7 +17,7 @@ internal static class OnnxMetadata
     }
 
     // The keys are those of "inspect --json" and timm's crop_mode; what the graph does itself need not be done before it.
-    private static JsonObject Preprocessing(VitModel model, OnnxOptions options)
+    private static JsonObject Preprocessing(Model model, OnnxOptions options)
     {
         var own = model.Preprocessing;
         return new JsonObject

@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using Espalier.Models.Data;
 
 namespace Espalier.Models.Tests.Data;

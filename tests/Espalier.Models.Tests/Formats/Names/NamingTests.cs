@@ -117,7 +117,7 @@ public class NamingTests : TorchTest
         foreach (var (name, net) in s_nets)
         {
             using var model = TestNets.Model(net, 1);
-            VitFile.Write(folder[name], model);
+            ModelFile.Write(folder[name], model);
         }
         PythonOracle.Run(Script, s_modules, folder.Path);
         foreach (var (name, net) in s_nets)
@@ -128,9 +128,9 @@ public class NamingTests : TorchTest
             foreach (var file in files)
             {
                 var source = ModelSource.Open(folder[file]);
-                source.Architecture.Blocks.ShouldBe(net.Blocks, file);
-                (source.Architecture with { Blocks = net.Blocks, Name = net.Name }).ShouldBe(net, file);
-                using var loaded = source.Load();
+                source.Vit.Blocks.ShouldBe(net.Blocks, file);
+                (source.Vit with { Blocks = net.Blocks, Name = net.Name }).ShouldBe(net, file);
+                using var loaded = source.LoadVit();
                 loaded.Weights.Keys.ShouldBe(expected.Weights.Keys, file);
                 // The class token of a network with registers is a sum; all else is moved bit for bit.
                 loaded.Weights.Differences(expected.Weights).ShouldBe(name == "registers" ? ["cls_token"] : [], file);

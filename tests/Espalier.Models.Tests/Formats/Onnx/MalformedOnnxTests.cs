@@ -1,6 +1,7 @@
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
 using Espalier.Models.Tests.Vit;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Google.Protobuf;
@@ -119,7 +120,7 @@ public sealed class MalformedOnnxTests : TorchTest
     {
         using var folder = new TemporaryFolder();
         using var model = ExportedNets.Model("dense");
-        VitOnnxFile.Write(folder["a.onnx"], model, new OnnxOptions());
+        OnnxFile.Write(folder["a.onnx"], model, new OnnxOptions());
         return File.ReadAllBytes(folder["a.onnx"]);
     }
 }

@@ -29,8 +29,8 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         var result = Compress("a", Request(steps: 40));
         var written = ModelSource.Open(PathOf("a"));
-        VitCost.Of(written.Architecture).ShouldBe(result.After);
-        written.Architecture.Blocks.Count(b => b.Kind == BlockKind.FfnOnly && b.MlpHidden == result.Hidden).ShouldBe(result.Order.Length);
+        written.Architecture.Cost().ShouldBe(result.After);
+        written.Vit.Blocks.Count(b => b.Kind == BlockKind.FfnOnly && b.MlpHidden == result.Hidden).ShouldBe(result.Order.Length);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         var (raw, last) = (result.Stages[0], result.Stages[^1]);
         last.HeldOut!.FeatureMse.ShouldBeLessThan(0.6 * raw.HeldOut!.FeatureMse);
@@ -127,7 +127,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         name.ShouldNotBeEmpty();
         var result = Compress("a", Request(steps: 2) with { Eval = null }, options);
-        using var model = ModelSource.Open(PathOf("a")).Load();
+        using var model = ModelSource.Open(PathOf("a")).LoadVit();
         VitCost.Of(model.Architecture).ShouldBe(result.After);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));

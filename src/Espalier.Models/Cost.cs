@@ -1,4 +1,4 @@
-namespace Espalier.Models.Vit;
+namespace Espalier.Models;
 
 /// <summary>What a network, or a part of it, costs for one image. One multiply-accumulate is one MAC.</summary>
 /// <param name="Parameters">Every parameter, class token and position embedding included.</param>

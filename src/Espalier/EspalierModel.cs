@@ -4,10 +4,10 @@ using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.Evaluation;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
-using Espalier.Models.Vit;
 using Espalier.Ofb;
 using Espalier.OwnMethod;
 using Espalier.Runs;
@@ -20,17 +20,17 @@ namespace Espalier;
 /// them. Long work is done on the calling thread: give it a thread of its own (<c>TaskCreationOptions.LongRunning</c>) where that must stay free.
 /// </summary>
 /// <param name="source">The model as its files describe it.</param>
-public sealed class Model(ModelSource source)
+public sealed class EspalierModel(ModelSource source)
 {
     /// <summary>Opens a model folder, a weights file (<c>.safetensors</c>, <c>.pth</c>, <c>.pt</c>), <c>fashion-vit</c> or a timm name. No tensor is read yet.</summary>
     /// <exception cref="InputException">There is no such model, or it is incomplete, damaged or of a kind that is not read.</exception>
-    public static Model Open(string model) => new(ModelSource.Open(model));
+    public static EspalierModel Open(string model) => new(ModelSource.Open(model));
 
     /// <summary>The model as its files describe it.</summary>
     public ModelSource Source => source;
 
-    /// <summary>The widths of every block, and all else that fixes the computation.</summary>
-    public VitArchitecture Architecture => source.Architecture;
+    /// <summary>All that fixes the computation besides the weights, the widths of every block included.</summary>
+    public Architecture Architecture => source.Architecture;
 
     /// <summary>How images become its input.</summary>
     public Preprocessing Preprocessing => source.Preprocessing;
@@ -39,15 +39,15 @@ public sealed class Model(ModelSource source)
     public ImmutableArray<string> ClassNames => source.ClassNames;
 
     /// <summary>Parameters, and MACs of one image in both conventions.</summary>
-    public Cost Cost => VitCost.Of(source.Architecture);
+    public Cost Cost => source.Architecture.Cost();
 
-    /// <summary>What each block costs, in order.</summary>
-    public ImmutableArray<Cost> BlockCosts => [.. VitCost.OfBlocks(source.Architecture)];
+    /// <summary>Kind, widths and cost of each block, in order.</summary>
+    public ImmutableArray<BlockFacts> Blocks => [.. source.Architecture.BlockFacts()];
 
     /// <summary>The weights in memory; the caller disposes of the result.</summary>
     /// <param name="compute">Where; the processor by default.</param>
     /// <param name="seed">For random weights, when the model is a name.</param>
-    public VitModel Load(ComputeOptions? compute = null, ulong seed = 0)
+    public Model Load(ComputeOptions? compute = null, ulong seed = 0)
     {
         (compute ??= new()).Apply();
         return source.Load(compute.Device, seed);
@@ -55,11 +55,11 @@ public sealed class Model(ModelSource source)
 
     /// <summary>Every structure DC-ViT could take for a target, and the one it would; arithmetic alone.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public DcVitPlan Plan(Target target) => DcVitPlan.Create(source.FoldLayerScale().Architecture, target);
+    public DcVitPlan Plan(Target target) => DcVitPlan.Create(source.FoldLayerScale().Vit, target);
 
     /// <summary>What OFB could reach, and by which candidates; arithmetic alone.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public OfbPlan PlanSearch(Target target) => OfbPlan.Create(source.FoldLayerScale().Architecture, target);
+    public OfbPlan PlanSearch(Target target) => OfbPlan.Create(source.FoldLayerScale().Vit, target);
 
     /// <summary>Makes the model smaller with few unlabelled images; leaves a model folder.</summary>
     /// <param name="output">The run folder; it can be opened as a model when the run is done.</param>
@@ -116,7 +116,7 @@ public sealed class Model(ModelSource source)
     public WrittenOnnx Export(string path, OnnxOptions? options = null, CancellationToken cancellation = default)
     {
         using var model = Load();
-        return VitOnnxFile.Write(path, model, (options ?? new()) with
+        return OnnxFile.Write(path, model, (options ?? new()) with
         {
             Provenance = options?.Provenance ?? source.Provenance,
             ClassNames = options is { ClassNames.IsEmpty: false } ? options.ClassNames : source.ClassNames,

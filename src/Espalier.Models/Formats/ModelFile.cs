@@ -1,32 +1,40 @@
-using System.Collections.Immutable;
-using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
+using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.Models.Vit;
+namespace Espalier.Models.Formats;
 
 /// <summary>Moves a model's tensors between memory and safetensors files.</summary>
-public static class VitFile
+public static class ModelFile
 {
     /// <summary>Loads a model as fp32 onto a device; one named by architecture only gets fresh weights from the seed.</summary>
     /// <exception cref="InputException">The weights cannot be read or do not fit the architecture.</exception>
-    public static VitModel Load(this ModelSource source, string device = "cpu", ulong seed = 0)
+    public static Model Load(this ModelSource source, string device = "cpu", ulong seed = 0)
     {
         if (source.IsRandom)
         {
-            var random = VitInit.Random(source.Architecture, source.Preprocessing, seed);
+            var random = source.Architecture.Random(source.Preprocessing, seed);
             if (device == "cpu") return random;
             using (random) return random.To(device);
         }
         using var file = source.OpenWeights();
-        var model = new VitModel(source.Stored, source.Preprocessing with { Size = source.Stored.ImageSize },
-            Read(file, VitTensors.Expected(source.Stored).Select(t => t.Name), device));
-        if (source.Stored.ImageSize != source.Architecture.ImageSize) model = Then(model, m => m.ResizePositions(source.Architecture.ImageSize));
-        return source.Stored.HasLayerScale && !source.Architecture.HasLayerScale ? Then(model, m => m.FoldLayerScale()) : model;
+        var stored = source.Stored;
+        var model = stored.Create(source.Preprocessing with { Size = stored.ImageSize }, Read(file, stored, device));
+        if (ReferenceEquals(stored, source.Architecture)) return model;
+        using (model) return model.As(source.Architecture);
+    }
+
+    /// <summary>Loads a model for what works on Vision Transformers alone.</summary>
+    /// <exception cref="UsageException">It is of another family.</exception>
+    /// <exception cref="InputException">The weights cannot be read or do not fit the architecture.</exception>
+    public static VitModel LoadVit(this ModelSource source, string device = "cpu", ulong seed = 0)
+    {
+        _ = source.Vit;
+        return (VitModel)source.Load(device, seed);
     }
 
     /// <summary>A copy of the model on another device.</summary>
-    public static VitModel To(this VitModel model, string device)
+    public static T To<T>(this T model, string device) where T : Model
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();
@@ -35,31 +43,26 @@ public static class VitFile
             using var scope = new TensorScope();
             weights.Set(name, tensor.Detach().Clone().To(device));
         }
-        return new VitModel(model.Architecture, model.Preprocessing, weights);
+        return (T)model.Architecture.Create(model.Preprocessing, weights);
     }
 
     /// <summary>Writes the tensors alone, as fp32; for the intermediate files of a run.</summary>
-    public static void Write(string path, VitModel model) => SafetensorsWriter.Write(path, model.Weights.ToTensorData());
+    public static void Write(string path, Model model) => SafetensorsWriter.Write(path, model.Weights.ToTensorData());
 
     /// <summary>Reads a file of <see cref="Write"/> back.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or of another architecture.</exception>
-    public static Weights ReadFile(string path, VitArchitecture architecture, string device = "cpu")
+    public static Weights ReadFile(string path, Architecture architecture, string device = "cpu")
     {
         using var file = SafetensorsFile.Open(path);
         ModelReader.CheckTensors(file, architecture);
-        return Read(file, VitTensors.Expected(architecture).Select(t => t.Name), device);
+        return Read(file, architecture, device);
     }
 
-    private static VitModel Then(VitModel model, Func<VitModel, VitModel> edit)
-    {
-        using (model) return edit(model);
-    }
-
-    private static Weights Read(ITensorFile file, IEnumerable<string> names, string device = "cpu")
+    private static Weights Read(ITensorFile file, Architecture architecture, string device)
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();
-        foreach (var name in names)
+        foreach (var (name, _) in architecture.Tensors())
             weights.Set(name, Tensor.From<float>(file.ReadFloats(name), file.Info(name).Shape.AsSpan(), device));
         return weights;
     }

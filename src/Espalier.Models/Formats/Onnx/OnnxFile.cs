@@ -1,10 +1,8 @@
 using System.Collections.Immutable;
-using Espalier.Models.Formats;
-using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
 using Google.Protobuf;
 
-namespace Espalier.Models.Vit;
+namespace Espalier.Models.Formats.Onnx;
 
 /// <summary>A written ONNX file.</summary>
 /// <param name="Bytes">Its size.</param>
@@ -13,7 +11,7 @@ namespace Espalier.Models.Vit;
 public sealed record WrittenOnnx(long Bytes, double MaxDifference, ImmutableArray<string> VerifiedBy);
 
 /// <summary>Writes a model as an ONNX file that was run and compared before it is kept.</summary>
-public static class VitOnnxFile
+public static class OnnxFile
 {
     /// <summary>The most a protobuf message may hold, and so an ONNX file.</summary>
     private const long MostBytes = int.MaxValue;
@@ -28,7 +26,7 @@ public static class VitOnnxFile
     /// <exception cref="UsageException">The options ask for what cannot be written.</exception>
     /// <exception cref="FailureException">The model is larger than an ONNX file can be, or the file cannot be written.</exception>
     /// <exception cref="VerificationException">An engine refused the file or computed other logits.</exception>
-    public static WrittenOnnx Write(string path, VitModel model, OnnxOptions options, IReadOnlyList<IOnnxEngine>? others = null,
+    public static WrittenOnnx Write(string path, Model model, OnnxOptions options, IReadOnlyList<IOnnxEngine>? others = null,
         CancellationToken cancellation = default)
     {
         options.Validate();
@@ -45,23 +43,23 @@ public static class VitOnnxFile
     }
 
     /// <exception cref="FailureException">The weights alone fill an ONNX file.</exception>
-    internal static void CheckSize(VitArchitecture net)
+    internal static void CheckSize(Architecture net)
     {
-        var bytes = sizeof(float) * VitCost.Of(net).Parameters;
+        var bytes = sizeof(float) * net.Cost().Parameters;
         if (bytes + Overhead > MostBytes)
             throw new FailureException($"{net.Name} has {bytes / 1e9:0.0} GB of weights, and an ONNX file holds at most 2 GiB; export a "
                 + "smaller model, or load the model folder with its load_in_python.py.");
     }
 
-    private static ModelProto File(VitModel model, OnnxOptions options)
+    private static ModelProto File(Model model, OnnxOptions options)
     {
         var file = new ModelProto
         {
             // The oldest version of the format that has the operator set, so that as many runtimes as possible read it.
             IrVersion = options.Opset >= 20 ? 9 : 8,
             ProducerName = "espalier",
-            ProducerVersion = typeof(VitOnnxFile).Assembly.GetName().Version!.ToString(3),
-            Graph = VitOnnx.Graph(model, options),
+            ProducerVersion = typeof(OnnxFile).Assembly.GetName().Version!.ToString(3),
+            Graph = model.Graph(options),
         };
         file.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = options.Opset });
         file.MetadataProps.AddRange(OnnxMetadata.Of(model, options));

@@ -1,13 +1,12 @@
-using Espalier.Models.Formats.Onnx;
 using Espalier.Torch;
 
-namespace Espalier.Models.Vit;
+namespace Espalier.Models.Formats.Onnx;
 
 /// <summary>
 /// Compares the logits of an ONNX file with the model's own, on seeded noise and at two batch sizes, so that neither a weight nor the free
 /// batch dimension can go wrong unseen.
 /// </summary>
-internal sealed class OnnxVerification(VitModel model, OnnxOptions options)
+internal sealed class OnnxVerification(Model model, OnnxOptions options)
 {
     /// <summary>The largest difference that passes, as a share of the largest logit.</summary>
     public const double Tolerance = 1e-4;

@@ -1,0 +1,65 @@
+using Espalier.Models.Data;
+using Espalier.Models.Formats.Onnx;
+using Espalier.Models.Formats.Onnx.Proto;
+using Espalier.Torch;
+
+namespace Espalier.Models;
+
+/// <summary>Changes the output of one residual branch before it is added: stochastic depth, masks, probes.</summary>
+/// <param name="block">Index of the block.</param>
+/// <param name="branch">Output of the branch, images first; freed after the block unless the hook releases it.</param>
+public delegate Tensor BranchHook(int block, Tensor branch);
+
+/// <summary>A network with its tensors (timm names), of any family. It owns them.</summary>
+public abstract class Model(Preprocessing preprocessing, Weights weights) : IDisposable
+{
+    public abstract Architecture Architecture { get; }
+
+    public Preprocessing Preprocessing { get; } = preprocessing;
+
+    public Weights Weights { get; } = weights;
+
+    /// <summary>Where the tensors live.</summary>
+    public string Device => Weights.Values.First().Device;
+
+    /// <summary>Whether a tensor is counted while the network learns instead of being learned, such as the running mean of a BatchNorm.</summary>
+    public virtual bool IsBuffer(string name) => false;
+
+    /// <summary>The tensors that are learned, in the model's order.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> Parameters => Weights.Where(t => !IsBuffer(t.Key));
+
+    /// <summary>Pixels [B, C, S, S] to logits [B, classes].</summary>
+    public Tensor Logits(Tensor pixels, BranchHook? hook = null) => Head(Features(pixels, hook));
+
+    /// <summary>Pixels to logits while learning.</summary>
+    public Tensor TrainingLogits(Tensor pixels, BranchHook? hook = null) => Head(TrainingFeatures(pixels, hook));
+
+    /// <summary>Pixels to what is left of the image before it is pooled (timm's <c>forward_features</c>).</summary>
+    public abstract Tensor Features(Tensor pixels, BranchHook? hook = null);
+
+    /// <summary>The same while learning: what is normalised by statistics goes by those of the batch, and counts them.</summary>
+    public virtual Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => Features(pixels, hook);
+
+    /// <summary>Features to what the head reads: [B, D].</summary>
+    public abstract Tensor Pool(Tensor features);
+
+    /// <summary>Features to logits; without a head, what was pooled.</summary>
+    public abstract Tensor Head(Tensor features);
+
+    /// <summary>A deep copy, without gradients.</summary>
+    public virtual Model Clone() => Architecture.Create(Preprocessing, Weights.Clone());
+
+    /// <summary>A copy with a fresh head for another class count.</summary>
+    public abstract Model ReplaceHead(int classes, ulong seed);
+
+    /// <summary>A copy that is as <paramref name="wanted"/> has it: at another image size, or folded.</summary>
+    internal abstract Model As(Architecture wanted);
+
+    /// <summary>Distance in layers from the first one, for learning rates that fall with it: the first has 0, block b has b + 1, the head depth + 1.</summary>
+    public abstract int Layer(string tensor);
+
+    /// <summary>The forward pass as an ONNX graph with all weights.</summary>
+    internal abstract GraphProto Graph(OnnxOptions options);
+
+    public void Dispose() => Weights.Dispose();
+}
