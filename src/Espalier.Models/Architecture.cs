@@ -42,6 +42,9 @@ public abstract record Architecture
     /// <summary>Every tensor, in the order of the forward pass. What was cut away is absent, not empty.</summary>
     public abstract IEnumerable<TensorSpec> Tensors();
 
+    /// <summary>The name a tensor has in files: timm's.</summary>
+    public virtual string FileName(string tensor) => tensor;
+
     /// <summary>The blocks as people are shown them.</summary>
     public abstract IEnumerable<BlockFacts> BlockFacts();
 

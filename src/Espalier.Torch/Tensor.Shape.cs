@@ -19,6 +19,7 @@ public sealed partial class Tensor
     private static readonly Operator s_cat = new("aten::cat");
     private static readonly Operator s_stack = new("aten::stack");
     private static readonly Operator s_roll = new("aten::roll");
+    private static readonly Operator s_pad = new("aten::constant_pad_nd");
     private static readonly Operator s_flip = new("aten::flip");
     private static readonly Operator s_detach = new("aten::detach");
     private static readonly Operator s_alias = new("aten::alias");
@@ -77,6 +78,9 @@ public sealed partial class Tensor
 
     /// <summary>Circular shift.</summary>
     public Tensor Roll(long[] shifts, long[] dims) => s_roll.Call(this, shifts, dims);
+
+    /// <summary>Zeros around: how many before and after along the last dimension, then the one before it, and so on.</summary>
+    public Tensor Pad(params long[] padding) => s_pad.Call(this, padding);
 
     /// <summary>A copy with the order of the given dimensions reversed.</summary>
     public Tensor Flip(params long[] dims) => s_flip.Call(this, dims);

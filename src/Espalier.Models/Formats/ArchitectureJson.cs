@@ -15,6 +15,7 @@ internal static class ArchitectureJson
         json.WriteNumber("embed_dim", net.EmbedDim);
         json.WriteNumber("depth", net.Depth);
         json.WriteNumber("layer_norm_eps", net.LayerNormEps);
+        if (net.Staged) json.WriteBoolean("staged", true);
         if (!net.ClassToken) json.WriteBoolean("class_token", false);
         if (net.DistToken) json.WriteBoolean("dist_token", true);
         if (net.DistHead) json.WriteBoolean("dist_head", true);
@@ -55,11 +56,12 @@ internal static class ArchitectureJson
             FcNorm = own.GetFlag("fc_norm", path) ?? false,
             PreNorm = own.GetFlag("pre_norm", path) ?? false,
             PatchBias = own.GetFlag("patch_bias", path) ?? true,
+            Staged = own.GetFlag("staged", path) ?? false,
             Blocks = [.. blocks.EnumerateArray().Select((block, i) => BlockJson.Read(block, i, path))],
         };
         if (net.ImageSize % net.PatchSize != 0 || net.Depth != Positive(own, "depth"))
             throw new InputException($"{path}: patch_size must divide image_size, and blocks must have depth entries.");
-        if (net.CheckMerging() is { } fault) throw new InputException($"{path}: {fault}");
+        if (net.Check() is { } fault) throw new InputException($"{path}: {fault}");
         if ((net.Pool == Pooling.Token && net.PrefixTokens == 0) || (net.DistHead && (net.Classes == 0 || !net.DistToken || !net.ClassToken)))
             throw new InputException($"{path}: there is no token for the head to read; check class_token, dist_token and global_pool.");
         return net;

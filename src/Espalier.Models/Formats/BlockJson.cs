@@ -16,6 +16,9 @@ internal static class BlockJson
         json.WriteNumber("mlp_hidden", block.MlpHidden);
         if (block.MixerRank is { } rank) json.WriteNumber("mixer_rank", rank);
         if (block.TokensMerged != 0) json.WriteNumber("tokens_merged", block.TokensMerged);
+        if (block.HasWindows) json.WriteNumber("window", block.Window);
+        if (block.Shift != 0) json.WriteNumber("shift", block.Shift);
+        if (block.DownsampleDim != 0) json.WriteNumber("downsample_dim", block.DownsampleDim);
         if (!block.QkvBias) json.WriteBoolean("qkv_bias", false);
         if (block.QkNorm) json.WriteBoolean("qk_norm", true);
         if (block.LayerScale) json.WriteBoolean("layer_scale", true);
@@ -40,6 +43,9 @@ internal static class BlockJson
             IsLinear = kind == "linear",
             MixerRank = json.GetInt("mixer_rank", path),
             TokensMerged = json.GetInt("tokens_merged", path) ?? 0,
+            Window = json.GetInt("window", path) ?? 0,
+            Shift = json.GetInt("shift", path) ?? 0,
+            DownsampleDim = json.GetInt("downsample_dim", path) ?? 0,
             QkvBias = json.GetFlag("qkv_bias", path) ?? true,
             QkNorm = json.GetFlag("qk_norm", path) ?? false,
             LayerScale = json.GetFlag("layer_scale", path) ?? false,

@@ -10,8 +10,8 @@ internal static class HuggingFaceConfig
     public static string? Check(JsonElement json, string path)
     {
         var type = json.GetText("model_type", path);
-        if (type is not (null or "vit" or "deit" or "dinov2" or "dinov2_with_registers" or "vit_mae" or "vit_msn"))
-            throw new InputException($"{path}: model_type {type} is not supported; this version reads plain ViT, DeiT, DINOv2 and ViT-MAE.");
+        if (type is not (null or "vit" or "deit" or "dinov2" or "dinov2_with_registers" or "vit_mae" or "vit_msn" or "swin"))
+            throw new InputException($"{path}: model_type {type} is not supported; this version reads plain ViT, DeiT, DINOv2, ViT-MAE and Swin.");
         if (json.GetFlag("use_swiglu_ffn", path) == true)
             throw new InputException($"{path}: use_swiglu_ffn is not supported: gated MLPs (SwiGLU) cannot be read.");
         if (json.GetText("hidden_act", path) is { } activation and not "gelu")
@@ -20,13 +20,14 @@ internal static class HuggingFaceConfig
     }
 
     /// <summary>Heads when <c>num_attention_heads</c> is left out.</summary>
-    public static int? Heads(string? type) => type is null ? null : 12;
+    public static int? Heads(string? type) => type is null or "swin" ? null : 12;
 
     /// <summary>Epsilon when <c>layer_norm_eps</c> is left out: the library's default, not timm's.</summary>
     public static double? LayerNormEps(string? type) => type switch
     {
         null => null,
         "vit" or "deit" or "vit_mae" => 1e-12,
+        "swin" => 1e-5,
         _ => 1e-6,
     };
 

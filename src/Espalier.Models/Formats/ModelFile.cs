@@ -47,7 +47,11 @@ public static class ModelFile
     }
 
     /// <summary>Writes the tensors alone, as fp32; for the intermediate files of a run.</summary>
-    public static void Write(string path, Model model) => SafetensorsWriter.Write(path, model.Weights.ToTensorData());
+    public static void Write(string path, Model model) => SafetensorsWriter.Write(path, model.FileTensors().ToTensorData());
+
+    /// <summary>The tensors under the names they have in files.</summary>
+    public static IEnumerable<KeyValuePair<string, Tensor>> FileTensors(this Model model) =>
+        model.Weights.Select(t => KeyValuePair.Create(model.Architecture.FileName(t.Key), t.Value));
 
     /// <summary>Reads a file of <see cref="Write"/> back.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or of another architecture.</exception>
@@ -62,8 +66,8 @@ public static class ModelFile
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();
-        foreach (var (name, _) in architecture.Tensors())
-            weights.Set(name, Tensor.From<float>(file.ReadFloats(name), file.Info(name).Shape.AsSpan(), device));
+        foreach (var (name, shape) in architecture.Tensors())
+            weights.Set(name, Tensor.From<float>(file.ReadFloats(architecture.FileName(name)), shape.AsSpan(), device));
         return weights;
     }
 

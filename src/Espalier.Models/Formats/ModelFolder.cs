@@ -26,7 +26,7 @@ public static class ModelFolder
         WriteConfig(folder, ModelConfig.Of(model.Architecture, model.Preprocessing, provenance, classNames));
         AtomicFile.WriteText(Path.Combine(folder, PythonLoader), LoaderText());
         var path = Path.Combine(folder, WeightsFile);
-        SafetensorsWriter.Write(path, model.Weights.ToTensorData());
+        SafetensorsWriter.Write(path, model.FileTensors().ToTensorData());
         if (Difference(folder, model) is not { } difference) return;
         File.Delete(path);
         throw new VerificationException($"{path} was written but reads back differently ({difference}); the file was removed. Check the disk.");

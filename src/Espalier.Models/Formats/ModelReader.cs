@@ -21,7 +21,7 @@ internal static class ModelReader
         var name = config?.Name ?? known?.Architecture.Name;
         RefuseQuickGelu(name, weights);
         var (architecture, headCountSource) = config?.Architecture is { } stated ? (stated, null)
-            : Infer(file, new VitHints(name, config?.Heads, config?.LayerNormEps, config?.Pool));
+            : Infer(file, new VitHints(name, config?.Heads, config?.LayerNormEps, config?.Pool, config?.Preprocessing?.Size));
         CheckTensors(file, architecture);
         var source = new ModelSource
         {
@@ -67,7 +67,7 @@ internal static class ModelReader
 
     /// <summary>
     /// The published preprocessing of a network of that name, else what its kind is usually trained with: ImageNet's mean and std for
-    /// torchvision, DeiT and headless networks of self-supervised training, else timm's default for ViT.
+    /// torchvision, DeiT, Swin and headless networks of self-supervised training, else timm's default for ViT.
     /// </summary>
     private static Preprocessing Default(Architecture net, ModelEntry? known, string? scheme)
     {
@@ -80,7 +80,8 @@ internal static class ModelReader
             Mean = [.. Enumerable.Repeat(0.5, net.Channels)],
             Std = [.. Enumerable.Repeat(0.5, net.Channels)],
         };
-        return net.Channels == imageNet.Mean.Length && (net is VitArchitecture { DistToken: true } || net.Classes == 0) ? timm with { Mean = imageNet.Mean, Std = imageNet.Std } : timm;
+        var isImageNet = net is VitArchitecture { DistToken: true } or VitArchitecture { Staged: true } || net.Classes == 0;
+        return net.Channels == imageNet.Mean.Length && isImageNet ? timm with { Mean = imageNet.Mean, Std = imageNet.Std } : timm;
     }
 
     private static ModelSource CheckPreprocessing(ModelSource source, string? modelType, string weights)
@@ -98,7 +99,7 @@ internal static class ModelReader
     /// <exception cref="InputException">Else.</exception>
     internal static void CheckTensors(ITensorFile file, Architecture architecture)
     {
-        var expected = architecture.Tensors().ToDictionary(t => t.Name, t => t.Shape);
+        var expected = architecture.Tensors().ToDictionary(t => architecture.FileName(t.Name), t => t.Shape);
         Refuse(file, "lacks", [.. expected.Keys.Where(name => !file.Contains(name))]);
         Refuse(file, "has unknown", [.. file.Infos.Select(t => t.Name).Where(name => !expected.ContainsKey(name))]);
         foreach (var tensor in file.Infos)
@@ -116,6 +117,6 @@ internal static class ModelReader
         if (names.IsEmpty) return;
         var more = names.Length > Shown ? $" and {names.Length - Shown} more" : "";
         throw new InputException($"{file.Path} {what} tensors: {string.Join(", ", names.Take(Shown))}{more}. It is not a "
-            + "plain Vision Transformer with the names of timm, torchvision or Hugging Face, or belongs to another config.json.");
+            + "Vision Transformer with the names of timm, torchvision or Hugging Face, or belongs to another config.json.");
     }
 }

@@ -9,11 +9,13 @@ public sealed partial record VitArchitecture
 {
     internal override string Family => "Vision Transformer";
 
-    public override int Features => EmbedDim;
+    public override int Features => WidthOf(Depth);
 
     public override Cost Cost() => VitCost.Of(this);
 
     public override IEnumerable<TensorSpec> Tensors() => VitTensors.Expected(this);
+
+    public override string FileName(string tensor) => VitTensors.FileName(this, tensor);
 
     public override IEnumerable<BlockFacts> BlockFacts() => Blocks.Zip(VitCost.OfBlocks(this), (block, cost) => new BlockFacts(block.Kind.JsonName(), cost)
     {
@@ -37,13 +39,18 @@ public sealed partial record VitArchitecture
         other is VitArchitecture vit && vit.Blocks.SequenceEqual(Blocks) && vit with { Blocks = Blocks } == this;
 
     internal override TimmFacts Timm() =>
-        new(Pool == Pooling.Token ? "token" : "avg", "patch_embed.proj", DistHead ? ["head", "head_dist"] : ["head"]);
+        new(Pool == Pooling.Token ? "token" : "avg", "patch_embed.proj", DistHead ? ["head", "head_dist"] : [Staged ? "head.fc" : "head"]);
 
     internal override void Write(Utf8JsonWriter json) => ArchitectureJson.Write(json, this);
 
     public override IEnumerable<string> Traits()
     {
-        if (!ClassToken) yield return "no class token";
+        if (Staged)
+        {
+            yield return $"stages of {string.Join(", ", Stages.Zip(Stages.Skip(1).Append(Depth), (from, to) => to - from))} blocks of width {string.Join(", ", Stages.Select(WidthOf))}";
+            if (Blocks.Any(b => b.HasWindows)) yield return $"windows of {string.Join(" and ", Blocks.Where(b => b.HasWindows).Select(b => b.Window).Distinct())}";
+        }
+        else if (!ClassToken) yield return "no class token";
         if (DistToken) yield return DistHead ? "distillation token with a head of its own" : "distillation token";
         if (RegTokens > 0) yield return $"{RegTokens} registers";
         if (PrefixTokens > 0 && !EmbedPrefix) yield return "positions of patches only";

@@ -66,6 +66,21 @@ public sealed record VitBlock
     /// </summary>
     public int TokensMerged { get; init; }
 
+    /// <summary>
+    /// Side of the windows the attention stays within, in tokens (Swin); 0 when it sees all tokens. Its logits get a bias by relative position,
+    /// <c>attn.relative_position_bias_table</c> [(2·Window − 1)², heads].
+    /// </summary>
+    public int Window { get; init; }
+
+    /// <summary>Tokens by which the windows are shifted, below <see cref="Window"/>; without effect where one window covers the grid.</summary>
+    public int Shift { get; init; }
+
+    /// <summary>
+    /// When patch merging stands before the block (<c>downsample</c>, Swin: four neighbours become one token), the width D it makes, which
+    /// later blocks keep; 0 when none stands there. It is no part of the block and stays when the block goes.
+    /// </summary>
+    public int DownsampleDim { get; init; }
+
     /// <summary>Whether the q/k/v projection has a bias.</summary>
     public bool QkvBias { get; init; } = true;
 
@@ -80,6 +95,11 @@ public sealed record VitBlock
     public bool HasMlp => MlpHidden > 0;
 
     public bool HasMixer => MixerRank is not null;
+
+    public bool HasWindows => Window > 0;
+
+    /// <summary>The block with nothing left of it.</summary>
+    public VitBlock Dropped => new() { DownsampleDim = DownsampleDim };
 
     /// <summary>Whether a token mixer may stand in the block: the attention is gone and the MLP is not.</summary>
     public bool TakesMixer => Kind == BlockKind.FfnOnly;

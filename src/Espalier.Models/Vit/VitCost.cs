@@ -12,10 +12,11 @@ public static class VitCost
     private const long NormMacs = 4;
 
     /// <summary>The whole network, for one image.</summary>
-    public static Cost Of(VitArchitecture net) => OfBlocks(net).Aggregate(OfEmbeddingAndHead(net), (sum, block) => sum + block);
+    public static Cost Of(VitArchitecture net) => OfBlocks(net).Aggregate(OfTheRest(net), (sum, block) => sum + block);
 
-    /// <summary>Every block in order; a dropped one costs nothing.</summary>
-    public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) => [.. net.Blocks.Select((b, i) => Of(b, net.EmbedDim, net.TokensInto(i), net.PrefixTokens))];
+    /// <summary>Every block in order, without patch merging; a dropped one costs nothing.</summary>
+    public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) =>
+        [.. net.Blocks.Select((b, i) => Of(b, net.WidthOf(i), net.TokensInto(i), net.PrefixTokens))];
 
     /// <summary>
     /// One block on N = <paramref name="tokens"/> tokens of width D = <paramref name="embedDim"/>, <paramref name="prefix"/> of which are no
@@ -30,10 +31,13 @@ public static class VitCost
     {
         if (!block.HasAttention) return default;
         long n = tokens, heads = block.Heads, qk = block.QkDim, v = block.VDim;
-        var products = new Cost(0, 0, n * n * heads * (qk + v));
+        // Windows are padded to, and see, full ones.
+        var windows = WindowLayout.Of(block, n);
+        var (projected, seen) = windows is null ? (n, n) : (windows.Count * (long)windows.Size, windows.Size);
+        var products = new Cost(windows is null ? 0 : WindowLayout.Offsets(block.Window) * heads, 0, projected * seen * heads * (qk + v));
         // One norm for the queries of all heads, one for the keys.
-        var norms = block.QkNorm ? new Cost(4 * qk, NormMacs * 2 * n * heads * qk, 0) : default;
-        return Norm(embedDim, n) + Linear(embedDim, heads * (2 * qk + v), n, block.QkvBias) + norms + products
+        var norms = block.QkNorm ? new Cost(4 * qk, NormMacs * 2 * projected * heads * qk, 0) : default;
+        return Norm(embedDim, n) + Linear(embedDim, heads * (2 * qk + v), projected, block.QkvBias) + norms + products
             + Linear(heads * v, embedDim, n) + Scale(block, embedDim);
     }
 
@@ -66,14 +70,21 @@ public static class VitCost
     // The tokens before the patches, and every position.
     private static long TokenParameters(VitArchitecture net) => (long)net.EmbedDim * (net.PrefixTokens + net.Positions);
 
-    private static Cost OfEmbeddingAndHead(VitArchitecture net)
+    private static Cost OfTheRest(VitArchitecture net)
     {
-        long d = net.EmbedDim, n = net.Tokens;
+        long d = net.EmbedDim, n = net.Tokens, last = net.Features;
         var tokens = new Cost(TokenParameters(net), 0, 0);
         var patches = Linear((long)net.Channels * net.PatchSize * net.PatchSize, d, net.Patches, net.PatchBias);
-        var norms = Norm(d, net.FcNorm ? 1 : net.TokensInto(net.Depth)) + (net.PreNorm ? Norm(d, n) : default);
-        var head = net.Classes > 0 ? Linear(d, net.Classes, 1) : default;
-        return tokens + patches + norms + head + (net.DistHead ? head : default);
+        var norms = Norm(last, net.FcNorm ? 1 : net.TokensInto(net.Depth)) + (net.PreNorm || net.Staged ? Norm(d, n) : default);
+        var head = net.Classes > 0 ? Linear(last, net.Classes, 1) : default;
+        return net.Stages.Where(i => i > 0).Aggregate(tokens + patches + norms + head + (net.DistHead ? head : default), (sum, i) => sum + Downsample(net, i));
+    }
+
+    /// <summary>Patch merging before a block: a LayerNorm of four neighbours side by side and a linear layer without bias.</summary>
+    public static Cost Downsample(VitArchitecture net, int block)
+    {
+        long four = 4L * net.WidthOf(block - 1), n = net.TokensOf(block);
+        return Norm(four, n) + Linear(four, net.WidthOf(block), n, bias: false);
     }
 
     /// <summary>A linear layer applied to <paramref name="rows"/> vectors; a patch convolution is one, too.</summary>

@@ -39,7 +39,7 @@ public static partial class VitEdit
         for (var k = 0; k < units.Length; k++)
             if (units[k] / before.QkDim != units[k / dim * dim] / before.QkDim)
                 throw new ArgumentException($"Block {block}: every head that is left must keep {dim} channels; channel {units[k]} is one too many.");
-        return model.Cut(new(VitWidth.HeadChannels, block, before.Heads * before.QkDim, [.. units]), before with
+        return model.Cut(new(VitWidth.HeadChannels, block, before.Heads * before.QkDim, [.. units]) { HeadDim = before.QkDim }, before with
         {
             Heads = heads, QkDim = dim, VDim = dim, AttentionScale = before.AttentionScale ?? (dim == before.QkDim ? null : 1 / Math.Sqrt(before.QkDim)),
         });
@@ -50,6 +50,7 @@ public static partial class VitEdit
     /// <param name="units">Distinct, ascending, each in [0, embedding width).</param>
     public static VitModel KeepEmbedding(this VitModel model, ReadOnlySpan<int> units)
     {
+        if (model.Architecture.Staged) throw new ArgumentException($"{model.Architecture.Name} has a width of its own in every stage; they are not cut together.");
         CheckUnits(units, model.Architecture.EmbedDim, "Residual channels");
         var cut = new WidthCut(VitWidth.Embedding, -1, model.Architecture.EmbedDim, [.. units]);
         return model.Cut(cut, model.Architecture with { EmbedDim = units.Length });

@@ -12,7 +12,8 @@ public static partial class VitEdit
     public static VitModel RemoveAttention(this VitModel model, int block) => model.Edit(block,
         b => b with
         {
-            Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null, TokensMerged = 0, QkvBias = true, QkNorm = false, LayerScale = b.LayerScale && b.HasMlp,
+            Heads = 0, QkDim = 0, VDim = 0, AttentionScale = null, TokensMerged = 0, Window = 0, Shift = 0, QkvBias = true, QkNorm = false,
+            LayerScale = b.LayerScale && b.HasMlp,
         },
         (w, p) => RemoveAll(w, p + "norm1.", p + "attn.", p + "ls1."));
 
@@ -38,19 +39,17 @@ public static partial class VitEdit
             (w, p) => RemoveAll(w, p + "norm2.", p + "mlp.", p + "ls2."));
     }
 
-    /// <summary>Removes the whole block; it keeps its place in the architecture and passes its input on.</summary>
-    public static VitModel DropBlock(this VitModel model, int block) => model.Edit(block,
-        _ => new VitBlock(),
-        (w, p) => RemoveAll(w, p));
+    /// <summary>Removes the whole block; it keeps its place in the architecture and passes its input on. Patch merging before it stays.</summary>
+    public static VitModel DropBlock(this VitModel model, int block) => model.Edit(block, b => b.Dropped, RemoveBlock);
 
     /// <summary>Replaces the block by a D×D linear layer without residual, initialised to the identity with zero bias.</summary>
     public static VitModel ReplaceByLinear(this VitModel model, int block) => model.Edit(block,
-        _ => new VitBlock { IsLinear = true },
+        b => b.Dropped with { IsLinear = true },
         (w, p) =>
         {
-            RemoveAll(w, p);
-            w.Set(p + "linear.weight", Tensor.Eye(model.Architecture.EmbedDim, device: model.Device));
-            w.Set(p + "linear.bias", Tensor.Zeros([model.Architecture.EmbedDim], device: model.Device));
+            RemoveBlock(w, p);
+            w.Set(p + "linear.weight", Tensor.Eye(model.Architecture.WidthOf(block), device: model.Device));
+            w.Set(p + "linear.bias", Tensor.Zeros([model.Architecture.WidthOf(block)], device: model.Device));
         });
 
     /// <summary>
@@ -66,6 +65,7 @@ public static partial class VitEdit
     {
         var (net, before) = (model.Architecture, model.Architecture.Blocks[block]);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
+        if (net.Staged) throw new ArgumentException($"{net.Name} attends within windows; a token mixer, which gives all tokens of an image the same, does not stand in for them.");
         if (before.HasMixer) throw new ArgumentException($"Block {block} has a token mixer already.");
         if (!before.TakesMixer)
             throw new ArgumentException($"Block {block} is {before.Kind.JsonName()}; a token mixer needs a block whose attention is gone and "
@@ -89,12 +89,15 @@ public static partial class VitEdit
     /// <param name="vDim">Value width per head.</param>
     /// <param name="qkv">Weight [heads·(2·qk + v), D] (rows q, then k, then v, each head-major) and bias.</param>
     /// <param name="projection">Weight [D, heads·v] and bias [D].</param>
-    /// <exception cref="ArgumentException">Queries and keys are normalised and would get another width.</exception>
+    /// <param name="biases">Biases by relative position, [.., heads]; null leaves those of a block with windows, whose heads then stay as many, what they were.</param>
+    /// <exception cref="ArgumentException">Queries and keys are normalised and would get another width, or biases of some heads are missing.</exception>
     public static VitModel ReplaceAttention(this VitModel model, int block, int heads, int qkDim, int vDim,
-        (Tensor Weight, Tensor Bias) qkv, (Tensor Weight, Tensor Bias) projection) => model.Edit(block,
+        (Tensor Weight, Tensor Bias) qkv, (Tensor Weight, Tensor Bias) projection, Tensor? biases = null) => model.Edit(block,
         b => b with
         {
-            Heads = heads, VDim = vDim, QkvBias = true,
+            Heads = !b.HasWindows || (biases?.Size(1) ?? b.Heads) == heads ? heads
+                : throw new ArgumentException($"Block {block} has windows; {heads} heads need biases by relative position for as many."),
+            VDim = vDim, QkvBias = true,
             QkDim = !b.QkNorm || qkDim == b.QkDim ? qkDim
                 : throw new ArgumentException($"Block {block} normalises its queries and keys; their width of {b.QkDim} cannot become {qkDim}."),
             AttentionScale = b.AttentionScale ?? (qkDim == b.QkDim ? null : 1 / Math.Sqrt(b.QkDim)),
@@ -105,6 +108,7 @@ public static partial class VitEdit
             w.Set(p + "attn.qkv.bias", qkv.Bias.Clone());
             w.Set(p + "attn.proj.weight", projection.Weight.Clone());
             w.Set(p + "attn.proj.bias", projection.Bias.Clone());
+            if (biases is not null) w.Set(p + "attn.relative_position_bias_table", biases.Clone());
         });
 
     /// <summary>Changes one block's LayerNorm epsilon.</summary>
@@ -141,7 +145,7 @@ public static partial class VitEdit
         foreach (var head in net.DistHead ? ["head", "head_dist"] : new[] { "head" })
         {
             using var scope = new TensorScope();
-            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.EmbedDim]) * 0.02).To(model.Device));
+            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.Features]) * 0.02).To(model.Device));
             weights.Set($"{head}.bias", Tensor.Zeros([classes], device: model.Device));
         }
         return new VitModel(net, model.Preprocessing, weights);
@@ -172,6 +176,9 @@ public static partial class VitEdit
         foreach (ref var value in values.AsSpan()) value = (float)(0.02 * random.NextGaussian());
         return Tensor.From<float>(values, shape, device);
     }
+
+    private static void RemoveBlock(Weights weights, string block) =>
+        RemoveAll(weights, [.. weights.Keys.Where(n => n.StartsWith(block, StringComparison.Ordinal) && !n.StartsWith(block + "downsample.", StringComparison.Ordinal))]);
 
     private static void RemoveAll(Weights weights, params string[] prefixes)
     {

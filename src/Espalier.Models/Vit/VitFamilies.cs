@@ -37,6 +37,7 @@ internal static class VitFamilies
         Deit3("medium", 16, 224), Deit3("huge", 14, 224),
         // DINOv2
         .. new[] { "small", "base", "large" }.SelectMany(size => new[] { DinoV2(size, 0), DinoV2(size, 4) }),
+        .. Swins,
         FashionVit(), TinyTestVit(),
     ];
 
@@ -45,7 +46,8 @@ internal static class VitFamilies
     {
         ["augreg_in1k"] = e => e, ["augreg_in21k_ft_in1k"] = e => e, ["augreg2_in21k_ft_in1k"] = e => e, ["orig_in21k_ft_in1k"] = e => e,
         ["sam_in1k"] = e => e, ["fb_in1k"] = e => e, ["lvd142m"] = e => e, ["sw_in12k_ft_in1k"] = e => e, ["openai_ft_in1k"] = e => e,
-        ["untrained"] = e => e,
+        ["untrained"] = e => e, ["ms_in1k"] = e => e, ["ms_in22k_ft_in1k"] = e => e,
+        ["ms_in22k"] = e => e with { Architecture = e.Architecture with { Classes = 21841 } },
         ["fb_in22k_ft_in1k"] = e => e with { Preprocessing = e.Preprocessing with { CropFraction = 1 } },
         ["mae"] = SelfSupervised, ["dino"] = SelfSupervised,
     }.ToImmutableDictionary();
@@ -91,10 +93,27 @@ internal static class VitFamilies
             Crop(518, ImageNetMean, ImageNetStd)),
         net => net with { Classes = 0, RegTokens = registers, EmbedPrefix = registers == 0 }, block => block with { LayerScale = true });
 
+    private static IEnumerable<VitEntry> Swins =>
+    [
+        Swin("tiny", 96, [2, 2, 6, 2], 7), Swin("small", 96, [2, 2, 18, 2], 7), Swin("base", 128, [2, 2, 18, 2], 7), Swin("large", 192, [2, 2, 18, 2], 7),
+        Swin("base", 128, [2, 2, 18, 2], 12), Swin("large", 192, [2, 2, 18, 2], 12),
+        // 28×28 grey images: stages of 14×14 and 7×7 tokens.
+        FashionMnist(VitArchitecture.Swin("swin_micro_patch2_window7_28", imageSize: 28, patchSize: 2, channels: 1, embedDim: 64, depths: [2, 4], headDim: 32, window: 7, classes: 10)),
+    ];
+
+    /// <summary>timm's Swin: ImageNet's mean and std, crop 0.9 at 224 pixels, 1.0 at 384.</summary>
+    private static VitEntry Swin(string size, int width, ImmutableArray<int> depths, int window)
+    {
+        var image = 32 * window;
+        return new(VitArchitecture.Swin($"swin_{size}_patch4_window{window}_{image}", image, 4, 3, width, depths, headDim: 32, window, classes: 1000),
+            Crop(image, ImageNetMean, ImageNetStd));
+    }
+
     /// <summary>The bundled model: 28×28 grey images of Fashion-MNIST, patch 4, 8 blocks of width 128 with 4 heads.</summary>
-    private static VitEntry FashionVit() => new(
-        VitArchitecture.Uniform("fashion-vit", imageSize: 28, patchSize: 4, channels: 1, embedDim: 128, depth: 8, heads: 4, classes: 10),
-        new Preprocessing { Size = 28, CropFraction = 1.0, Mean = [0.2860], Std = [0.3530] });
+    private static VitEntry FashionVit() =>
+        FashionMnist(VitArchitecture.Uniform("fashion-vit", imageSize: 28, patchSize: 4, channels: 1, embedDim: 128, depth: 8, heads: 4, classes: 10));
+
+    private static VitEntry FashionMnist(VitArchitecture net) => new(net, new Preprocessing { Size = 28, CropFraction = 1.0, Mean = [0.2860], Std = [0.3530] });
 
     /// <summary>A net small enough for tests: 32×32, patch 8, 6 blocks of width 64 with 4 heads, 10 classes.</summary>
     private static VitEntry TinyTestVit() => new(
@@ -129,6 +148,10 @@ internal static class VitFamilies
             yield return ($"deit_3_{size}_{image}_1k", () => VitRegistry.Find($"deit3_{size}_patch{patch}_{image}"));
             yield return ($"deit_3_{size}_{image}_21k", () => VitRegistry.Find($"deit3_{size}_patch{patch}_{image}.fb_in22k_ft_in1k"));
         }
+        // torchvision's Swin: shortest side to 232, 246 or 238 bicubically, crop 224.
+        foreach (var (size, resize) in new[] { ("tiny", 232), ("small", 246), ("base", 238) })
+            yield return ($"swin_{size[0]}", () => VitRegistry.Find($"swin_{size}_patch4_window7_224") is { } entry
+                ? entry with { Preprocessing = entry.Preprocessing with { CropFraction = 224.0 / resize } } : null);
         foreach (var size in new[] { "base", "large" })
             foreach (var patch in new[] { 16, 32 })
                 yield return ($"vit_{size[0]}_{patch}", () => TorchVision($"vit_{size}_patch{patch}_224"));

@@ -18,6 +18,7 @@ public static class VitForward
         var (a, w) = (model.Architecture, model.Weights);
         var patches = pixels.Conv2d(w["patch_embed.proj.weight"], a.PatchBias ? w["patch_embed.proj.bias"] : null, stride: a.PatchSize);
         var tokens = patches.Reshape(pixels.Size(0), a.EmbedDim, a.Patches).Transpose(1, 2);
+        if (a.Staged) return tokens.LayerNorm(w["patch_embed.norm.weight"], w["patch_embed.norm.bias"], a.LayerNormEps);
         if (!a.EmbedPrefix) tokens += w["pos_embed"];
         if (a.PrefixTokens > 0)
             tokens = Tensor.Cat(
@@ -35,8 +36,8 @@ public static class VitForward
     }
 
     /// <summary>
-    /// Tokens through block <paramref name="i"/>: x + Attn(LN1(x)), or x + Mixer(x) in its place, then x + MLP(LN2(x)), as far as they
-    /// are still there.
+    /// Tokens through block <paramref name="i"/>: patch merging, x + Attn(LN1(x)), or x + Mixer(x) in its place, then x + MLP(LN2(x)), as far
+    /// as they are there.
     /// </summary>
     public static Tensor Block(this VitModel model, int i, Tensor x, BranchHook? hook = null)
     {
@@ -64,6 +65,7 @@ public static class VitForward
     {
         var block = model.Architecture.Blocks[i];
         var w = model.Weights;
+        x = model.Downsample(i, x);
         if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]);
         if (!block.HasAttention || (block.TokensMerged == 0 && sizes is null)) return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
         var (outputs, keys) = model.Attend(i, model.AttentionInput(i, x), sizes);
@@ -73,7 +75,22 @@ public static class VitForward
     }
 
     /// <summary>
-    /// The first half of block <paramref name="i"/>: x + Attn(LN1(x)); without attention x + Mixer(x), or x when there is no mixer.
+    /// Patch merging where it stands before block <paramref name="i"/>, else nothing: every 2×2 neighbours [4·D], column by column, are normalised
+    /// and mapped to the new width. [B, g², D] to [B, (g/2)², D'].
+    /// </summary>
+    public static Tensor Downsample(this VitModel model, int i, Tensor x)
+    {
+        var (a, w, name) = (model.Architecture, model.Weights, $"blocks.{i}.downsample.");
+        if (a.Blocks[i].DownsampleDim == 0) return x;
+        long b = x.Size(0), d = x.Size(2), grid = a.GridOf(i - 1), half = a.GridOf(i);
+        x = x.Reshape(b, grid, grid, d);
+        if (grid % 2 == 1) x = x.Pad(0, 0, 0, 1, 0, 1);
+        return x.Reshape(b, half, 2, half, 2, d).Permute(0, 1, 3, 4, 2, 5).Reshape(b, half * half, 4 * d)
+            .LayerNorm(w[name + "norm.weight"], w[name + "norm.bias"], a.LayerNormEps).Linear(w[name + "reduction.weight"]);
+    }
+
+    /// <summary>
+    /// The first half of block <paramref name="i"/>, after any patch merging: x + Attn(LN1(x)); without attention x + Mixer(x), or x when there is no mixer.
     /// Tokens that the block would merge are still apart.
     /// </summary>
     public static Tensor AfterAttention(this VitModel model, int i, Tensor x, BranchHook? hook = null)
@@ -88,7 +105,8 @@ public static class VitForward
     public static Tensor AttentionInput(this VitModel model, int i, Tensor x) => model.BlockNorm(i, 1, x);
 
     /// <summary>
-    /// softmax(QKᵀ·scale)·V of every head, side by side: [B, N, heads·v_dim], what the projection of block <paramref name="i"/> sees.
+    /// softmax(QKᵀ·scale)·V of every head, side by side: [B, N, heads·v_dim], what the projection of block <paramref name="i"/> sees; with
+    /// windows, each on its own and with a bias by relative position.
     /// qkv rows are q|k|v, each head-major; widths per head may differ between q/k and v once a block was cut.
     /// </summary>
     /// <param name="model">The model.</param>
@@ -100,6 +118,8 @@ public static class VitForward
     private static (Tensor Outputs, Tensor Keys) Attend(this VitModel model, int i, Tensor x, Tensor? sizes)
     {
         var (block, w) = (model.Architecture.Blocks[i], model.Weights);
+        var windows = WindowLayout.Of(block, x.Size(1));
+        if (windows is not null) x = windows.Split(x);
         var (b, n) = (x.Size(0), x.Size(1));
         long heads = block.Heads, qk = block.QkDim, v = block.VDim;
         var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], block.QkvBias ? w[$"blocks.{i}.attn.qkv.bias"] : null)
@@ -109,7 +129,9 @@ public static class VitForward
         var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
         var logits = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k);
         if (sizes is not null) logits += sizes.Log().Reshape(b, 1, 1, n);
-        return (logits.Softmax(-1).MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v), k);
+        if (windows is not null) logits = windows.Place(logits, w[$"blocks.{i}.attn.relative_position_bias_table"]);
+        var outputs = logits.Softmax(-1).MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v);
+        return (windows is null ? outputs : windows.Join(outputs), k);
     }
 
     private static Tensor AddProjection(this VitModel model, int i, Tensor x, Tensor headOutputs, BranchHook? hook)
@@ -140,7 +162,7 @@ public static class VitForward
     public static Tensor Pool(VitModel model, Tensor features)
     {
         var a = model.Architecture;
-        var pooled = a.Pool == Pooling.Token ? features.Select(1, 0) : features.Narrow(1, a.PrefixTokens, a.Patches).Mean([1]);
+        var pooled = a.Pool == Pooling.Token ? features.Select(1, 0) : features.Narrow(1, a.PrefixTokens, features.Size(1) - a.PrefixTokens).Mean([1]);
         return a.FcNorm ? model.FinalNorm(pooled) : pooled;
     }
 

@@ -8,14 +8,15 @@ namespace Espalier.Models.Vit;
 /// <param name="Heads">Attention heads that a config states; null when there is none.</param>
 /// <param name="LayerNormEps">LayerNorm epsilon that a config states; null means the named network's, else timm's 1e-6 (1e-5 with norm_pre).</param>
 /// <param name="Pool">What the head reads, as a config states it; null when there is none.</param>
-public sealed record VitHints(string? Name = null, int? Heads = null, double? LayerNormEps = null, Pooling? Pool = null);
+/// <param name="ImageSize">Input side that a config states; only a Swin, which has no position embedding, needs it.</param>
+public sealed record VitHints(string? Name = null, int? Heads = null, double? LayerNormEps = null, Pooling? Pool = null, int? ImageSize = null);
 
 /// <summary>An inferred architecture.</summary>
 /// <param name="Architecture">The architecture.</param>
 /// <param name="HeadCountSource">What the head count rests on, in words: shapes alone cannot tell it.</param>
 public sealed record InferredVit(VitArchitecture Architecture, string HeadCountSource);
 
-/// <summary>Reads a plain ViT's architecture off the shapes of its tensors (timm names), compressed or not.</summary>
+/// <summary>Reads a Vision Transformer's architecture off the shapes of its tensors (timm names of files), compressed or not.</summary>
 public static partial class VitInference
 {
     private const int UsualHeadDim = 64, HugeWidth = 1280, HugeHeadDim = 80;
@@ -31,7 +32,7 @@ public static partial class VitInference
     public static InferredVit Infer(IReadOnlyDictionary<string, ImmutableArray<long>> shapes, VitHints hints, string where) =>
         new Reading(shapes, hints, where).Infer();
 
-    private sealed class Reading(IReadOnlyDictionary<string, ImmutableArray<long>> shapes, VitHints hints, string where)
+    private sealed partial class Reading(IReadOnlyDictionary<string, ImmutableArray<long>> shapes, VitHints hints, string where)
     {
         private readonly VitArchitecture? _known = hints.Name is { } name ? VitRegistry.Find(name)?.Architecture : null;
 
@@ -39,6 +40,7 @@ public static partial class VitInference
         {
             var patch = Shape("patch_embed.proj.weight", 4);
             if (patch[2] != patch[3]) throw new InputException($"{where}: patches of {patch[2]}×{patch[3]} pixels are not supported; only square ones are.");
+            if (shapes.ContainsKey("patch_embed.norm.weight")) return Staged(patch);
             var width = patch[0];
             var (heads, source) = HeadCount(width);
             var depth = shapes.Keys.Select(BlockIndex).DefaultIfEmpty(-1).Max() + 1;
@@ -66,7 +68,7 @@ public static partial class VitInference
                 FcNorm = fcNorm,
                 PreNorm = preNorm,
                 PatchBias = shapes.ContainsKey("patch_embed.proj.bias"),
-                Blocks = [.. Enumerable.Range(0, depth).Select(i => Block(i, width, heads))],
+                Blocks = [.. Enumerable.Range(0, depth).Select(i => Block($"blocks.{i}.", width, heads))],
             }, source);
         }
 
@@ -91,18 +93,17 @@ public static partial class VitInference
         }
 
         /// <summary>0 when there is no head: networks of self-supervised training come without.</summary>
-        private int Classes(long width)
+        private int Classes(long width, string name = "head.weight")
         {
-            if (!shapes.ContainsKey("head.weight")) return 0;
-            var head = Shape("head.weight", 2);
+            if (!shapes.ContainsKey(name)) return 0;
+            var head = Shape(name, 2);
             return head[1] != 2 * width ? Narrow(head[0])
                 : throw new InputException($"{where}: its head reads class token and mean of the patches side by side (DINOv2's classifiers), which is "
                     + "not supported; leave the head out and finetune a new one.");
         }
 
-        private VitBlock Block(int index, long width, int heads)
+        private VitBlock Block(string prefix, long width, int heads)
         {
-            var prefix = $"blocks.{index}.";
             var block = new VitBlock { IsLinear = shapes.ContainsKey(prefix + "linear.weight") };
             if (shapes.ContainsKey(prefix + "attn.qkv.weight"))
             {
@@ -164,7 +165,7 @@ public static partial class VitInference
         private ImmutableArray<long> Shape(string name, int rank)
         {
             if (!shapes.TryGetValue(name, out var shape))
-                throw new InputException($"{where} has no tensor {name}; this version reads plain Vision Transformers with the tensor names of "
+                throw new InputException($"{where} has no tensor {name}; this version reads Vision Transformers with the tensor names of "
                     + "timm, torchvision or Hugging Face.");
             return shape.Length == rank ? shape
                 : throw new InputException($"{where}: tensor {name} has shape [{string.Join(", ", shape)}], where {rank} "

@@ -7,7 +7,7 @@ namespace Espalier.Models.Vit;
 public static class VitInit
 {
     /// <summary>
-    /// Linear weights, position embedding and distillation token N(0, 0.02²), class token and registers N(0, 10⁻¹²), patch projection
+    /// Linear weights, position embedding, relative position biases and distillation token N(0, 0.02²), class token and registers N(0, 10⁻¹²), patch projection
     /// U(±1/√fan_in), LayerNorm 1 and 0, layer scales 10⁻⁵, other biases 0.
     /// </summary>
     /// <param name="architecture">Any architecture, also a compressed one.</param>
@@ -28,7 +28,7 @@ public static class VitInit
 
     private static Tensor Fresh(string name, long[] shape)
     {
-        if (name.StartsWith("patch_embed.", StringComparison.Ordinal)) return PatchProjection(shape);
+        if (name.StartsWith("patch_embed.proj.", StringComparison.Ordinal)) return PatchProjection(shape);
         if (name is "cls_token" or "reg_token") return Tensor.RandN(shape) * 1e-6;
         if (name is "pos_embed" or "dist_token") return Tensor.RandN(shape) * 0.02;
         if (name.EndsWith(".bias", StringComparison.Ordinal)) return Tensor.Zeros(shape);

@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
 
@@ -17,13 +18,14 @@ internal sealed class VitOnnx
     // How many tokens each one stands for, [batch, n, 1], once some were merged.
     private string? _sizes;
 
-    private VitOnnx(VitModel model, int opset) =>
-        (_net, _weights, _graph) = (model.Architecture, model.Weights, new OnnxGraph(model.Architecture.Name, opset));
+    private VitOnnx(VitModel model, Weights weights, int opset) =>
+        (_net, _weights, _graph) = (model.Architecture, weights, new OnnxGraph(model.Architecture.Name, opset));
 
     /// <summary>The graph with all weights.</summary>
     public static GraphProto Graph(VitModel model, OnnxOptions options)
     {
-        var vit = new VitOnnx(model, options.Opset);
+        using var weights = Named(model);
+        var vit = new VitOnnx(model, weights, options.Opset);
         vit.Head(vit.Norm(vit.Blocks(vit.Embed(vit._graph.Pixels(model, options)))));
         return vit._graph.Proto;
     }
@@ -35,6 +37,7 @@ internal sealed class VitOnnx
             [pixels, Weight("patch_embed.proj.weight"), .. _net.PatchBias ? [Weight("patch_embed.proj.bias")] : Nothing],
             OnnxGraph.Attribute("kernel_shape", patch, patch), OnnxGraph.Attribute("strides", patch, patch));
         var tokens = _graph.Transpose("patch_embed", _graph.Reshape("patch_embed.flat", patches, 0, d, _net.Patches), 0, 2, 1);
+        if (_net.Staged) return _graph.LayerNorm("patch_embed.norm", tokens, _weights, _net.LayerNormEps);
         if (!_net.EmbedPrefix) tokens = _graph.Add("patch_embed.placed", tokens, Weight("pos_embed"));
         if (_net.PrefixTokens > 0)
             tokens = _graph.Node("tokens", "Concat",
@@ -50,11 +53,23 @@ internal sealed class VitOnnx
         return tokens;
     }
 
-    private string Block(int i, string x) => _net.Blocks[i].IsLinear ? Linear($"blocks.{i}.linear", x) : AfterMlp(i, AfterAttention(i, x));
+    private string Block(int i, string x)
+    {
+        x = Downsample(i, x);
+        return _net.Blocks[i].IsLinear ? Linear(Prefix(i) + "linear", x) : AfterMlp(i, AfterAttention(i, x));
+    }
+
+    private string Downsample(int i, string x)
+    {
+        if (_net.Blocks[i].DownsampleDim == 0) return x;
+        var name = VitTensors.FileName(_net, $"blocks.{i}.downsample.");
+        var neighbours = _graph.Neighbours(name, x, _net.GridOf(i - 1), _net.GridOf(i), _net.WidthOf(i - 1));
+        return Linear(name + "reduction", _graph.LayerNorm(name + "norm", neighbours, _weights, _net.LayerNormEps));
+    }
 
     private string AfterAttention(int i, string x)
     {
-        var (block, prefix) = (_net.Blocks[i], $"blocks.{i}.");
+        var (block, prefix) = (_net.Blocks[i], Prefix(i));
         if (block.HasMixer) return _graph.Add(prefix + "mixer.added", x, Mixer(i, x));
         if (!block.HasAttention) return x;
         var (outputs, keys) = HeadOutputs(i, BlockNorm(i, 1, x));
@@ -66,8 +81,10 @@ internal sealed class VitOnnx
 
     private (string Outputs, string Keys) HeadOutputs(int i, string x)
     {
-        var (block, prefix) = (_net.Blocks[i], $"blocks.{i}.attn.");
-        long n = _net.TokensInto(i), heads = block.Heads, qk = block.QkDim, v = block.VDim;
+        var (block, prefix) = (_net.Blocks[i], Prefix(i) + "attn.");
+        var windows = WindowLayout.Of(block, _net.TokensInto(i));
+        if (windows is not null) x = _graph.SplitWindows(prefix, x, windows, _net.WidthOf(i));
+        long n = windows?.Size ?? _net.TokensInto(i), heads = block.Heads, qk = block.QkDim, v = block.VDim;
         string[] parts = [prefix + "q", prefix + "k", prefix + "v"];
         _graph.Nodes(parts, "Split",
             [Linear(prefix + "qkv", x), _graph.Integers(prefix + "widths", heads * qk, heads * qk, heads * v)], OnnxGraph.Attribute("axis", -1));
@@ -78,22 +95,24 @@ internal sealed class VitOnnx
         var scores = _graph.MatMul(prefix + "scores", _graph.Mul(prefix + "q.scaled", q, scale), k);
         if (_sizes is not null)
             scores = _graph.Add(prefix + "scores.sized", scores, _graph.Reshape(prefix + "sizes", _graph.Node(prefix + "sizes.log", "Log", [_sizes]), 0, 1, 1, n));
+        if (windows is not null) scores = _graph.Place(prefix, scores, windows, _weights[prefix + "relative_position_bias_table"]);
         var mixed = _graph.MatMul(prefix + "heads", _graph.Softmax(prefix + "attention", scores), values);
-        return (_graph.Reshape(prefix + "head_outputs", _graph.Transpose(prefix + "heads.beside", mixed, 0, 2, 1, 3), 0, n, heads * v), k);
+        var outputs = _graph.Reshape(prefix + "head_outputs", _graph.Transpose(prefix + "heads.beside", mixed, 0, 2, 1, 3), 0, n, heads * v);
+        return (windows is null ? outputs : _graph.JoinWindows(prefix, outputs, windows, heads * v), k);
     }
 
     private string Split(string part, long tokens, long heads, long width) =>
         _graph.Reshape(part + ".split", part, 0, tokens, heads, width);
 
     private string QkNormed(int i, string norm, string x) =>
-        _net.Blocks[i].QkNorm ? _graph.LayerNorm($"blocks.{i}.attn.{norm}", x, _weights, Eps(i)) : x;
+        _net.Blocks[i].QkNorm ? _graph.LayerNorm($"{Prefix(i)}attn.{norm}", x, _weights, Eps(i)) : x;
 
     private string LayerScale(int i, string scale, string branch) => !_net.Blocks[i].LayerScale ? branch
-        : _graph.Mul($"blocks.{i}.{scale}", branch, Weight($"blocks.{i}.{scale}.gamma"));
+        : _graph.Mul(Prefix(i) + scale, branch, Weight($"{Prefix(i)}{scale}.gamma"));
 
     private string AfterMlp(int i, string x)
     {
-        var prefix = $"blocks.{i}.mlp.";
+        var prefix = Prefix(i) + "mlp.";
         if (!_net.Blocks[i].HasMlp) return x;
         var hidden = _graph.Gelu(prefix + "act", Linear(prefix + "fc1", BlockNorm(i, 2, x)));
         return _graph.Add(prefix + "added", x, LayerScale(i, "ls2", Linear(prefix + "fc2", hidden)));
@@ -117,7 +136,7 @@ internal sealed class VitOnnx
         if (_net.FcNorm) pooled = FinalNorm(pooled);
         if (_net.Classes == 0)
         {
-            _graph.Output(_graph.Node("features", "Identity", [pooled]), _net.EmbedDim);
+            _graph.Output(_graph.Node("features", "Identity", [pooled]), _net.Features);
             return;
         }
         if (_net.DistHead)
@@ -125,7 +144,7 @@ internal sealed class VitOnnx
             var both = _graph.Add("heads.sum", Gemm("head", "head", pooled), Gemm("head_dist", "head_dist", _graph.Token("dist", features, 1)));
             _graph.Mul("logits", both, _graph.Scalar("heads.half", 0.5));
         }
-        else Gemm("logits", "head", pooled);
+        else Gemm("logits", _net.Staged ? "head.fc" : "head", pooled);
         _graph.Output("logits", _net.Classes);
     }
 
@@ -134,7 +153,7 @@ internal sealed class VitOnnx
 
     private string Mixer(int i, string x)
     {
-        var prefix = $"blocks.{i}.mixer.";
+        var prefix = Prefix(i) + "mixer.";
         var bias = Weight(prefix + "bias");
         if (_net.Blocks[i].MixerRank == 0) return bias;
         var mean = _graph.MeanOfTokens(prefix + "mean", x, keepDim: true);
@@ -142,11 +161,22 @@ internal sealed class VitOnnx
     }
 
     private string BlockNorm(int i, int which, string x) =>
-        _graph.LayerNorm($"blocks.{i}.norm{which}", x, _weights, Eps(i));
+        _graph.LayerNorm($"{Prefix(i)}norm{which}", x, _weights, Eps(i));
 
     private double Eps(int i) => _net.Blocks[i].NormEps ?? _net.LayerNormEps;
 
     private string Linear(string name, string x) => _graph.Linear(name, x, _weights);
+
+    // What the names of a block's tensors begin with.
+    private string Prefix(int i) => VitTensors.FileName(_net, $"blocks.{i}.");
+
+    // The same tensors under the names they have in files.
+    private static Weights Named(VitModel model)
+    {
+        var weights = new Weights();
+        foreach (var (name, tensor) in model.FileTensors()) weights.Set(name, tensor.Alias());
+        return weights;
+    }
 
     private static string[] Nothing => [];
 

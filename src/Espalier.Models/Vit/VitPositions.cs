@@ -36,7 +36,7 @@ public static class VitPositions
     /// <summary>What has a row for every position, and how many of the first rows are no patches'.</summary>
     private static IEnumerable<(string Name, int Prefix)> Resampled(VitArchitecture net)
     {
-        yield return ("pos_embed", net.Positions - net.Patches);
+        if (net.Positions > 0) yield return ("pos_embed", net.Positions - net.Patches);
         for (var i = 0; i < net.Depth; i++)
             if (net.Blocks[i].HasMixer) yield return ($"blocks.{i}.mixer.bias", net.PrefixTokens);
     }

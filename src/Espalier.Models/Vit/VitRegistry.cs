@@ -7,7 +7,7 @@ namespace Espalier.Models.Vit;
 /// <summary>A known architecture and the preprocessing its published weights were trained with.</summary>
 public sealed record VitEntry(VitArchitecture Architecture, Preprocessing Preprocessing);
 
-/// <summary>The Vision Transformers known by name: timm's plain classifiers and feature extractors, and the two small ones of this product.</summary>
+/// <summary>The Vision Transformers known by name: timm's plain classifiers and feature extractors, its Swin, and the small ones of this product.</summary>
 public static partial class VitRegistry
 {
     private static readonly ImmutableSortedDictionary<string, VitEntry> Entries =

@@ -1,6 +1,12 @@
+using System.Globalization;
+
 namespace Espalier.Models.Vit;
 
-/// <summary>The tensors of a plain ViT under timm's names. What a compressed block lost is absent, not empty.</summary>
+/// <summary>
+/// The tensors of a Vision Transformer under timm's names. What a compressed block lost is absent, not empty. In memory the blocks of all stages
+/// of a Swin are counted through (<c>blocks.5.norm1.weight</c>) and patch merging is named after the block it stands before
+/// (<c>blocks.4.downsample.norm.weight</c>); <see cref="FileName"/> has timm's names for both.
+/// </summary>
 public static class VitTensors
 {
     /// <summary>Every tensor of <paramref name="net"/>, in the order of the forward pass.</summary>
@@ -8,19 +14,31 @@ public static class VitTensors
     {
         long d = net.EmbedDim, p = net.PatchSize;
         foreach (var token in Prefix(net)) yield return token;
-        yield return new("pos_embed", [1, net.Positions, d]);
+        if (net.Positions > 0) yield return new("pos_embed", [1, net.Positions, d]);
         yield return new("patch_embed.proj.weight", [d, net.Channels, p, p]);
         if (net.PatchBias) yield return new("patch_embed.proj.bias", [d]);
+        if (net.Staged)
+            foreach (var tensor in Norm("patch_embed.norm", d)) yield return tensor;
         if (net.PreNorm)
             foreach (var tensor in Norm("norm_pre", d)) yield return tensor;
         for (var i = 0; i < net.Depth; i++)
-            foreach (var tensor in OfBlock(i, net.Blocks[i], net.EmbedDim, net.Tokens))
-                yield return tensor;
-        foreach (var tensor in Norm(net.FinalNorm, d)) yield return tensor;
+            foreach (var tensor in OfBlock(net, i)) yield return tensor;
+        foreach (var tensor in Norm(net.FinalNorm, net.Features)) yield return tensor;
         if (net.Classes > 0)
-            foreach (var tensor in Linear("head", net.Classes, d)) yield return tensor;
+            foreach (var tensor in Linear("head", net.Classes, net.Features)) yield return tensor;
         if (net.DistHead)
-            foreach (var tensor in Linear("head_dist", net.Classes, d)) yield return tensor;
+            foreach (var tensor in Linear("head_dist", net.Classes, net.Features)) yield return tensor;
+    }
+
+    /// <summary>The name a tensor has in files, where a Swin is named by stage: <c>layers.1.blocks.0</c>, <c>layers.1.downsample</c>, <c>head.fc</c>.</summary>
+    public static string FileName(VitArchitecture net, string name)
+    {
+        if (!net.Staged) return name;
+        if (name.StartsWith("head.", StringComparison.Ordinal)) return $"head.fc.{name["head.".Length..]}";
+        if (name.Split('.', 3) is not ["blocks", var index, var rest]) return name;
+        var block = int.Parse(index, CultureInfo.InvariantCulture);
+        var stage = net.Stages.Count(first => first <= block) - 1;
+        return rest.StartsWith("downsample.", StringComparison.Ordinal) ? $"layers.{stage}.{rest}" : $"layers.{stage}.blocks.{block - net.Stages[stage]}.{rest}";
     }
 
     /// <summary>The tokens before the patches, in their order: [1, how many, D] each.</summary>
@@ -41,24 +59,26 @@ public static class VitTensors
         name.StartsWith("norm.", StringComparison.Ordinal) || name.StartsWith("fc_norm.", StringComparison.Ordinal);
 
     /// <summary>
-    /// The tensors of block <paramref name="index"/>. <c>attn.qkv.weight</c> is [heads·(2·qk + v), D]: rows q, then k, then v,
+    /// The tensors of block <paramref name="index"/> and of the patch merging before it. <c>attn.qkv.weight</c> is [heads·(2·qk + v), D]: rows q, then k, then v,
     /// each head-major; <c>attn.proj.weight</c> is [D, heads·v]; q/k norms are [qk], one for all heads. A
     /// token mixer of rank r has <c>mixer.bias</c> [N, D] and, unless r is 0, <c>mixer.down.weight</c> [r, D] and <c>mixer.up.weight</c> [D, r].
     /// </summary>
-    public static IEnumerable<TensorSpec> OfBlock(int index, VitBlock block, int embedDim, int tokens)
+    public static IEnumerable<TensorSpec> OfBlock(VitArchitecture net, int index)
     {
-        var prefix = $"blocks.{index}.";
-        long d = embedDim, heads = block.Heads;
-        if (block.IsLinear) return Linear(prefix + "linear", d, d);
-        IEnumerable<TensorSpec> tensors = [];
+        var (block, prefix) = (net.Blocks[index], $"blocks.{index}.");
+        long d = net.WidthOf(index), heads = block.Heads;
+        IEnumerable<TensorSpec> tensors = block.DownsampleDim > 0 ? Downsample(prefix + "downsample", net.WidthOf(index - 1), d) : [];
+        if (block.IsLinear) return [.. tensors, .. Linear(prefix + "linear", d, d)];
         if (block.HasAttention)
             tensors = [
+                .. tensors,
                 .. Norm(prefix + "norm1", d),
+                .. RelativeBias(block, prefix),
                 .. Linear(prefix + "attn.qkv", heads * (2 * block.QkDim + block.VDim), d, block.QkvBias),
                 .. QkNorms(block, prefix),
                 .. Linear(prefix + "attn.proj", d, heads * block.VDim),
                 .. Scale(block, prefix + "ls1", d)];
-        if (block.MixerRank is { } rank) tensors = [.. tensors, .. Mixer(prefix + "mixer", rank, d, tokens)];
+        if (block.MixerRank is { } rank) tensors = [.. tensors, .. Mixer(prefix + "mixer", rank, d, net.TokensOf(index))];
         if (block.HasMlp)
             tensors = [
                 .. tensors,
@@ -79,6 +99,13 @@ public static class VitTensors
 
     private static IEnumerable<TensorSpec> Linear(string name, long outputs, long inputs, bool bias = true) =>
         [new($"{name}.weight", [outputs, inputs]), .. bias ? [new($"{name}.bias", [outputs])] : Nothing];
+
+    // Four neighbours side by side, normalised, to the new width.
+    private static IEnumerable<TensorSpec> Downsample(string name, long before, long after) =>
+        [.. Norm(name + ".norm", 4 * before), .. Linear(name + ".reduction", after, 4 * before, bias: false)];
+
+    private static IEnumerable<TensorSpec> RelativeBias(VitBlock block, string prefix) => !block.HasWindows ? Nothing
+        : [new(prefix + "attn.relative_position_bias_table", [WindowLayout.Offsets(block.Window), block.Heads])];
 
     private static IEnumerable<TensorSpec> QkNorms(VitBlock block, string prefix) =>
         block.QkNorm ? [.. Norm(prefix + "attn.q_norm", block.QkDim), .. Norm(prefix + "attn.k_norm", block.QkDim)] : Nothing;

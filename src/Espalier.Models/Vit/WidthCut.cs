@@ -23,9 +23,14 @@ public enum VitWidth
 /// <param name="Kept">Units kept, in their new order.</param>
 public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableArray<int> Kept)
 {
+    /// <summary>Channels of a head before; needed where heads have biases by relative position.</summary>
+    public int HeadDim { get; init; }
+
     /// <summary>The tensor of that name with the kept units alone; the same tensor when the cut does not concern it.</summary>
     public Tensor Apply(string name, Tensor tensor)
     {
+        if (Width == VitWidth.HeadChannels && name == $"blocks.{Block}.attn.relative_position_bias_table")
+            return tensor.IndexSelect(1, [.. Kept.Select(unit => unit / HeadDim).Distinct()]);
         foreach (var (dim, copies) in Places(name))
             tensor = tensor.IndexSelect(dim, [.. Enumerable.Range(0, copies).SelectMany(c => Kept.Select(u => c * Before + u))]);
         return tensor;

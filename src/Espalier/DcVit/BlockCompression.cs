@@ -59,7 +59,7 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     {
         using var noGrad = new NoGrad();
         TorchRuntime.Seed(Random("fresh MLP", block, step).NextUInt64());
-        foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.EmbedDim), ("fc2", Hidden) })
+        foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.WidthOf(block)), ("fc2", Hidden) })
             foreach (var kind in new[] { "weight", "bias" })
                 model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn));
     }

@@ -7,7 +7,7 @@ namespace Espalier.DcVit;
 public static class DcVitBlocks
 {
     /// <summary>Blocks 1..L−2 that still have attention and MLP: neither the first nor the last block is compressed.</summary>
-    /// <exception cref="UsageException">There is none, or they differ in cost.</exception>
+    /// <exception cref="UsageException">There is none, or they differ in shape.</exception>
     /// <param name="net">The network.</param>
     /// <param name="profile">For the last candidate.</param>
     /// <param name="only">Leaves out all others, when the user chose some.</param>
@@ -22,9 +22,9 @@ public static class DcVitBlocks
 
     /// <summary>The compressed block: the attention is gone and <paramref name="hidden"/> hidden units are left.</summary>
     public static VitBlock Compress(VitBlock block, int hidden, DcVitProfile profile) =>
-        new() { MlpHidden = hidden, NormEps = profile.CompressedNormEps ?? block.NormEps };
+        block.Dropped with { MlpHidden = hidden, NormEps = profile.CompressedNormEps ?? block.NormEps };
 
-    /// <summary>The network with <paramref name="blocks"/> compressed.</summary>
-    public static VitArchitecture Compress(VitArchitecture net, IEnumerable<int> blocks, int hidden, DcVitProfile profile) =>
-        net with { Blocks = blocks.Aggregate(net.Blocks, (all, i) => all.SetItem(i, Compress(all[i], hidden, profile))) };
+    /// <summary>The network with some blocks compressed, each to its own number of hidden units.</summary>
+    public static VitArchitecture Compress(VitArchitecture net, IEnumerable<(int Block, int Hidden)> blocks, DcVitProfile profile) =>
+        net with { Blocks = blocks.Aggregate(net.Blocks, (all, b) => all.SetItem(b.Block, Compress(all[b.Block], b.Hidden, profile))) };
 }

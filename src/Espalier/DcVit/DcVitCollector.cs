@@ -11,8 +11,9 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var structure = session.Structure;
         var ranked = session.Options.Order is null ? RankingStage.Ranked(session) : [];
+        var order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var structure = session.Structure.For(order);
         var count = session.Options.Once ? 1 : structure.Count;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
@@ -20,7 +21,7 @@ internal static class DcVitCollector
         return session.Collect(structure.Before, structure.After) with
         {
             Hidden = structure.Hidden,
-            Order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session)),
+            Order = order,
             Ranking = [.. ranked.Select(r => (r.Block, r.Metric))],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,

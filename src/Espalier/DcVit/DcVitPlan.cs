@@ -34,11 +34,11 @@ public sealed record DcVitPlan
 
     public DcVitOption ChosenOption => Options[Chosen];
 
-    /// <summary>A: cost of one attention branch, LN1 included.</summary>
-    public long AttentionCost => Candidates.Attention.In(Limit.Measure);
+    /// <summary>A: cost of one attention branch, LN1 included; of the cheapest where stages differ.</summary>
+    public long AttentionCost => Candidates.All.Min(b => b.Attention.In(Limit.Measure));
 
-    /// <summary>M: cost of the MLP's hidden units, all of them; LN2 and fc2's bias stay and do not count.</summary>
-    public long MlpCost => Candidates.Hidden * Candidates.MlpUnit.In(Limit.Measure);
+    /// <summary>M: cost of the MLP's hidden units, all of them; LN2 and fc2's bias stay and do not count. Of the dearest where stages differ.</summary>
+    public long MlpCost => Candidates.All.Max(Mlp);
 
     /// <summary>R = T − target: what must go.</summary>
     public double Removal => Before.In(Limit.Measure) - Limit.Amount;
@@ -51,7 +51,7 @@ public sealed record DcVitPlan
 
     /// <summary>What the user should know about the choice.</summary>
     public IEnumerable<string> Warnings => ChosenOption.MlpRatio >= CrippledMlpRatio ? [] :
-        [string.Create(CultureInfo.InvariantCulture, $"{ChosenOption.Blocks} blocks keep only {ChosenOption.Hidden} of "
+        [string.Create(CultureInfo.InvariantCulture, $"{ChosenOption.Blocks} blocks keep only {ChosenOption.Units[0]} of "
             + $"{Candidates.Hidden} hidden units each (MLP ratio {ChosenOption.MlpRatio:0.###}); a larger --k keeps more.")];
 
     /// <summary>Lists every feasible k and chooses one.</summary>
@@ -60,7 +60,7 @@ public sealed record DcVitPlan
     /// <param name="profile">null means <see cref="DcVitProfile.Clean"/>.</param>
     /// <param name="blocks">k, when the user forces it.</param>
     /// <param name="candidates">Blocks that may be compressed; null means all the profile allows.</param>
-    /// <exception cref="UsageException">No block can be compressed, or blocks differ in cost.</exception>
+    /// <exception cref="UsageException">No block can be compressed, or blocks differ in shape.</exception>
     /// <exception cref="BudgetException">No structure meets the target, or none with <paramref name="blocks"/> blocks.</exception>
     public static DcVitPlan Create(VitArchitecture net, Target target, DcVitProfile? profile = null, int? blocks = null,
         IReadOnlyCollection<int>? candidates = null)
@@ -83,23 +83,51 @@ public sealed record DcVitPlan
     }
 
     /// <summary>The network with the chosen number of hidden units in <paramref name="blocks"/> (indices, any number of them).</summary>
-    public VitArchitecture Apply(IEnumerable<int> blocks) => DcVitBlocks.Compress(Architecture, blocks, ChosenOption.Hidden, Profile);
+    public VitArchitecture Apply(IEnumerable<int> blocks) => Compressed(blocks, ChosenOption.Units);
+
+    /// <summary>
+    /// The plan once its k blocks are known. Where stages differ, it counted on those that save least; others leave more hidden units.
+    /// </summary>
+    /// <param name="blocks">The chosen blocks.</param>
+    public DcVitPlan For(IReadOnlyCollection<int> blocks)
+    {
+        var chosen = Candidates.All.Where(b => blocks.Contains(b.Index)).ToList();
+        if (ChosenOption.Hidden is not null || chosen.Count != ChosenOption.Blocks || Option(chosen) is not { } exact) return this;
+        return this with { Options = Options.SetItem(Chosen, exact) };
+    }
 
     private IEnumerable<DcVitOption> Feasible()
     {
-        for (var k = Math.Max(1, MinBlocks); k <= Math.Min(MaxBlocks, Candidates.Indices.Length); k++)
+        for (var k = 1; k <= Candidates.All.Length; k++)
         {
-            // The dense ratio is 4 in every published ViT; ρ(k) = 4·(1 − (R/k − A)/M).
-            var denseRatio = (double)Candidates.Hidden / Architecture.EmbedDim;
-            var ratio = denseRatio * (1 - (Removal / k - AttentionCost) / MlpCost);
-            var hidden = Math.Min(Candidates.Hidden, (int)Math.Floor(Architecture.EmbedDim * ratio + Profile.RoundingGuard));
-            // In a large or a small network the guard may be worth more than the tolerance on the target; the target comes first.
-            if (hidden > 0 && !Limit.Met(CostWith(k, hidden))) hidden--;
-            if (hidden > 0) yield return new DcVitOption(k, ratio, hidden, CostWith(k, hidden));
+            // With more blocks, the attentions alone would be too much.
+            var least = Candidates.Cheapest(Limit.Measure).Take(k).ToList();
+            if (Removal < least.Sum(Attention)) yield break;
+            if (Option(least) is { } option) yield return option;
         }
     }
 
-    private Cost CostWith(int k, int hidden) => VitCost.Of(DcVitBlocks.Compress(Architecture, Candidates.Indices.Take(k), hidden, Profile));
+    // What is left of k blocks; null when nothing is.
+    private DcVitOption? Option(List<UniformBlock> blocks)
+    {
+        var k = blocks.Count;
+        // The dense ratio is 4 in every published ViT; ρ(k) = 4·(1 − (R/k − A)/M), with A and M of a block on average.
+        var denseRatio = (double)Candidates.Hidden / Candidates.All[0].Width;
+        var ratio = denseRatio * (1 - (Removal / k - blocks.Sum(Attention) / (double)k) / (blocks.Sum(Mlp) / (double)k));
+        ImmutableArray<int> units = [.. Candidates.All.Select(b => Math.Min(b.Hidden, (int)Math.Floor(b.Width * ratio + Profile.RoundingGuard)))];
+        // In a large or a small network the guard may be worth more than the tolerance on the target; the target comes first.
+        if (units.All(u => u > 0) && !Limit.Met(Cost(units))) units = [.. units.Select(u => u - 1)];
+        return units.All(u => u > 0) ? new DcVitOption(k, ratio, units, Cost(units)) : null;
+
+        Cost Cost(ImmutableArray<int> hidden) => VitCost.Of(Compressed(blocks.Select(b => b.Index), hidden));
+    }
+
+    private VitArchitecture Compressed(IEnumerable<int> blocks, ImmutableArray<int> units) =>
+        DcVitBlocks.Compress(Architecture, blocks.Select(i => (i, units[Candidates.Indices.IndexOf(i)])), Profile);
+
+    private long Attention(UniformBlock block) => block.Attention.In(Limit.Measure);
+
+    private long Mlp(UniformBlock block) => block.Hidden * block.MlpUnit.In(Limit.Measure);
 
     /// <summary>ρ grows with k, so when no k reaches the preferred ratio the last one comes closest.</summary>
     private int Choose(int? forced)
@@ -117,16 +145,17 @@ public sealed record DcVitPlan
 
     private BudgetException Unreachable()
     {
-        var (most, least) = (Reach(1, Candidates.Hidden), Reach(Candidates.Indices.Length, 1));
+        var (most, least) = (Reach(1, b => b.Hidden), Reach(Candidates.All.Length, _ => 1));
         var total = Before.In(Limit.Measure);
         return new BudgetException(string.Create(CultureInfo.InvariantCulture,
             $"dc-vit cannot bring {Architecture.Name} from {Limit.Measure.Describe(total)} to {Limit.Describe()}: it "
                 + $"reaches {Limit.Measure.Describe(least)} to {Limit.Measure.Describe(most)} "
                 + $"({100.0 * least / total:0.##}% to {100.0 * most / total:0.##}%)")
             + (MinBlocks > MaxBlocks && Removal >= AttentionCost && MinBlocks <= Candidates.Indices.Length
-                ? $", but not this value in between; {Limit.Measure.Describe(Reach(MinBlocks, Candidates.Hidden))} is the "
+                ? $", but not this value in between; {Limit.Measure.Describe(Reach(MinBlocks, b => b.Hidden))} is the "
                     + "next lower one." : "."));
     }
 
-    private long Reach(int k, int hidden) => CostWith(k, hidden).In(Limit.Measure);
+    private long Reach(int k, Func<UniformBlock, int> hidden) => VitCost.Of(
+        Compressed(Candidates.Cheapest(Limit.Measure).Take(k).Select(b => b.Index), [.. Candidates.All.Select(hidden)])).In(Limit.Measure);
 }

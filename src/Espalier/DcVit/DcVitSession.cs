@@ -14,8 +14,11 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
 
     internal Structure Structure => structure;
 
-    internal BlockCompression Compression { get; } =
-        new(options.Variant, options.UnitChoice, structure.Hidden, options.Profile.CompressedNormEps, request.Seed);
+    /// <summary>The edit of a block.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="order">All blocks that are compressed, once they are known.</param>
+    internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.Variant, options.UnitChoice,
+        (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
 
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
 

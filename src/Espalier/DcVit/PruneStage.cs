@@ -20,9 +20,9 @@ internal static class PruneStage
         var order = RankingStage.Order(session);
         int[] compressed = [.. session.Options.Once ? order : order.Take(number)];
         var block = compressed[^1];
-        using var student = Cut(session, compressed, number);
+        using var student = Cut(session, compressed, number, order);
         var cut = session.Measure("cut", session.Options.Once ? null : block, student, context.Cancellation);
-        var warm = number == 1 ? Candidate(session, block) : null;
+        var warm = number == 1 ? Candidate(session, student, block) : null;
         var steps = Steps(session, order);
         FinetuneRecord record;
         using (var start = warm?.Student)
@@ -46,28 +46,35 @@ internal static class PruneStage
         StepFile.Read<PruneRecord>(session.Folder.StepFolder(StepName(number)), RecordFile);
 
     /// <summary>The teacher with all these blocks cut and nothing finetuned.</summary>
-    internal static VitModel RawCut(DcVitSession session, IReadOnlyList<int> blocks)
+    /// <param name="session">The session.</param>
+    /// <param name="blocks">The blocks, in the order of compression.</param>
+    /// <param name="order">All blocks of the run; null when these are all.</param>
+    internal static VitModel RawCut(DcVitSession session, IReadOnlyList<int> blocks, IReadOnlyCollection<int>? order = null)
     {
         var student = session.Teacher.Clone();
         for (var t = 0; t < blocks.Count; t++)
-            using (var before = student) student = RankingStage.Compress(session, before, blocks[t], t);
+            using (var before = student) student = RankingStage.Compress(session, before, blocks[t], t, order ?? blocks);
         return student;
     }
 
-    private static VitModel Cut(DcVitSession session, int[] compressed, int number)
+    private static VitModel Cut(DcVitSession session, int[] compressed, int number, IReadOnlyList<int> order)
     {
-        if (session.Options.Once || !session.Options.Profile.CarryOver) return RawCut(session, compressed);
+        if (session.Options.Once || !session.Options.Profile.CarryOver) return RawCut(session, compressed, order);
         if (number > 1)
             using (var before = session.LoadStudent(StepName(number - 1)))
-                return RankingStage.Compress(session, before, compressed[^1], number - 1);
-        return RankingStage.Compress(session, session.Teacher, compressed[0], step: 0); // the units of the ranked candidate
+                return RankingStage.Compress(session, before, compressed[^1], number - 1, order);
+        return RankingStage.Compress(session, session.Teacher, compressed[0], step: 0, order); // the units of the ranked candidate
     }
 
-    private static (VitModel Student, FinetuneRecord Finetune)? Candidate(DcVitSession session, int block)
+    private static (VitModel Student, FinetuneRecord Finetune)? Candidate(DcVitSession session, VitModel cut, int block)
     {
         if (session.Options.Order is not null || session.Options.Once) return null;
         var finetune = RankingStage.Read(session, 0, block)!.Finetune;
-        return (session.LoadStudent(RankingStage.StepName(0, block)), finetune);
+        var student = session.LoadStudent(RankingStage.StepName(0, block));
+        // Where stages differ, a block may keep more units than when it was ranked: it is then trained from its cut.
+        if (student.Architecture.Blocks[block] == cut.Architecture.Blocks[block]) return (student, finetune);
+        student.Dispose();
+        return null;
     }
 
     // One number for all finetunes of the run: the contract's --steps repeats it.

@@ -51,16 +51,22 @@ internal static class RankingStage
     }
 
     /// <summary>The student with one more block compressed, as progressive step <paramref name="step"/> (from 0) does it.</summary>
-    internal static VitModel Compress(DcVitSession session, VitModel student, int block, int step)
+    /// <param name="session">The session.</param>
+    /// <param name="student">The student so far.</param>
+    /// <param name="block">The block.</param>
+    /// <param name="step">Counts compressed blocks.</param>
+    /// <param name="order">All blocks to compress, once they are known.</param>
+    internal static VitModel Compress(DcVitSession session, VitModel student, int block, int step, IReadOnlyCollection<int>? order = null)
     {
+        var compression = session.Compression(block, order);
         using var scope = new TensorScope();
         var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
             ? ActivationStatistics.MeanActivation(session.Teacher, session.Samples.Train, block) : [];
-        if (!session.Options.Profile.GlobalUnitRandom) return session.Compression.Apply(student, block, step, mean);
+        if (!session.Options.Profile.GlobalUnitRandom) return compression.Apply(student, block, step, mean);
         // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.
         var candidates = session.Structure.Candidates;
         var draw = step == 0 ? candidates.IndexOf(block) : candidates.Length + step;
-        return (session.Compression with { Stream = draw }).Apply(student, block, step, mean);
+        return (compression with { Stream = draw }).Apply(student, block, step, mean);
     }
 
     // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.

@@ -8,14 +8,24 @@ namespace Espalier.DcVit;
 /// <summary>What a run will do to how many blocks, out of which: the outcome of planning, whatever the edit.</summary>
 /// <param name="Candidates">Blocks that may be edited, ascending.</param>
 /// <param name="Count">k.</param>
-/// <param name="Hidden">h; the whole MLP where the edit leaves it whole, 0 where it removes it.</param>
+/// <param name="Hidden">h; the whole MLP where the edit leaves it whole, 0 where it removes it; null where stages differ.</param>
 /// <param name="Limit">The target in its measure.</param>
 /// <param name="Before">Cost of the given network.</param>
 /// <param name="After">Cost of the result.</param>
 /// <param name="Warnings">What the user should know about the choice.</param>
-public sealed record Structure(ImmutableArray<int> Candidates, int Count, int Hidden, Limit Limit, Cost Before, Cost After,
+public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
+    /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
+    public DcVitPlan? Dense { get; private init; }
+
+    /// <summary>Hidden units that stay in a candidate.</summary>
+    public int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
+
+    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
+    public Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
+        ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+
     /// <summary>Plans for a network, a target and the method's switches.</summary>
     /// <exception cref="UsageException">A block that was named does not exist or cannot be edited.</exception>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
@@ -29,10 +39,11 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int Hi
         {
             var plan = DcVitPlan.Create(net, target, options.Profile, k, candidates);
             var chosen = plan.ChosenOption;
-            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]), options);
+            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]) { Dense = plan }, options);
         }
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
-        var hidden = options.Variant == BlockVariant.RemoveAttention ? whole.Candidates.Hidden : 0;
+        int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
+            : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
         return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options);
     }
 

@@ -39,7 +39,7 @@ public sealed record VariantPlan
     /// <param name="profile">null means <see cref="DcVitProfile.Clean"/>.</param>
     /// <param name="blocks">k, when the user forces it.</param>
     /// <param name="candidates">Blocks that may be edited; null means all the profile allows.</param>
-    /// <exception cref="UsageException">No block can be edited, or they differ in cost.</exception>
+    /// <exception cref="UsageException">No block can be edited, or they differ in shape.</exception>
     /// <exception cref="BudgetException">The target is met already, or not even with all candidates edited, or not with k blocks.</exception>
     public static VariantPlan Create(VitArchitecture net, Target target, BlockVariant variant, DcVitProfile? profile = null, int? blocks = null,
         IReadOnlyCollection<int>? candidates = null)
@@ -48,8 +48,9 @@ public sealed record VariantPlan
         var before = VitCost.Of(net);
         var limit = target.Resolve(before);
         var uniform = DcVitBlocks.Candidates(net, profile, candidates);
-        ImmutableArray<VariantOption> all = [.. Enumerable.Range(1, uniform.Indices.Length).Select(j => new VariantOption(j,
-            VitCost.Of(BlockVariants.Apply(net, uniform.Indices.Take(j), variant, hidden: 0, profile))))];
+        int[] least = [.. uniform.Cheapest(limit.Measure).Select(b => b.Index)];
+        ImmutableArray<VariantOption> all = [.. Enumerable.Range(1, least.Length).Select(j => new VariantOption(j,
+            VitCost.Of(BlockVariants.Apply(net, least.Take(j), variant, hidden: 0, profile))))];
         ImmutableArray<VariantOption> options = [.. all.Where(o => limit.Met(o.Cost))];
         if (options.IsEmpty || limit.Met(before)) throw Unreachable(net, limit, before, all);
         return new()

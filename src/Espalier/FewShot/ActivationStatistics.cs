@@ -21,7 +21,7 @@ public static class ActivationStatistics
             using var batch = new TensorScope();
             var part = images.Subset(Enumerable.Range(start, Math.Min(BatchSize, images.Count - start)));
             var x = teacher.Blocks(teacher.Embed(ImageTensors.Load(part, teacher.Preprocessing, teacher.Device)), 0, block);
-            x = teacher.AfterAttention(block, x);
+            x = teacher.AfterAttention(block, teacher.Downsample(block, x));
             sum.AddInPlace(teacher.MlpHidden(block, x).Mean([1]).Sum([0]), 1.0 / images.Count);
         }
         return sum.ToArray<float>();

@@ -27,7 +27,7 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     /// <exception cref="UsageException">It is no plain ViT, a block lost its attention or MLP, or its query and value widths differ.</exception>
     public static SearchSpace Of(VitArchitecture net, bool fixedEmbed = false)
     {
-        if (!net.IsPlain) throw new UsageException($"{net.Name} is no plain ViT (one class token, biases, no further norms or scales), and ofb searches no other.");
+        if (!net.IsPlain) throw new UsageException($"{net.Name} is no plain ViT (one class token, biases, no windows, no further norms or scales), and ofb searches no other.");
         var submodules = ImmutableArray.CreateBuilder<Submodule>();
         submodules.Add(new(VitWidth.Embedding, -1, fixedEmbed ? CandidateTable.Decided(1, net.EmbedDim) : CandidateTable.Embed(net.EmbedDim)));
         for (var i = 0; i < net.Depth; i++)

@@ -105,6 +105,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Vit
             return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
                 : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));
         if (!options.MergeTokens || limit.Met(VitCost.Of(net))) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
+        if (net.Staged) throw new UsageException($"--merge-tokens: the windows of {net.Name} need every token in its place; leave it out, and widths are cut alone.");
         if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
         var (merging, blocks) = MergeStart.Find(net, limit, options.Keep, options.MergingBlocks);
         return limit.Met(VitCost.Of(merging)) ? new EspalierPlan(limit, [], merging) { Tokens = blocks }

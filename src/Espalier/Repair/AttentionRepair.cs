@@ -28,7 +28,7 @@ internal sealed class AttentionRepair : IDisposable
         _factors = new(() =>
         {
             using var scope = new TensorScope();
-            var (queries, keys) = TokenMoments.Of(inputs, x => model.AttentionInput(index, x), layer.TokenWeights);
+            var (queries, keys) = TokenMoments.Of(inputs, x => model.AttentionInput(index, x), layer.TokenWeights, x => WindowLayout.Of(_from, x.Size(1))?.Split(x) ?? x);
             return QueryKeyCut.Of(AttentionTensors.Of(model, index), queries, keys);
         });
         _newSums = narrowed => layer.Sums(_from.Heads * _from.VDim, inputs, wanted, x => narrowed.HeadOutputs(index, narrowed.AttentionInput(index, x)));
@@ -58,7 +58,7 @@ internal sealed class AttentionRepair : IDisposable
         var projection = _layer.Solve(sums, attention.Projection, kept, isCut || isNarrower);
         var cut = new AttentionTensors(
             [.. heads.Select(h => attention.Query[h])], [.. heads.Select(h => attention.Key[h])],
-            [.. heads.Select(h => attention.Value[h].IndexSelect(0, dims))], projection);
+            [.. heads.Select(h => attention.Value[h].IndexSelect(0, dims))], projection, attention.Biases?.IndexSelect(1, heads));
         return cut.PutInto(narrowed, _index);
     }
 

@@ -5,9 +5,9 @@ namespace Espalier.Repair;
 
 /// <summary>
 /// The linear maps of one attention in float64, biases as a last column: per head q, k [qk_dim, D+1] and v [v_dim, D+1], and the projection
-/// [D, heads·v_dim + 1]. Cuts are changes of these.
+/// [D, heads·v_dim + 1]. Cuts are changes of these. With windows also the biases by relative position, [.., heads], as they are.
 /// </summary>
-internal sealed record AttentionTensors(Tensor[] Query, Tensor[] Key, Tensor[] Value, Tensor Projection)
+internal sealed record AttentionTensors(Tensor[] Query, Tensor[] Key, Tensor[] Value, Tensor Projection, Tensor? Biases = null)
 {
     internal static AttentionTensors Of(VitModel model, int index)
     {
@@ -18,7 +18,7 @@ internal sealed record AttentionTensors(Tensor[] Query, Tensor[] Key, Tensor[] V
         long heads = block.Heads;
         var parts = rows.Split([heads * block.QkDim, heads * block.QkDim, heads * block.VDim], 0);
         return new AttentionTensors(Heads(parts[0], block.QkDim), Heads(parts[1], block.QkDim), Heads(parts[2], block.VDim),
-            WithBias(w[p + "proj.weight"], w[p + "proj.bias"]));
+            WithBias(w[p + "proj.weight"], w[p + "proj.bias"]), block.HasWindows ? w[p + "relative_position_bias_table"] : null);
     }
 
     /// <summary>The layer's weight and bias side by side, float64: [out, in + 1].</summary>
@@ -30,7 +30,7 @@ internal sealed record AttentionTensors(Tensor[] Query, Tensor[] Key, Tensor[] V
     {
         var rows = Tensor.Cat([.. Query, .. Key, .. Value], 0);
         return model.ReplaceAttention(index, Query.Length, (int)Query[0].Size(0), (int)Value[0].Size(0),
-            Split(rows), Split(Projection));
+            Split(rows), Split(Projection), Biases);
     }
 
     /// <summary>The inverse of <see cref="WithBias"/>, in fp32.</summary>

@@ -55,6 +55,12 @@ public sealed class RepairPass(VitModel teacher, Calibration calibration, TokenW
             throw new ArgumentException($"Block {i} has layer scales; call FoldLayerScale first, as only the layers before them are solved.");
         if (student.Architecture.Blocks[i].IsLinear)
             throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
+        var before = student;
+        if (teacher.Architecture.Blocks[i].DownsampleDim > 0)
+        {
+            wanted.Advance(x => teacher.Downsample(i, x), cancellation);
+            tokens.Advance(x => before.Downsample(i, x), cancellation);
+        }
         using var halfway = wanted.Through(x => teacher.AfterAttention(i, x), cancellation);
         wanted.AdvanceFrom(halfway, x => teacher.AfterMlp(i, x), cancellation);
 

@@ -6,9 +6,13 @@ namespace Espalier.Repair;
 internal static class TokenMoments
 {
     /// <summary>
-    /// C_q, of tokens with a constant appended, weighted by position, and C_k, of tokens centred within their image, all alike: both [D+1, D+1].
+    /// C_q, of tokens with a constant appended, weighted by position, and C_k, of tokens centred among those a query sees, all alike: both [D+1, D+1].
     /// </summary>
-    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights)
+    /// <param name="tokens">Tokens [B, N, D].</param>
+    /// <param name="normalise">To what the attention sees.</param>
+    /// <param name="weights">[N].</param>
+    /// <param name="together">[B, N, D] to sets of tokens that see each other, [.., n, D]; null: those of an image.</param>
+    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights, Func<Tensor, Tensor>? together = null)
     {
         using var scope = new TensorScope();
         Tensor? queries = null, keys = null;
@@ -16,8 +20,9 @@ internal static class TokenMoments
         {
             using var batch = new TensorScope();
             var x = normalise(tokens[k]);
-            x = Tensor.Cat([x, Tensor.Ones([x.Size(0), x.Size(1), 1], device: x.Device)], -1);
-            var centred = (x - x.Mean([1], keepDim: true)).Reshape(-1, x.Size(-1));
+            var sets = WithOne(together?.Invoke(x) ?? x);
+            var centred = (sets - sets.Mean([1], keepDim: true)).Reshape(-1, sets.Size(-1));
+            x = WithOne(x);
             var (q, c) = (Moment(x.Reshape(-1, x.Size(-1)), (x * weights.Reshape(1, -1, 1)).Reshape(-1, x.Size(-1))), Moment(centred, centred));
             if (queries is null || keys is null) (queries, keys) = (batch.Keep(q), batch.Keep(c));
             else
@@ -28,6 +33,8 @@ internal static class TokenMoments
         }
         return (scope.Keep(queries!), scope.Keep(keys!));
     }
+
+    private static Tensor WithOne(Tensor x) => Tensor.Cat([x, Tensor.Ones([x.Size(0), x.Size(1), 1], device: x.Device)], -1);
 
     private static Tensor Moment(Tensor a, Tensor b) => a.Transpose(0, 1).MatMul(b).To(DType.Float64);
 }

@@ -23,8 +23,8 @@ public sealed class TokenWeights : IDisposable
     /// <summary>All tokens count the same.</summary>
     public static TokenWeights Equal(VitModel model)
     {
-        Tensor[] Ones() => [.. Enumerable.Range(0, model.Architecture.Depth).Select(_ =>
-            TensorScope.Release(Tensor.Ones([model.Architecture.Tokens], device: model.Device)))];
+        Tensor[] Ones() => [.. Enumerable.Range(0, model.Architecture.Depth).Select(i =>
+            TensorScope.Release(Tensor.Ones([model.Architecture.TokensOf(i)], device: model.Device)))];
         return new TokenWeights(Ones(), Ones());
     }
 
@@ -34,7 +34,7 @@ public sealed class TokenWeights : IDisposable
         var depth = teacher.Architecture.Depth;
         using var whole = new TensorScope();
         var sums = new Tensor[2 * depth];
-        for (var k = 0; k < sums.Length; k++) sums[k] = Tensor.Zeros([teacher.Architecture.Tokens], device: teacher.Device);
+        for (var k = 0; k < sums.Length; k++) sums[k] = Tensor.Zeros([teacher.Architecture.TokensOf(k / 2)], device: teacher.Device);
         TorchRuntime.Seed(seed);
         for (var start = 0; start < images.Count; start += BatchSize)
         {
@@ -70,7 +70,7 @@ public sealed class TokenWeights : IDisposable
         var points = new List<Tensor>();
         for (var i = 0; i < teacher.Architecture.Depth; i++)
         {
-            points.Add(x = teacher.AfterAttention(i, x));
+            points.Add(x = teacher.AfterAttention(i, teacher.Downsample(i, x)));
             points.Add(x = teacher.AfterMlp(i, x));
         }
         var logits = teacher.Head(teacher.Norm(x));

@@ -26,9 +26,13 @@ public sealed class SupervisedTask(Model model, MixUp mix, double dropPath, ulon
         return Functional.CrossEntropy(model.TrainingLogits(pixels, _dropPath.At(step)).To(DType.Float32), targets);
     }
 
+    // What tells tokens apart is not pulled to nothing.
+    private static bool IsPosition(string name) =>
+        name is "cls_token" or "pos_embed" || name.EndsWith("relative_position_bias_table", StringComparison.Ordinal);
+
     private IReadOnlyList<ParameterGroup> LayerGroups() =>
     [
-        .. model.Parameters.GroupBy(t => (Layer: model.Layer(t.Key), Decays: t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed")))
+        .. model.Parameters.GroupBy(t => (Layer: model.Layer(t.Key), Decays: t.Value.Shape.Length > 1 && !IsPosition(t.Key)))
             .Select(g => new ParameterGroup($"layer {g.Key.Layer}{(g.Key.Decays ? "" : ", no decay")}", [.. g])
             {
                 Scale = Math.Pow(LayerDecay!.Value, model.Architecture.Depth + 1 - g.Key.Layer),

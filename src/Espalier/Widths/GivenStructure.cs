@@ -23,7 +23,8 @@ public static class GivenStructure
             : throw new BudgetException($"--like: the widths of {like.Name} come to {limit.Measure.Describe(VitCost.Of(taken).In(limit.Measure))}; asked for is {limit.Describe()}.");
     }
 
-    private static (int, int, int, int, bool) Widths(VitBlock block) => (block.Heads, block.QkDim, block.VDim, block.MlpHidden, block.IsLinear);
+    private static (int, int, int, int, int, int, bool) Widths(VitBlock block) =>
+        (block.Heads, block.QkDim, block.VDim, block.MlpHidden, block.Window, block.DownsampleDim, block.IsLinear);
 
     private static string Describe(WidthKind kind) => kind switch
     {

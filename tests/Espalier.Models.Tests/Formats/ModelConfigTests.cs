@@ -50,7 +50,7 @@ public class ModelConfigTests
     [Theory]
     [InlineData("[]", "config.json must hold a JSON object.")]
     [InlineData("{", "config.json is not valid JSON")]
-    [InlineData("""{"model_type":"swin"}""", "model_type swin is not supported")]
+    [InlineData("""{"model_type":"swinv2"}""", "model_type swinv2 is not supported")]
     [InlineData("""{"architecture":7}""", "architecture must be a text, not 7.")]
     [InlineData("""{"pretrained_cfg":{"input_size":[3,64,32]}}""", "square images only")]
     [InlineData("""{"pretrained_cfg":{"input_size":[3,64,64],"crop_pct":1.5}}""", "the crop fraction 1.5")]

@@ -23,11 +23,22 @@ internal static class ExportedNets
         ["linear and every other kind"] = Compressed.Net,
         ["narrowed embedding"] = s_dense with { EmbedDim = 44, Blocks = [s_dense.Blocks[0], s_cut, new VitBlock { MlpHidden = 20, MixerRank = 2 }] },
         ["grey, patch 7, other epsilon"] = VitArchitecture.Uniform("grey", 28, 7, 1, 24, 2, 3, 4) with { LayerNormEps = 1e-2 },
+        ["swin, dc-vit"] = Swin(b => b.Dropped with { MlpHidden = 10 }),
+        ["swin, repaired"] = Swin(b => b with { Heads = 3, QkDim = 4, VDim = 5, MlpHidden = 20, AttentionScale = 0.4 }),
+        ["swin, dropped and linear"] = Swin(b => b.Dropped with { IsLinear = b.DownsampleDim > 0 }),
+        ["swin, attention only"] = Swin(b => b with { MlpHidden = 0 }),
         ["merged tokens"] = TokenMergingTests.With(s_dense, (1, 5), (2, 3), (4, 4)),
         ["merged tokens, all sources"] = TokenMergingTests.With(s_dense, (0, 8)),
         ["merged tokens, registers"] = TokenMergingTests.With(s_dense with { DistToken = true, DistHead = true, RegTokens = 1 }, (1, 7), (3, 2)),
         [NoBlockLeft] = s_dense with { Blocks = [new VitBlock(), new VitBlock()] },
     };
+
+    // One block changed in every stage, the first of the second among them: patch merging stands before it and stays.
+    private static VitArchitecture Swin(Func<VitBlock, VitBlock> change)
+    {
+        var net = FamilyNets.Swins[0].Net;
+        return net with { Blocks = [.. net.Blocks.Select((b, i) => i is 1 or 2 ? change(b) : b)] };
+    }
 
     public static IEnumerable<string> Names => s_all.Keys.Concat(FamilyNets.All.Select(m => m.Name));
 

@@ -3,7 +3,7 @@ using Espalier.Models.Vit;
 
 namespace Espalier.Testing;
 
-/// <summary>Small networks of every kind in the family, the original ViT aside.</summary>
+/// <summary>Small networks of every kind in the family, the original ViT aside: plain ones, and Swin.</summary>
 internal static class FamilyNets
 {
     private static readonly VitArchitecture s_base = VitArchitecture.Uniform("family", imageSize: 12, patchSize: 4, channels: 3, embedDim: 12, depth: 2,
@@ -11,8 +11,18 @@ internal static class FamilyNets
 
     private static readonly VitArchitecture s_average = s_base with { ClassToken = false, Pool = Pooling.Average };
 
+    public static IReadOnlyList<(string Name, VitArchitecture Net)> Swins { get; } =
+    [
+        ("swin", Swin(image: 32, window: 4, depths: [2, 2])),
+        ("swin whose grid is padded", Swin(image: 28, window: 3, depths: [2, 1, 2])),
+        ("swin whose window covers the grid", Swin(image: 20, window: 7, depths: [2, 2])),
+        ("swin with layer scale and no q/k/v bias", Swin(image: 24, window: 3, depths: [2, 2]).WithBlocks(b => b with { LayerScale = true, QkvBias = false })),
+        ("swin with q/k norms and no head", (Swin(image: 24, window: 4, depths: [1, 2]) with { Classes = 0, PatchBias = false }).WithBlocks(b => b with { QkNorm = true })),
+    ];
+
     public static IReadOnlyList<(string Name, VitArchitecture Net)> All { get; } =
     [
+        .. Swins,
         ("distilled", s_base with { DistToken = true, DistHead = true }),
         ("distillation token without a head", s_base with { DistToken = true }),
         ("layer scale", s_base.WithBlocks(b => b with { LayerScale = true })),
@@ -31,6 +41,9 @@ internal static class FamilyNets
         ("all at once", (s_base with { DistToken = true, DistHead = true, RegTokens = 2, EmbedPrefix = false, PreNorm = true, PatchBias = false })
             .WithBlocks(b => b with { LayerScale = true, QkNorm = true, QkvBias = false })),
     ];
+
+    private static VitArchitecture Swin(int image, int window, int[] depths) =>
+        VitArchitecture.Swin("family", image, patchSize: 4, channels: 3, embedDim: 12, depths, headDim: 6, window, classes: 5);
 
     /// <summary>Any combination that makes sense, of random depth and widths.</summary>
     public static VitArchitecture Random(SeededRandom random)

@@ -27,8 +27,8 @@ public class FamilyTests : TorchTest
     public void A_member_is_recognised_by_its_shapes(string name)
     {
         var net = Net(name);
-        var shapes = VitTensors.Expected(net).ToDictionary(t => t.Name, t => t.Shape);
-        var inferred = VitInference.Infer(shapes, new VitHints("family", 2, net.LayerNormEps, net.Pool), "file").Architecture;
+        var shapes = VitTensors.Expected(net).ToDictionary(t => net.FileName(t.Name), t => t.Shape);
+        var inferred = VitInference.Infer(shapes, new VitHints("family", 2, net.LayerNormEps, net.Pool, net.ImageSize), "file").Architecture;
         inferred.Blocks.ShouldBe(net.Blocks);
         (inferred with { Blocks = net.Blocks }).ShouldBe(net);
     }

@@ -26,7 +26,7 @@ internal static class PlainPeer
             return (x - m) / torch.sqrt(((x - m) ** 2).mean(-1, keepdim=True) + eps) * w[name + '.weight'] + w[name + '.bias']
         def linear(x, w, name):
             return x @ w[name + '.weight'].t() + w.get(name + '.bias', 0)
-        def attention(x, w, p, b):
+        def attention(x, w, p, b, bias=None):
             qkv, out = linear(x, w, p + 'attn.qkv'), []
             for h in range(b['heads']):
                 q = qkv[..., h * b['qk']:(h + 1) * b['qk']]
@@ -37,9 +37,36 @@ internal static class PlainPeer
                 if p + 'attn.q_norm.weight' in w:
                     q, k = norm(q, w, p + 'attn.q_norm', b['eps']), norm(k, w, p + 'attn.k_norm', b['eps'])
                 scores = q @ k.transpose(-1, -2) * (b['scale'] if b['scale'] else 1 / math.sqrt(b['qk']))
+                if bias is not None:
+                    scores = scores + bias[h]
                 scores = torch.exp(scores - scores.max(-1, keepdim=True)[0])
                 out.append(scores / scores.sum(-1, keepdim=True) @ v)
             return linear(torch.cat(out, -1), w, p + 'attn.proj') * w.get(p + 'ls1.gamma', 1)
+        def windowed(x, w, p, b):
+            # Slot (y, x) of the rolled, padded grid holds the token from one shift further on, or nothing.
+            grid, window, table = math.isqrt(x.shape[1]), b['window'], w[p + 'attn.relative_position_bias_table']
+            side, shift = min(window, grid), b['shift'] if grid > window else 0
+            padded = -(-grid // side) * side
+            band = lambda at: 0 if at < padded - side else 1 if at < padded - shift else 2
+            out = [None] * x.shape[1]
+            for top in range(0, padded, side):
+                for left in range(0, padded, side):
+                    slots = [(i, j) for i in range(top, top + side) for j in range(left, left + side)]
+                    tokens = [(i + shift) % grid * grid + (j + shift) % grid if i < grid and j < grid else None for i, j in slots]
+                    bias = torch.stack([torch.stack([
+                        table[(qi - ki + window - 1) * (2 * window - 1) + qj - kj + window - 1]
+                        - (100 if (band(qi), band(qj)) != (band(ki), band(kj)) else 0) for ki, kj in slots]) for qi, qj in slots]).permute(2, 0, 1)
+                    found = attention(torch.stack([x[:, t] if t is not None else 0 * x[:, 0] for t in tokens], 1), w, p, b, bias)
+                    for slot, t in enumerate(tokens):
+                        if t is not None:
+                            out[t] = found[:, slot]
+            return torch.stack(out, 1)
+        def downsample(x, w, p, eps):
+            grid = math.isqrt(x.shape[1])
+            token = lambda i, j: x[:, i * grid + j] if i < grid and j < grid else 0 * x[:, 0]
+            x = torch.stack([torch.cat([token(i, j), token(i + 1, j), token(i, j + 1), token(i + 1, j + 1)], -1)
+                for i in range(0, grid, 2) for j in range(0, grid, 2)], 1)
+            return linear(norm(x, w, p + 'downsample.norm', eps), w, p + 'downsample.reduction')
         def mlp(x, w, p):
             h = linear(x, w, p + 'mlp.fc1')
             return linear(h * 0.5 * (1 + torch.erf(h / math.sqrt(2))), w, p + 'mlp.fc2') * w.get(p + 'ls2.gamma', 1)
@@ -53,22 +80,27 @@ internal static class PlainPeer
                     patch = pixels[:, :, y * ps:(y + 1) * ps, x * ps:(x + 1) * ps]
                     rows.append(patch.flatten(1) @ kernel.flatten(1).t() + w.get('patch_embed.proj.bias', 0))
             prefix = [t.expand(count, -1) for name in ('cls_token', 'dist_token', 'reg_token') if name in w for t in w[name][0]]
-            positions, patches = w['pos_embed'][0], len(rows)
+            positions, patches = w['pos_embed'][0] if 'pos_embed' in w else [], len(rows)
             # Positions belong to the last tokens: to all of them, or to the patches only.
             rows = prefix + rows
             for t in range(len(positions)):
                 at = len(rows) - len(positions) + t
                 rows[at] = rows[at] + positions[t]
             x = torch.stack(rows, 1)
+            if 'patch_embed.norm.weight' in w:
+                x = norm(x, w, 'patch_embed.norm', spec['eps'])
             if 'norm_pre.weight' in w:
                 x = norm(x, w, 'norm_pre', spec['eps'])
             for i, b in enumerate(spec['blocks']):
                 p = 'blocks.%d.' % i
+                if p + 'downsample.norm.weight' in w:
+                    x = downsample(x, w, p, spec['eps'])
+                    patches = x.shape[1]
                 if b['linear']:
                     x = linear(x, w, p + 'linear')
                     continue
                 if b['heads']:
-                    x = x + attention(norm(x, w, p + 'norm1', b['eps']), w, p, b)
+                    x = x + (windowed if b['window'] else attention)(norm(x, w, p + 'norm1', b['eps']), w, p, b)
                 if b['mixer'] is not None:
                     mean = sum(x[:, t] for t in range(x.shape[1])) / x.shape[1]
                     shift = (w[p + 'mixer.up.weight'] @ (w[p + 'mixer.down.weight'] @ mean.t())).t() if b['mixer'] else 0 * mean
@@ -94,7 +126,7 @@ internal static class PlainPeer
         blocks = net.Blocks.Select(b => new
         {
             heads = b.Heads, qk = b.QkDim, v = b.VDim, hidden = b.MlpHidden, linear = b.IsLinear,
-            mixer = b.MixerRank, scale = b.AttentionScale, eps = b.NormEps ?? net.LayerNormEps,
+            mixer = b.MixerRank, window = b.Window, shift = b.Shift, scale = b.AttentionScale, eps = b.NormEps ?? net.LayerNormEps,
         }),
     };
 

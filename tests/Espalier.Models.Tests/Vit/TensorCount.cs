@@ -9,17 +9,31 @@ internal static class TensorCount
     {
         var side = model.Preprocessing.Size / model.Weights["patch_embed.proj.weight"].Size(3);
         long patches = side * side, parameters = 0, linear = 0, norms = 0, products = 0;
+        var seen = (Queries: 0L, Keys: 0L);
         var tokens = patches + new[] { "cls_token", "dist_token", "reg_token" }.Sum(t => model.Weights.TryGetValue(t, out var token) ? token.Size(1) : 0);
         foreach (var (name, tensor) in model.Weights)
         {
             var count = tensor.Count;
             parameters += count;
-            if (name.Contains("norm") && name.EndsWith(".weight")) norms += 4 * count * NormRows(model, name, tokens);
-            else if (name.EndsWith(".weight")) linear += count * Rows(name, tokens, patches);
+            // Tensors come in the order of the forward pass: what follows patch merging sees a quarter of the tokens.
+            if (name.EndsWith("downsample.norm.weight")) tokens = (side = (side + 1) / 2) * side;
+            if (name.EndsWith("norm1.weight")) seen = (tokens, tokens);
+            if (name.EndsWith("relative_position_bias_table")) seen = Windows(side, (long)(Math.Sqrt(tensor.Size(0)) + 1) / 2);
+            var rows = name.Contains(".attn.") && !name.Contains(".proj.") ? seen.Queries : tokens;
+            if (name.Contains("norm") && name.EndsWith(".weight")) norms += 4 * count * NormRows(model, name, rows);
+            else if (name.EndsWith(".weight")) linear += count * Rows(name, rows, patches);
             if (!name.EndsWith("attn.proj.weight")) continue;
-            products += tokens * tokens * (Queries(model, name.Replace(".proj.weight", "")) + tensor.Size(1));
+            products += seen.Queries * seen.Keys * (Queries(model, name.Replace(".proj.weight", "")) + tensor.Size(1));
         }
         return new Cost(parameters, linear + norms, linear + products);
+    }
+
+    // Tokens of all windows, the padding included, and those of one.
+    private static (long, long) Windows(long side, long window)
+    {
+        window = Math.Min(window, side);
+        var padded = (side + window - 1) / window * window;
+        return (padded * padded, window * window);
     }
 
     // Vectors a matrix multiplies in one image: a head sees one, a mixer the mean token.

@@ -12,7 +12,7 @@ public class VitInferenceTests
         {
             var inferred = VitInference.Infer(Shapes(net), new VitHints(net.Name), "file");
             ShouldBeSame(inferred.Architecture, net);
-            inferred.HeadCountSource.ShouldBe($"the timm name {net.Name}");
+            inferred.HeadCountSource.ShouldBe(net.Staged ? "the relative position biases" : $"the timm name {net.Name}");
         }
     }
 
@@ -88,13 +88,13 @@ public class VitInferenceTests
             .Message.ShouldContain("blocks.2.attn.qkv.weight has 84 rows where 192 were expected");
 
     [Theory]
-    [InlineData("conv1.weight", "has no tensor patch_embed.proj.weight; this version reads plain Vision Transformers")]
+    [InlineData("conv1.weight", "has no tensor patch_embed.proj.weight; this version reads Vision Transformers")]
     public void Other_networks_are_refused(string tensor, string message) =>
         Should.Throw<InputException>(() => VitInference.Infer(new Dictionary<string, ImmutableArray<long>> { [tensor] = [1] }, new VitHints(), "file"))
             .Message.ShouldContain(message);
 
     private static Dictionary<string, ImmutableArray<long>> Shapes(VitArchitecture net) =>
-        VitTensors.Expected(net).ToDictionary(t => t.Name, t => t.Shape);
+        VitTensors.Expected(net).ToDictionary(t => net.FileName(t.Name), t => t.Shape);
 
     private static void ShouldBeSame(VitArchitecture actual, VitArchitecture expected)
     {

@@ -72,6 +72,7 @@ public sealed class VitOnnxTests : TorchTest, IDisposable
     [InlineData("linear and every other kind")]
     [InlineData("all at once")]
     [InlineData("no class token, norm after the pooling")]
+    [InlineData("swin whose grid is padded")]
     public void Every_tensor_of_the_model_is_in_the_file(string net)
     {
         using var model = ExportedNets.Model(net);

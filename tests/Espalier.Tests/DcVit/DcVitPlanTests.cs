@@ -1,6 +1,7 @@
 using System.Globalization;
 using Espalier.Budget;
 using Espalier.DcVit;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Tests.DcVit;
@@ -119,7 +120,7 @@ public class DcVitPlanTests
     [Fact]
     public void Compressed_blocks_keep_the_teachers_epsilon_only_in_the_clean_profile()
     {
-        Plan(B, "0.75").Apply([2]).Blocks[2].ShouldBe(new VitBlock { MlpHidden = Plan(B, "0.75").ChosenOption.Hidden });
+        Plan(B, "0.75").Apply([2]).Blocks[2].ShouldBe(new VitBlock { MlpHidden = Plan(B, "0.75").ChosenOption.Units[0] });
         Plan(B, "0.75", DcVitProfile.Official).Apply([2]).Blocks[2].NormEps.ShouldBe(1e-5);
     }
 
@@ -158,6 +159,46 @@ public class DcVitPlanTests
                 }
             }
         }
+    }
+
+    // The specification's ρ count linear layers alone; norms, which differ between stages, move them by less than a tenth.
+    [Theory]
+    [InlineData("swin_tiny_patch4_window7_224", "0.751734186", 4, 1.328675)]
+    [InlineData("swin_small_patch4_window7_224", "0.751734186", 7, 0.777080)]
+    [InlineData("swin_base_patch4_window7_224", "0.751734186", 7, 0.779415)]
+    public void Stages_are_counted_through(string name, string keep, int k, double ratio)
+    {
+        var plan = Plan(name, keep);
+        plan.Candidates.Indices.ShouldBe(Enumerable.Range(1, Net(name).Depth - 2));
+        plan.ChosenOption.Blocks.ShouldBe(k);
+        plan.ChosenOption.MlpRatio.ShouldBe(ratio, 0.1);
+        plan.ChosenOption.Hidden.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(CountConvention.Budget)]
+    [InlineData(CountConvention.Full)]
+    public void Once_the_blocks_of_a_swin_are_known_the_target_is_met_closely(CountConvention count)
+    {
+        var random = new SeededRandom(1);
+        foreach (var name in new[] { "swin_tiny_patch4_window7_224", "swin_base_patch4_window12_384", "swin_micro_patch2_window7_28" })
+            for (var percent = 50; percent <= 90; percent += 5)
+            {
+                var plan = DcVitPlan.Create(Net(name), new Target(TargetForm.KeepMacs, percent / 100.0, count));
+                for (var draw = 0; draw < 10; draw++)
+                {
+                    int[] order = [.. random.Choose(plan.Candidates.Indices.Length, plan.ChosenOption.Blocks).Select(i => plan.Candidates.Indices[i])];
+                    plan.Limit.Met(VitCost.Of(plan.Apply(order))).ShouldBeTrue($"{name} {percent}% before");
+                    var exact = plan.For(order);
+                    var after = VitCost.Of(exact.Apply(order));
+                    exact.ChosenOption.Cost.ShouldBe(after);
+                    plan.Limit.Met(after).ShouldBeTrue($"{name} {percent}%");
+                    // One unit a block below the limit at most, unless no MLP is left to cut.
+                    var units = plan.Candidates.All.Where(b => order.Contains(b.Index)).Sum(b => 2 * b.MlpUnit.In(plan.Limit.Measure));
+                    var whole = order.All(i => exact.Apply(order).Blocks[i].MlpHidden == Net(name).Blocks[i].MlpHidden);
+                    if (!whole) ((double)after.In(plan.Limit.Measure)).ShouldBeGreaterThan(plan.Limit.Amount - units, $"{name} {percent}%");
+                }
+            }
     }
 
     private static VitArchitecture Net(string name) => VitRegistry.Find(name)!.Architecture;

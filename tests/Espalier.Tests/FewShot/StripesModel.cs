@@ -8,19 +8,26 @@ using Espalier.Training;
 
 namespace Espalier.Tests.FewShot;
 
-/// <summary>A tiny ViT trained for seconds on an easy set (stripes of four directions in noise), and images of that set. Made once.</summary>
-public sealed class StripesModel : IDisposable
-{
-    private const int Side = 16;
+/// <summary>The same with a Swin: stages of 8×8 and 4×4 tokens.</summary>
+public sealed class StripesSwin() : StripesModel(
+    VitArchitecture.Swin("stripes-swin", Side, patchSize: 2, channels: 1, embedDim: 16, depths: [2, 4], headDim: 8, window: 4, classes: 4));
 
-    public StripesModel()
+/// <summary>A tiny ViT trained for seconds on an easy set (stripes of four directions in noise), and images of that set. Made once.</summary>
+public class StripesModel : IDisposable
+{
+    protected const int Side = 16;
+
+    public StripesModel() : this(VitArchitecture.Uniform("stripes", Side, patchSize: 4, channels: 1, embedDim: 32, depth: 6, heads: 2, classes: 4))
+    {
+    }
+
+    protected StripesModel(VitArchitecture architecture)
     {
         Directory.CreateDirectory(Folder);
         TorchRuntime.Threads = 1;
         Train = Images(200, seed: 1);
         Test = Images(120, seed: 2);
         var preprocessing = new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.5] };
-        var architecture = VitArchitecture.Uniform("stripes", Side, patchSize: 4, channels: 1, embedDim: 32, depth: 6, heads: 2, classes: 4);
         using var model = VitInit.Random(architecture, preprocessing, seed: 3);
         var task = new SupervisedTask(model, new MixUp(), dropPath: 0, seed: 4);
         using var batches = new ImageBatches(Train, new EvalTransform(preprocessing), new LoaderOptions { BatchSize = 40 });

@@ -25,8 +25,10 @@ public class FamilyRepairTests : TorchTest
         repaired.Weights.Keys.ShouldBe(VitTensors.Expected(repaired.Architecture).Select(t => t.Name));
     }
 
+    public static TheoryData<string> Unwindowed => [.. FamilyNets.All.Where(m => !m.Net.Staged).Select(m => m.Name)];
+
     [Theory]
-    [MemberData(nameof(Members))]
+    [MemberData(nameof(Unwindowed))]
     public void A_mixer_stands_in_for_the_attention_of_every_member(string name)
     {
         using var test = new RepairCase(Folded(name), 4, images: 24);
@@ -35,6 +37,33 @@ public class FamilyRepairTests : TorchTest
         using var removed = test.Teacher.RemoveAttention(0);
         test.Error(repaired, 0, afterMlp: true).ShouldBeLessThan(0.9 * test.Error(removed, 0, afterMlp: true));
         repaired.Architecture.Blocks[0].ShouldBe(target.Blocks[0]);
+    }
+
+    // Every part at once, in the first block behind patch merging: heads with their biases, both head widths, hidden units.
+    [Theory]
+    [InlineData(RepairUnitChoice.Elimination)]
+    [InlineData(RepairUnitChoice.Random)]
+    public void Heads_of_a_swin_go_with_their_biases(RepairUnitChoice choice)
+    {
+        using var test = new RepairCase(Folded("swin"), 3, images: 24);
+        var target = test.With(2, b => b with { Heads = 2, QkDim = 5, VDim = 4, MlpHidden = 30, AttentionScale = 1 / Math.Sqrt(b.QkDim) });
+        using var repaired = test.Repaired(test.Teacher, target, new RepairOptions { UnitChoice = choice });
+        using var cut = test.Repaired(test.Teacher, target, new RepairOptions { UnitChoice = choice, Solve = false });
+        repaired.Architecture.Blocks[2].ShouldBe(target.Blocks[2]);
+        repaired.Weights["blocks.2.attn.relative_position_bias_table"].Shape.ShouldBe([49, 2]);
+        test.Error(repaired, 2, afterMlp: true).ShouldBeLessThan(0.9 * test.Error(cut, 2, afterMlp: true));
+    }
+
+    [Fact]
+    public void Removed_attentions_and_dropped_blocks_of_a_swin_leave_patch_merging()
+    {
+        using var test = new RepairCase(Folded("swin"), 3, images: 24);
+        var target = test.Net with { Blocks = test.Net.Blocks.SetItem(1, new VitBlock { MlpHidden = 20 }).SetItem(2, test.Net.Blocks[2].Dropped) };
+        using var repaired = test.Repaired(test.Teacher, target, new RepairOptions());
+        using var removed = test.Teacher.RemoveAttention(1);
+        using var dropped = removed.DropBlock(2);
+        repaired.Architecture.Blocks.ShouldBe(target.Blocks);
+        test.Error(repaired, 3, afterMlp: true).ShouldBeLessThan(0.9 * test.Error(dropped, 3, afterMlp: true));
     }
 
     [Fact]

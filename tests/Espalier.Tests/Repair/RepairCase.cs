@@ -79,7 +79,7 @@ internal sealed class RepairCase : IDisposable
 
         Tensor Tokens(VitModel model)
         {
-            var half = model.AfterAttention(block, model.Blocks(model.Embed(Pixels), 0, block));
+            var half = model.AfterAttention(block, model.Downsample(block, model.Blocks(model.Embed(Pixels), 0, block)));
             return afterMlp ? model.AfterMlp(block, half) : half;
         }
     }

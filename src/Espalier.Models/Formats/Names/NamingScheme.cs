@@ -8,7 +8,7 @@ namespace Espalier.Models.Formats.Names;
 /// <param name="Anchor">A tensor that only this scheme has; what stands before it in a file is a prefix (<c>module.</c>, <c>vit.</c>).</param>
 /// <param name="KeepsOthers">Names that are in no rule are timm's own.</param>
 /// <param name="Table">
-/// One rule a line, <c>theirs -> ours</c>. <c>#</c> is a number; <c>*</c> at the end is any rest; without it the rest is nothing,
+/// One rule a line, <c>theirs -> ours</c>. <c>#</c> is a number, of several the same one at the same place on both sides; <c>*</c> at the end is any rest; without it the rest is nothing,
 /// <c>.weight</c> or <c>.bias</c> and is kept. <c>ours/0</c>, <c>ours/1</c>, … are parts of one tensor, joined along the first dimension.
 /// Nothing after the arrow: the tensor is of no use here. <c>!reason</c>: the network cannot be used.
 /// </param>
@@ -16,7 +16,7 @@ internal sealed record NamingScheme(string Title, string Anchor, bool KeepsOther
 {
     private readonly Lazy<ImmutableArray<(Regex From, string To)>> _rules = new(() => Parse(Table));
 
-    /// <summary>Where a tensor goes: a rule's right side with the number and the rest put in; null when no rule names it.</summary>
+    /// <summary>Where a tensor goes: a rule's right side with the numbers and the rest put in; null when no rule names it.</summary>
     public string? Target(string name)
     {
         foreach (var (from, to) in _rules.Value)
@@ -24,10 +24,13 @@ internal sealed record NamingScheme(string Title, string Anchor, bool KeepsOther
             if (from.Match(name) is not { Success: true } match) continue;
             if (to.Length == 0 || to[0] == '!') return to;
             var (whole, part) = to.IndexOf('/') is var slash and >= 0 ? (to[..slash], to[slash..]) : (to, "");
-            return whole.Replace("#", match.Groups["number"].Value) + match.Groups["rest"].Value + part;
+            return Filled(whole, match.Groups["number"].Captures) + match.Groups["rest"].Value + part;
         }
         return null;
     }
+
+    private static string Filled(string name, IEnumerable<Capture> numbers) =>
+        numbers.Aggregate(name, (text, number) => text.IndexOf('#') is var at and >= 0 ? $"{text[..at]}{number.Value}{text[(at + 1)..]}" : text);
 
     private static ImmutableArray<(Regex, string)> Parse(string table) =>
     [

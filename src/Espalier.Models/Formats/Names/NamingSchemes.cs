@@ -2,11 +2,12 @@ using System.Collections.Immutable;
 
 namespace Espalier.Models.Formats.Names;
 
-/// <summary>The names that plain Vision Transformers come with.</summary>
+/// <summary>The names that Vision Transformers come with, plain ones and Swin.</summary>
 internal static class NamingSchemes
 {
     /// <summary>
-    /// timm, and what shares its names: Facebook's DeiT, DeiT III (gamma_1), DINO, DINOv2 (register_tokens), MAE (whose decoder stays behind).
+    /// timm, and what shares its names: Facebook's DeiT, DeiT III (gamma_1), DINO, DINOv2 (register_tokens), MAE (whose decoder stays behind),
+    /// Microsoft's Swin (whose index and mask buffers follow from the windows).
     /// </summary>
     public static readonly NamingScheme Timm = new("timm", "patch_embed.proj.weight", KeepsOthers: true, """
         blocks.#.gamma_1 -> blocks.#.ls1.gamma
@@ -27,6 +28,11 @@ internal static class NamingSchemes
         blocks.#.#.* -> !its blocks are cut into chunks
         attn_pool.* -> !it pools by attention
         pre_logits.* -> !it has a representation layer (pre_logits) before its head
+        layers.#.blocks.#.attn_mask ->
+        layers.#.blocks.#.attn.relative_position_index ->
+        layers.#.blocks.#.attn.logit_scale -> !it is a Swin V2, whose attention is another
+        layers.#.blocks.#.attn.cpb_mlp* -> !it is a Swin V2, whose attention is another
+        absolute_pos_embed -> !it has positions besides those of its windows
         """);
 
     public static readonly NamingScheme TorchVision = new("torchvision", "conv_proj.weight", KeepsOthers: false, """
@@ -47,8 +53,17 @@ internal static class NamingSchemes
         heads.pre_logits -> !it has a representation layer (heads.pre_logits) before its head
         """);
 
+    /// <summary>torchvision's Swin: blocks and patch merging in turns.</summary>
+    public static readonly NamingScheme TorchVisionSwin = new(TorchVision.Title, "features.0.2.weight", KeepsOthers: false, $"""
+        features.0.0 -> patch_embed.proj
+        features.0.2 -> patch_embed.norm
+        {string.Join('\n', Enumerable.Range(0, MostStages).Select(Stage))}
+        norm -> norm
+        head -> head
+        """);
+
     /// <summary>
-    /// Hugging Face transformers: ViT, DeiT, ViT-MAE, ViT-MSN, DINOv2, before version 5 (<c>encoder.layer</c>) and since (<c>layers</c>).
+    /// Hugging Face transformers: ViT, DeiT, ViT-MAE, ViT-MSN, DINOv2, Swin, before version 5 (<c>encoder.layer</c>) and since (<c>layers</c>).
     /// </summary>
     public static readonly NamingScheme HuggingFace = new("Hugging Face", "embeddings.patch_embeddings.projection.weight", KeepsOthers: false, $"""
         embeddings.cls_token -> cls_token
@@ -57,6 +72,9 @@ internal static class NamingSchemes
         embeddings.mask_token ->
         embeddings.position_embeddings -> pos_embed
         embeddings.patch_embeddings.projection -> patch_embed.proj
+        embeddings.norm -> patch_embed.norm
+        {SwinLayer("encoder.layers.#")}
+        {SwinLayer("layers.#")}
         {Layer("encoder.layer.#")}
         {Layer("encoder.layers.#")}
         {Layer("layers.#")}
@@ -69,7 +87,54 @@ internal static class NamingSchemes
         decoder.* ->
         """);
 
-    public static readonly ImmutableArray<NamingScheme> All = [Timm, TorchVision, HuggingFace];
+    public static readonly ImmutableArray<NamingScheme> All = [Timm, TorchVision, TorchVisionSwin, HuggingFace];
+
+    private const int MostStages = 6;
+
+    private static string Stage(int stage)
+    {
+        var (theirs, ours) = ($"features.{2 * stage + 1}.#", $"layers.{stage}.blocks.#");
+        return $"""
+            {theirs}.norm1 -> {ours}.norm1
+            {theirs}.attn.qkv -> {ours}.attn.qkv
+            {theirs}.attn.proj -> {ours}.attn.proj
+            {theirs}.attn.relative_position_bias_table -> {ours}.attn.relative_position_bias_table
+            {theirs}.attn.relative_position_index ->
+            {theirs}.attn.logit_scale -> !it is a Swin V2, whose attention is another
+            {theirs}.norm2 -> {ours}.norm2
+            {theirs}.mlp.0 -> {ours}.mlp.fc1
+            {theirs}.mlp.3 -> {ours}.mlp.fc2
+            features.{2 * stage + 2}.norm -> layers.{stage + 1}.downsample.norm
+            features.{2 * stage + 2}.reduction -> layers.{stage + 1}.downsample.reduction
+            """;
+    }
+
+    private static string SwinLayer(string at)
+    {
+        var (theirs, ours) = ($"{at}.blocks.#", "layers.#.blocks.#");
+        return $"""
+            {theirs}.layernorm_before -> {ours}.norm1
+            {theirs}.attention.self.query -> {ours}.attn.qkv/0
+            {theirs}.attention.self.key -> {ours}.attn.qkv/1
+            {theirs}.attention.self.value -> {ours}.attn.qkv/2
+            {theirs}.attention.q_proj -> {ours}.attn.qkv/0
+            {theirs}.attention.k_proj -> {ours}.attn.qkv/1
+            {theirs}.attention.v_proj -> {ours}.attn.qkv/2
+            {theirs}.attention.output.dense -> {ours}.attn.proj
+            {theirs}.attention.o_proj -> {ours}.attn.proj
+            {theirs}.attention.self.relative_position_bias_table -> {ours}.attn.relative_position_bias_table
+            {theirs}.attention.relative_position_bias_table -> {ours}.attn.relative_position_bias_table
+            {theirs}.attention.self.relative_position_index ->
+            {theirs}.attention.relative_position_index ->
+            {theirs}.layernorm_after -> {ours}.norm2
+            {theirs}.intermediate.dense -> {ours}.mlp.fc1
+            {theirs}.output.dense -> {ours}.mlp.fc2
+            {theirs}.mlp.fc1 -> {ours}.mlp.fc1
+            {theirs}.mlp.fc2 -> {ours}.mlp.fc2
+            {at}.downsample.norm -> layers.#.downsample.norm
+            {at}.downsample.reduction -> layers.#.downsample.reduction
+            """;
+    }
 
     private static string Layer(string at) => $"""
         {at}.layernorm_before -> blocks.#.norm1

@@ -14,7 +14,7 @@ internal static class TimmNames
         foreach (var scheme in NamingSchemes.All)
         {
             if (Prefix(file, scheme) is not { } prefix) continue;
-            var tensors = Merge(file, Rename(file, scheme, prefix));
+            var tensors = Merge(file, StageNames.Present([.. Rename(file, scheme, prefix)]));
             var isPlain = tensors.All(t => t.Value is [var only] && only == t.Key) && tensors.Count == file.Infos.Length;
             return (isPlain ? file : new RenamedFile(file, RegisterPositions.Apply(file, tensors)), scheme.Title);
         }

@@ -45,9 +45,9 @@ internal sealed class OnnxGraph(string name, int opset)
     public string Scalar(string name, double value) => _names.Contains(name) ? name
         : Add(name, DataType.Float, [], BitConverter.GetBytes((float)value));
 
-    /// <summary>Numbers along a dimension, for broadcasting.</summary>
-    public string Floats(string name, ImmutableArray<float> values, params ReadOnlySpan<long> shape) =>
-        Add(name, DataType.Float, shape.ToArray(), MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
+    /// <summary>Numbers of a shape, for broadcasting; added once however often they are asked for.</summary>
+    public string Floats(string name, ImmutableArray<float> values, params ReadOnlySpan<long> shape) => _names.Contains(name) ? name
+        : Add(name, DataType.Float, shape.ToArray(), MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
 
     /// <summary>A list of whole numbers, such as a shape; added once however often it is asked for.</summary>
     public string Integers(string name, params ReadOnlySpan<long> values) => _names.Contains(name) ? name

@@ -43,6 +43,7 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
         new("Concat", 4, ["axis"], c => [Tensor.Cat([.. Enumerable.Range(0, c.Inputs).Select(i => c[i])], c.Int("axis"))]) { OptionalInputs = 2 },
         new("Split", 2, ["axis"], c => c[0].Split(c.Integers(1), c.Int("axis"))),
         new("Identity", 1, [], c => [c[0].Alias()]),
+        new("Pad", 2, [], Pad),
         new("Slice", 5, [], Slice) { OptionalInputs = 1 },
         new("Log", 1, [], c => [c[0].Log()]),
         new("Sqrt", 1, [], c => [c[0].Sqrt()]),
@@ -75,6 +76,14 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
     {
         Require(call.Int("to") == (long)TensorProto.Types.DataType.Float, "it must cast to FLOAT");
         return [call[0].To(DType.Float32)];
+    }
+
+    private static Tensor[] Pad(OnnxCall call)
+    {
+        var (pads, rank) = (call.Integers(1), call[0].Shape.Length);
+        Require(pads.Length == 2 * rank && pads.All(p => p >= 0), "it must pad every axis by nothing or more");
+        // Here all begins come first, then all ends; in libtorch the last dimension comes first, each with both.
+        return [call[0].Pad([.. Enumerable.Range(0, rank).Reverse().SelectMany(axis => new[] { pads[axis], pads[rank + axis] })])];
     }
 
     private static Tensor[] Slice(OnnxCall call)

@@ -1,0 +1,107 @@
+using Espalier.Budget;
+using Espalier.Compute;
+using Espalier.DcVit;
+using Espalier.FewShot;
+using Espalier.Models;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Ofb;
+using Espalier.OwnMethod;
+using Espalier.Runs;
+using Espalier.Testing;
+using Espalier.Torch;
+
+namespace Espalier.Tests.FewShot;
+
+/// <summary>The few-shot methods on a tiny trained Swin.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin>, IDisposable
+{
+    private const double Keep = 0.75;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("espalier-swin-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void DcVit_compresses_blocks_of_both_stages_to_the_size_asked_for()
+    {
+        var live = Tensor.LiveCount;
+        var options = new DcVitOptions { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
+        var result = DcVit("a", Request(steps: 40), options);
+        var net = ModelSource.Open(PathOf("a")).Vit;
+        VitCost.Of(net).ShouldBe(result.After);
+        net.Stages.ShouldBe([0, 2]);
+        foreach (var (block, i) in net.Blocks.Select((b, i) => (b, i)))
+            block.Kind.ShouldBe(result.Order.Contains(i) ? BlockKind.FfnOnly : BlockKind.Full, $"block {i}");
+        ((double)result.After.MacsBudget).ShouldBeInRange(0.98 * Keep * result.Before.MacsBudget, Keep * result.Before.MacsBudget * (1 + 1e-8));
+        result.Top1Before!.Value.ShouldBeGreaterThan(0.9);
+        result.Stages[^1].Metric.ShouldBeLessThan(result.Stages[0].Metric);
+        Tensor.LiveCount.ShouldBe(live);
+    }
+
+    [Theory]
+    [InlineData(BlockVariant.Drop)]
+    [InlineData(BlockVariant.Identity)]
+    [InlineData(BlockVariant.RemoveMlp)]
+    [InlineData(BlockVariant.Compress)]
+    public void Every_edit_goes_in_a_given_order(BlockVariant variant)
+    {
+        int[] order = variant == BlockVariant.Compress ? [2, 1] : [2, 1, 3];
+        var result = DcVit("a", Request(steps: 2) with { Target = new Target(TargetForm.KeepMacs, 0.8) }, new DcVitOptions { Variant = variant, Order = [.. order], BatchSize = 8 });
+        result.Order.ShouldBe(order);
+        var net = ModelSource.Open(PathOf("a")).Vit;
+        VitCost.Of(net).ShouldBe(result.After);
+        net.Blocks[2].DownsampleDim.ShouldBe(32);
+    }
+
+    [Fact]
+    public void Espalier_narrows_and_repairs_all_stages()
+    {
+        var live = Tensor.LiveCount;
+        var result = Espalier("a", Request(steps: 10), new EspalierOptions { Rounds = 2, Distillation = new DistillationOptions { BatchSize = 16, MinCropArea = 0.8 } });
+        var net = ModelSource.Open(PathOf("a")).Vit;
+        VitCost.Of(net).ShouldBe(result.After);
+        ((double)result.After.MacsBudget).ShouldBeInRange(0.98 * Keep * result.Before.MacsBudget, Keep * result.Before.MacsBudget * (1 + 1e-8));
+        var (raw, repaired) = (result.Stages[0], result.Stages[1]);
+        repaired.HeldOut!.Kl.ShouldBeLessThan(0.6 * raw.HeldOut!.Kl);
+        repaired.Top1!.Value.ShouldBeGreaterThanOrEqualTo(raw.Top1!.Value);
+        net.Blocks.Any(b => b.QkDim < 8).ShouldBeTrue();
+        Tensor.LiveCount.ShouldBe(live);
+    }
+
+    [Fact]
+    public void What_needs_tokens_of_one_width_in_one_place_is_refused()
+    {
+        Should.Throw<UsageException>(() => Espalier("a", Request(steps: 0), new EspalierOptions { MergeTokens = true })).Message
+            .ShouldBe("--merge-tokens: the windows of stripes-swin need every token in its place; leave it out, and widths are cut alone.");
+        Should.Throw<UsageException>(() => OfbPlan.Create(toy.Source.Vit, new Target(TargetForm.KeepMacs, 0.5))).Message
+            .ShouldContain("stripes-swin is no plain ViT");
+    }
+
+    private string PathOf(string name) => Path.Combine(_root, name);
+
+    private FewShotRequest Request(long steps) => new()
+    {
+        Model = toy.Source,
+        Target = new Target(TargetForm.KeepMacs, Keep),
+        Method = "swin",
+        Images = toy.Train,
+        Count = 40,
+        Eval = toy.Test,
+        MetricSet = new MetricSetOptions { Source = MetricSetOptions.TrainingImages, MaxImages = 8 },
+        Effort = new FewShotEffort { Steps = steps, SynthesisSteps = 3 },
+        Seed = 7,
+        Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
+    };
+
+    private FewShotResult DcVit(string name, FewShotRequest request, DcVitOptions options) => In(name, new DcVitMethod(request, options, TimeProvider.System));
+
+    private FewShotResult Espalier(string name, FewShotRequest request, EspalierOptions options) => In(name, new EspalierMethod(request, options, TimeProvider.System));
+
+    private FewShotResult In(string name, IFewShotMethod method)
+    {
+        using var folder = RunFolder.Create(PathOf(name), new RunManifest { Command = "compress", Arguments = [], Version = "test", WorkingDirectory = "." }, force: false);
+        return method.Compress(folder, new Progress<ProgressUpdate>(), default);
+    }
+}
