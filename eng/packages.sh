@@ -34,11 +34,15 @@ has_torch() {
 }
 
 missing_packages() {
+  if [[ $1 == browser ]]; then
+    has_command chromium || echo chromium
+    return 0
+  fi
   if [[ $1 != app ]]; then
     has_command node || echo nodejs
     has_command npm || echo npm
   fi
-  [[ $1 != onnxruntime ]] || return 0
+  [[ $1 == app || $1 == tests ]] || return 0
   has_command g++ || has_command clang++ || echo g++
   has_command cmake || echo cmake
   has_command make || echo make

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh app|tests|native|onnxruntime: installs what is missing, builds the native door, builds the .NET side; or builds the door alone; or
-# installs ONNX Runtime alone.
+# setup.sh app|tests|charts|native|onnxruntime: installs what is missing, builds the native door, builds the .NET side; tries once more what charts
+# need; or builds the door alone; or installs ONNX Runtime alone.
 # Says everything on stderr.
 # Safe to run twice at once: the second waits for the first. Failures are one line that says what to do.
 set -euo pipefail
@@ -20,6 +20,7 @@ mkdir -p "$logs" 2>/dev/null || die "cannot write $logs; make the folder of Espa
 
 source "$root/eng/fresh.sh"
 source "$root/eng/node.sh"
+source "$root/eng/charts.sh"
 exec {lock}>"$logs/lock"
 flock -n "$lock" || { say "waiting for another set-up to finish"; flock "$lock"; }
 if [[ $what == onnxruntime ]]; then
@@ -35,6 +36,10 @@ if [[ $what == native ]]; then
   build_native
   exit
 fi
+if [[ $what == charts ]]; then
+  what=app
+  has_charts || rm -f "$logs/app"
+fi
 if is_fresh "$what"; then exit 0; fi
 
 # The stamp gets the time at which the build began, so that a file saved meanwhile is seen next time.
@@ -47,10 +52,13 @@ source "$root/eng/build.sh"
 require_sdk
 install_missing "$what"
 build_native
+# A run does not fail for want of pictures: without npm, or without its registry, reports hold the tables alone.
+(install_missing charts && install_charts) || say "reports will have no charts, only tables; eng/setup.sh charts tries again"
 build_managed "$what"
 if [[ $what == tests ]]; then
   # The set-up for the tests includes the program's.
   cp -p "$begun" "$logs/app"
+  (install_missing browser) || say "tests that open a report in a browser will be skipped"
   # Without a stamp the next run tries again.
   install_onnxruntime || { say "tests that need ONNX Runtime will be skipped"; exit 0; }
 fi

@@ -37,12 +37,19 @@ public static class EspalierApp
     /// <summary>Runs the command recorded in a run folder once more, on the same folder.</summary>
     internal static int Resume(IReadOnlyList<string> recorded, string folder, CliStreams streams, CancellationToken cancellation)
     {
-        var root = new Command("espalier");
-        foreach (var command in CommandTable.All()) root.Add(command);
-        var parsed = root.Parse(recorded, Parsing);
-        return parsed.Errors.Count == 0 && parsed.CommandResult.Command is CliCommand chosen
+        var (chosen, parsed) = Parse(recorded);
+        return chosen is not null && parsed.Errors.Count == 0
             ? chosen.Execute(parsed, recorded, streams, folder, cancellation)
             : throw new InputException($"'{folder}' records a command this version does not know: {CommandLineText.Of(recorded)}");
+    }
+
+    /// <summary>A command line that did not come from the process's own arguments; no command when there is none of that name.</summary>
+    internal static (CliCommand? Command, ParseResult Parsed) Parse(IReadOnlyList<string> arguments)
+    {
+        var root = new Command("espalier");
+        foreach (var command in CommandTable.All()) root.Add(command);
+        var parsed = root.Parse(arguments, Parsing);
+        return (parsed.CommandResult.Command as CliCommand, parsed);
     }
 
     private static int Guard(CliStreams streams, bool verbose, Func<int> work)

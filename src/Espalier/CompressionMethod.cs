@@ -1,3 +1,4 @@
+using Espalier.Baselines;
 using Espalier.DcVit;
 using Espalier.FewShot;
 using Espalier.OwnMethod;
@@ -19,4 +20,8 @@ public sealed record CompressionMethod(string Name, Func<FewShotRequest, TimePro
     /// <summary>DC-ViT: attentions removed, MLPs cut, block by block.</summary>
     public static CompressionMethod DcVit(DcVitOptions? options = null) =>
         new("dc-vit", (request, time) => new DcVitMethod(request, options ?? new(), time));
+
+    /// <summary>A baseline: the same share of every width of every block, by the size of the weights or by chance.</summary>
+    public static CompressionMethod EvenWidths(UnitRule rule = UnitRule.Magnitude, DcVitOptions? options = null) =>
+        new(rule == UnitRule.Random ? "random" : "magnitude", (request, time) => new EvenWidthsMethod(request, rule, options ?? new(), time)) { JudgesByImages = true };
 }

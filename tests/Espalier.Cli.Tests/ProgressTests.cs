@@ -1,6 +1,7 @@
 using Espalier.Cli.Options;
 using Espalier.Cli.Progress;
 using Espalier.Runs;
+using Spectre.Console;
 using Espalier.Testing;
 
 namespace Espalier.Cli.Tests;
@@ -71,6 +72,18 @@ public sealed class ProgressTests
 
         result.ShouldBe(7);
         _writer.ToString().ShouldContain("note [b]");
+    }
+
+    [Fact]
+    public void A_bar_without_an_end_is_seen()
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_writer), Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes });
+        BarProgress.Bars(console).AutoRefresh(false).Start(bars =>
+        {
+            new BarProgress(console, bars).Report(new("measuring", 3, 0));
+            bars.Refresh();
+            _writer.ToString().ShouldContain("measuring");
+        });
     }
 
     private string[] Lines() => _writer.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -46,6 +46,9 @@ public abstract class CliCommand(string name, string description) : Command(name
         return ExitCodes.Ok;
     }
 
+    /// <summary>Carries the command out inside another one, whose progress it shares.</summary>
+    internal CommandResult? RunInside(ParseResult parsed, CommandContext context) => Run(parsed, context);
+
     /// <summary>Adds a group of options. Call it in the order the help shall have, then <see cref="Complete"/>.</summary>
     protected T AddGroup<T>(T group) where T : OptionGroup
     {

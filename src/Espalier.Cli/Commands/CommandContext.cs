@@ -41,10 +41,10 @@ public sealed class CommandContext
     }
 
     /// <summary>This context for another command, which this one carries out in its own name.</summary>
-    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common) => new()
+    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new()
     {
         Command = command, Arguments = arguments, Common = common, Streams = Streams, Progress = Progress, Cancellation = Cancellation,
-        ResumedFolder = ResumedFolder, Time = Time,
+        ResumedFolder = resumedFolder, Time = Time,
     };
 
     /// <summary>What is written into a run folder about this command.</summary>

@@ -1,4 +1,5 @@
 using Espalier.Cli.Output;
+using Espalier.DcVit;
 using Espalier.FewShot;
 using Espalier.Reports;
 using Espalier.Runs;
@@ -13,28 +14,54 @@ internal static class CompressHandler
         var name = options.Method.Method ?? EspalierSetup.Name;
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
             options.Effort, context, options.Eval);
+        request = request with { Target = request.Target.Measured(request.Model, target => Method(request with { Target = target }).Example, context) };
         // Plans before a folder is made: an impossible target leaves none behind.
-        IFewShotMethod method = name == EspalierSetup.Name
-            ? EspalierSetup.Method(request, options.Method, context.Time, options.Batch)
-            : DcVitSetup.Method(request, options.Method, context.Time, options.Batch);
+        var method = Method(request);
         Warn(method, context);
         using var folder = context.OpenRun(options.Output);
+        request.Target.Remember(folder);
         var result = method.Compress(folder, context.Progress, context.Cancellation);
-        var report = FewShotReport.Of(method, result, options.Model, options.Eval, options.Output, folder.State.Seconds, context);
+        var report = FewShotReport.Of(method, result, options.Model, options.Eval, options.Output, folder.State.Seconds, context) with
+        {
+            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+        };
         ReportFiles.Write(report, folder.Path);
         folder.RemoveSteps();
         return CompressResult.Of(report);
+
+        IFewShotMethod Method(FewShotRequest request) => name switch
+        {
+            EspalierSetup.Name => EspalierSetup.Method(request, options.Method, context.Time, options.Batch),
+            BaselineSetup.Magnitude or BaselineSetup.Random => BaselineSetup.Method(request, options.Method, context.Time, options.Batch),
+            _ => DcVitSetup.Method(request, options.Method, context.Time, options.Batch),
+        };
     }
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context);
-        var method = DcVitSetup.Method(request, options.Method with { Order = null }, context.Time);
+        if (options.Method.Method is EspalierSetup.Name or BaselineSetup.Magnitude or BaselineSetup.Random)
+            throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
+        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
+        request = request with { Target = request.Target.Measured(request.Model, target => Method(request with { Target = target }).Example, context) };
+        var method = Method(request);
         Warn(method, context);
-        using var folder = TemporaryRun.Create(context);
-        var result = method.Rank(folder.Run, context.Progress, context.Cancellation);
-        return new RankResult([.. result.Ranking.Select(r => new RankedBlock(r.Block, r.Metric))]);
+        if (options.Output is not { } output)
+        {
+            using var temporary = TemporaryRun.Create(context);
+            return Ranking(method.Rank(temporary.Run, context.Progress, context.Cancellation));
+        }
+        using var folder = context.OpenRun(output);
+        request.Target.Remember(folder);
+        var result = method.Rank(folder, context.Progress, context.Cancellation);
+        ReportFiles.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder.Path);
+        folder.RemoveSteps();
+        return Ranking(result) with { Output = output };
+
+        DcVitMethod Method(FewShotRequest request) =>
+            DcVitSetup.Method(request, options.Method with { Order = null, Choice = null }, context.Time, measureCandidates: options.Eval is not null);
     }
+
+    private static RankResult Ranking(FewShotResult result) => new([.. result.Ranking.Select(FewShotReport.Rank)]);
 
     private static void Warn(IFewShotMethod method, CommandContext context)
     {

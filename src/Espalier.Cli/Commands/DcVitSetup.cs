@@ -1,3 +1,4 @@
+using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
 using Espalier.FewShot;
@@ -8,12 +9,14 @@ namespace Espalier.Cli.Commands;
 internal static class DcVitSetup
 {
     /// <summary>The method for a request; it plans.</summary>
-    public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null)
+    public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null, bool measureCandidates = false)
     {
         if (method.MergeTokens) throw new UsageException("--merge-tokens belongs to --method espalier.");
         if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
-        return new DcVitMethod(request, Options(method, batch), time);
+        // PRACTISE scores on the images it recovers on.
+        return new DcVitMethod(method.Method == BaselineSetup.Practise ? request.WithRealImages(method) : request,
+            Options(method, batch) with { MeasureCandidates = measureCandidates }, time);
     }
 
     public static DcVitOptions Options(MethodSettings method, int? batch = null)
@@ -21,7 +24,7 @@ internal static class DcVitSetup
         var profile = DcVitProfile.Parse(method.Profile);
         foreach (var (topic, setting) in method.Switches) profile = profile.With(topic, setting);
         var defaults = DcVitOptions.For(profile);
-        return defaults with
+        var options = defaults with
         {
             Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant),
             Once = method.Variant == "once",
@@ -38,7 +41,9 @@ internal static class DcVitSetup
                 "ln" => UpdateRange.LayerNorms,
                 "ffn_bias" => UpdateRange.MlpBiases,
                 "attn" => UpdateRange.Attention,
-                _ => UpdateRange.Before,
+                "before" => UpdateRange.Before,
+                // The baselines finetune everything but the head.
+                _ => BaselineSetup.IsOne(method.Method) ? UpdateRange.All : UpdateRange.Before,
             },
             Feature = method.Feature switch
             {
@@ -46,6 +51,19 @@ internal static class DcVitSetup
                 "after_gap" => FeaturePoint.AfterGap,
                 "middle_block" => FeaturePoint.MiddleBlock,
                 _ => defaults.Feature,
+            },
+            Loss = method.Loss switch
+            {
+                "kd" => FinetuneLoss.SoftLabels,
+                "labels" => FinetuneLoss.Labels,
+                _ => FinetuneLoss.Mimic,
+            },
+            Choice = method.Choice switch
+            {
+                "first" => BlockChoice.First,
+                "last" => BlockChoice.Last,
+                "random" => BlockChoice.Random,
+                _ => BlockChoice.Ranked,
             },
             K = method.K,
             Order = method.Order,
@@ -60,6 +78,9 @@ internal static class DcVitSetup
                 _ => defaults.RandAugment,
             },
         };
+        if (method.Method != BaselineSetup.Practise) return options;
+        if (method.Variant is not null) throw new UsageException("--variant: practise drops whole blocks, all of them together.");
+        return Practise.Options(options, FewShotSetup.Metric(method));
     }
 
     private static BlockVariant Variant(string? name) => name switch

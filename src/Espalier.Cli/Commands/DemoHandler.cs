@@ -17,7 +17,7 @@ internal static class DemoHandler
         context.Progress.Report(ProgressUpdate.Message(Stage, CommandLineText.Of(arguments)));
         var compress = new CompressCommand();
         var parsed = compress.Parse(arguments.Skip(1).ToList());
-        var inner = context.As(compress.Name, arguments, compress.Common.Read(parsed));
+        var inner = context.As(compress.Name, arguments, compress.Common.Read(parsed), context.ResumedFolder);
         try
         {
             var result = Handlers.Compress(compress.Read(parsed), inner);

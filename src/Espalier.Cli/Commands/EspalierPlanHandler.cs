@@ -1,6 +1,8 @@
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
+using Espalier.FewShot;
+using Espalier.OwnMethod;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
@@ -14,15 +16,16 @@ internal static class EspalierPlanHandler
     public static PlanResult Run(PlanOptions options, CommandContext context)
     {
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, s_effort, context);
-        var method = EspalierSetup.Method(request, options.Method, context.Time);
+        request = request with { Target = request.Target.Measured(request.Model, target => Method(request with { Target = target }).Example, context) };
+        var method = Method(request);
         using var folder = TemporaryRun.Create(context);
         var (structure, result) = method.Plan(folder.Run, context.Progress, context.Cancellation);
-        var limit = options.Target.Resolve(result.Before);
+        var limit = request.Target.Resolve(result.Before);
         return new PlanResult
         {
             TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
             TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
-            Count = options.Target.Count == CountConvention.Full ? "full" : "budget",
+            Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
             Method = EspalierSetup.Name,
             Chosen = 0,
             Options =
@@ -37,5 +40,7 @@ internal static class EspalierPlanHandler
                 },
             ],
         };
+
+        EspalierMethod Method(FewShotRequest request) => EspalierSetup.Method(request, options.Method, context.Time);
     }
 }

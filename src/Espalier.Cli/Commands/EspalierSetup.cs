@@ -14,25 +14,23 @@ internal static class EspalierSetup
 
     /// <summary>The method for a request; it plans.</summary>
     public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null) =>
-        new(WithRealImages(request, method), Options(method, batch), time);
+        new(request.WithRealImages(method), Options(method, batch), time);
 
     /// <summary>A family for a request.</summary>
     public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
-        new(WithRealImages(request, method), method.MergeTokens
+        new(request.WithRealImages(method), method.MergeTokens
             ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
             : method.Like is not null ? throw new UsageException("--like: a family searches for widths of its own, at several sizes.")
             : Options(method, batch), targets, time);
 
-    private static FewShotRequest WithRealImages(FewShotRequest request, MethodSettings method) =>
-        method.MetricSet is null ? request.JudgedByItsImages() : request;
-
     public static EspalierOptions Options(MethodSettings method, int? batch)
     {
         Refuse(method.K is not null, "--k");
-        Refuse(method.Order is not null, "--order");
+        Refuse(method.Order is not null || method.Choice is not null, "--order");
         Refuse(method.Variant is not null, "--variant");
         Refuse(method.Update is not null, "--update");
         Refuse(method.Feature is not null, "--feature");
+        Refuse(method.Loss is not null, "--loss");
         Refuse(method.UnitChoice is not null, "--unit-choice");
         Refuse(method.Blocks is not null, "--blocks");
         Refuse(method.Augment is not null, "--augment");

@@ -1,7 +1,5 @@
 using Espalier.Cli.Output;
-using Espalier.Compute;
 using Espalier.Evaluation;
-using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 
@@ -17,17 +15,13 @@ internal static class EvaluateHandler
         var compute = Computing.Of(context.Common);
         compute.Apply();
         using var model = source.Load(compute.Device);
-        var score = Evaluators.For(source, dataset, options.Batch, compute, "evaluating", context).Score(model, dataset, context.Cancellation);
-        return new(score.Top1, score.Top5, score.Count, score.ImagesPerSecond) { Against = Compare(model, options, dataset, compute, context) };
+        if (options.Against is not { } against)
+            return Result(Evaluators.For(source, dataset, options.Batch, compute, "evaluating", context).Score(model, dataset, context.Cancellation));
+        var other = WeightedModel.Open(against, context);
+        using var reference = other.Load(compute.Device);
+        var found = new ModelComparison(Evaluators.For(other, dataset, options.Batch, compute, "comparing", context)).Compare(model, reference, dataset, context.Cancellation);
+        return Result(found.Model) with { Against = new(found.Agreement, found.Kl, found.Top1Difference, found.Margin) };
     }
 
-    private static EvaluateComparison? Compare(Model model, EvaluateOptions options, ImageDataset dataset, ComputeOptions compute, CommandContext context)
-    {
-        if (options.Against is not { } against) return null;
-        var source = WeightedModel.Open(against, context);
-        using var reference = source.Load(compute.Device);
-        var found = new ModelComparison(Evaluators.For(source, dataset, options.Batch, compute, "comparing", context))
-            .Compare(model, reference, dataset, context.Cancellation);
-        return new(found.Agreement, found.Kl, found.Top1Difference, found.Margin);
-    }
+    private static EvaluateResult Result(EvaluationResult score) => new(score.Top1, score.Top5, score.Count, score.ImagesPerSecond);
 }

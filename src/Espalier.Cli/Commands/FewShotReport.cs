@@ -33,7 +33,7 @@ internal static class FewShotReport
             Order = result.Order,
             Hidden = result.Hidden,
             Stages = [.. result.Stages.Select(Stage)],
-            Ranking = [.. result.Ranking.Select(r => new ReportRank(r.Block, r.Metric))],
+            Ranking = [.. result.Ranking.Select(Rank)],
             Search = [.. result.Search.Select((s, i) => new ReportSearch(i + 1, s.Kl, s.Moves))],
             Structure = result.Structure is { } net ? ReportBlock.Of(net) : [],
             Losses = Losses(result),
@@ -49,6 +49,16 @@ internal static class FewShotReport
             Notes = [.. method.Warnings, .. Notes(result)],
         };
     }
+
+    /// <summary>A ranked block as reports and results tell it.</summary>
+    public static ReportRank Rank(RankedCandidate r) => new(r.Block, r.Metric)
+    {
+        TrainingKl = r.Measures?.Training.Kl,
+        TrainingMse = r.Measures?.Training.FeatureMse,
+        HeldOutKl = r.Measures?.HeldOut?.Kl,
+        Top1 = r.Measures?.Top1,
+        Top5 = r.Measures?.Top5,
+    };
 
     private static ReportStage Stage(FewShotStage s) => new()
     {
@@ -93,6 +103,7 @@ internal static class FewShotReport
 
     private static string Repeat(FewShotResult result, CommandContext context)
     {
+        if (result.Stages.IsEmpty) return RunReports.Repeat(context, "--steps", $"{result.RankSteps}", "--synthesis-steps", $"{Math.Max(1, result.SynthesisSteps)}");
         List<string> effort = ["--steps", $"{result.FinetuneSteps}"];
         if (result.SynthesisSteps > 0) effort.AddRange(["--synthesis-steps", $"{result.SynthesisSteps}"]);
         if (result.Search.Length > 0 && !context.Arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))

@@ -38,18 +38,25 @@ internal static class FewShotSetup
         CacheFolder = CacheFolder(),
     };
 
+    /// <summary>Real images as the metric set, unless another was asked for: those judge students better than synthetic ones, and cost nothing to make.</summary>
+    public static FewShotRequest WithRealImages(this FewShotRequest request, MethodSettings method) =>
+        method.MetricSet is null ? request.JudgedByItsImages() : request;
+
     private static MetricSetOptions MetricSet(MethodSettings method) => new()
     {
         Source = method.MetricSet ?? MetricSetOptions.Synthetic,
-        Kind = method.Metric == "mse" ? MetricKind.Mse : MetricKind.Kl,
+        Kind = Metric(method),
     };
+
+    /// <summary>The measure of recoverability.</summary>
+    public static MetricKind Metric(MethodSettings method) => method.Metric == "mse" ? MetricKind.Mse : MetricKind.Kl;
 
     /// <summary>Blocks of which a part must stay. What is cut in a block concerns both its halves, so keeping either keeps the block.</summary>
     public static ImmutableArray<int> Kept(ImmutableArray<string> parts) =>
         [.. parts.Select(part => int.Parse(part.AsSpan(part.IndexOf(':') + 1))).Distinct()];
 
     // XDG's place for what can be made again.
-    private static string CacheFolder() => Path.Combine(
+    public static string CacheFolder() => Path.Combine(
         Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "espalier");
 }

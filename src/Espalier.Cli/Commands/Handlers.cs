@@ -11,8 +11,9 @@ internal static class Handlers
     public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method switch
     {
         EspalierSetup.Name => EspalierPlanHandler.Run(options, context),
-        OfbSetup.Name => OfbPlanHandler.Run(options),
-        _ => PlanHandler.Run(options),
+        OfbSetup.Name => OfbPlanHandler.Run(options, context),
+        BaselineSetup.Magnitude or BaselineSetup.Random => PlanHandler.RunEven(options, context),
+        _ => PlanHandler.Run(options, context),
     };
 
     public static SynthesizeResult Synthesize(SynthesizeOptions options, CommandContext context) => SynthesizeHandler.Run(options, context);
@@ -24,6 +25,8 @@ internal static class Handlers
     public static CompressResult Search(SearchOptions options, CommandContext context) => SearchHandler.Run(options, context);
 
     public static SweepCommandResult Sweep(SweepOptions options, CommandContext context) => SweepHandler.Run(options, context);
+
+    public static StudyResult Study(StudyOptions options, CommandContext context) => StudyHandler.Run(options, context);
 
     public static EvaluateResult Evaluate(EvaluateOptions options, CommandContext context) => EvaluateHandler.Run(options, context);
 

@@ -7,19 +7,20 @@ using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>plan --method ofb</c>: what can be reached, and by which candidates; arithmetic, so libtorch is never loaded.</summary>
+/// <summary><c>plan --method ofb</c>: what can be reached, and by which candidates; arithmetic; libtorch is loaded only to measure a latency.</summary>
 internal static class OfbPlanHandler
 {
-    public static PlanResult Run(PlanOptions options)
+    public static PlanResult Run(PlanOptions options, CommandContext context)
     {
         var switches = OfbSetup.Options(options.Method.Profile, options.Method.Switches);
-        var plan = OfbPlan.Create(ModelSource.Open(options.Model).FoldLayerScale().Vit, options.Target, switches.FixedEmbed);
+        var source = ModelSource.Open(options.Model).FoldLayerScale();
+        var plan = Plan(options.Target.Measured(source, target => Plan(target).Example, context));
         var cost = VitCost.Of(plan.Example);
         return new PlanResult
         {
             TargetMacs = plan.Limit.Measure == CostMeasure.Parameters ? null : plan.Limit.Amount,
             TargetParams = plan.Limit.Measure == CostMeasure.Parameters ? plan.Limit.Amount : null,
-            Count = options.Target.Count == CountConvention.Full ? "full" : "budget",
+            Count = plan.Limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
             Method = OfbSetup.Name,
             Chosen = 0,
             Reach = new PlanReach(VitCost.Of(plan.Smallest).In(plan.Limit.Measure), plan.Before.In(plan.Limit.Measure), plan.Space.Log10Size),
@@ -34,5 +35,7 @@ internal static class OfbPlanHandler
             ],
             Warnings = [.. plan.Warnings],
         };
+
+        OfbPlan Plan(Target target) => OfbPlan.Create(source.Vit, target, switches.FixedEmbed);
     }
 }

@@ -1,23 +1,43 @@
-using Espalier.Models;
+using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
+using Espalier.Models;
 using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>plan</c>: arithmetic on the architecture, so libtorch is never loaded.</summary>
+/// <summary><c>plan</c>: arithmetic on the architecture; libtorch is loaded only to measure a latency.</summary>
 internal static class PlanHandler
 {
-    public static PlanResult Run(PlanOptions options)
+    public static PlanResult Run(PlanOptions options, CommandContext context)
     {
-        var net = ModelSource.Open(options.Model).FoldLayerScale().Vit;
+        var source = ModelSource.Open(options.Model).FoldLayerScale();
+        var net = source.Vit;
         var switches = DcVitSetup.Options(options.Method);
+        options = options with { Target = options.Target.Measured(source, t => Structure.Plan(net, t, switches).Example(net, switches), context) };
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;
         return switches.Variant == BlockVariant.Compress
             ? Dense(DcVitPlan.Create(net, options.Target, switches.Profile, k, candidates), options)
             : Whole(VariantPlan.Create(net, options.Target, switches.Variant, switches.Profile, k, candidates), options);
+    }
+
+    /// <summary>The one structure in which every width is cut alike.</summary>
+    public static PlanResult RunEven(PlanOptions options, CommandContext context)
+    {
+        var source = ModelSource.Open(options.Model).FoldLayerScale();
+        var net = source.Vit;
+        options = options with { Target = options.Target.Measured(source, Plan, context) };
+        var structure = Plan(options.Target);
+        return Result(options, options.Target.Resolve(VitCost.Of(net))) with
+        {
+            Options = [Option(null, VitCost.Of(structure)) with { Structure = ReportBlock.Of(structure) }],
+        };
+
+        VitArchitecture Plan(Target target) => EvenWidthsMethod.Plan(net, target, BaselineSetup.Options(options.Method).Keep);
     }
 
     private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
@@ -37,12 +57,12 @@ internal static class PlanHandler
     {
         TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
         TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
-        Count = options.Target.Count == CountConvention.Full ? "full" : "budget",
+        Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
         Method = options.Method.Method ?? "dc-vit",
         Options = [],
         Chosen = 0,
     };
 
-    private static PlanOptionResult Option(int blocks, Cost cost) =>
+    private static PlanOptionResult Option(int? blocks, Cost cost) =>
         new() { Blocks = blocks, MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters };
 }

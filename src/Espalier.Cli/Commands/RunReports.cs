@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Vit;
 using Espalier.Reports;
 using Espalier.Torch;
 
@@ -26,6 +27,8 @@ internal static class RunReports
         Versions = ImmutableSortedDictionary<string, string>.Empty.Add(".NET", Environment.Version.ToString()).Add("libtorch", TorchRuntime.Version),
         Model = model.Name,
         Architecture = model.Net.Name,
+        Tokens = (model.Net as VitArchitecture)?.Tokens,
+        StructureBefore = model.Net is VitArchitecture vit ? ReportBlock.Of(vit) : [],
         Seed = context.Common.Seed,
         Threads = compute.ThreadCount,
         Device = compute.Device,

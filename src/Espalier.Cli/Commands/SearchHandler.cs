@@ -16,7 +16,7 @@ internal static class SearchHandler
     {
         var data = ImageDataset.Open(options.Data, LabelPolicy.Required);
         var model = WeightedModel.Open(options.Model, context);
-        var method = new OfbMethod(new SearchRequest
+        var request = new SearchRequest
         {
             Model = model.FoldLayerScale(),
             Target = options.Target,
@@ -30,11 +30,20 @@ internal static class SearchHandler
             TellWidths = context.Common.Verbose,
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context.Common),
-        }, context.Time);
+        };
+        request = request with
+        {
+            Target = request.Target.Measured(request.Model, target => OfbPlan.Create(request.Model.Vit, target, request.Options.FixedEmbed).Example, context),
+        };
+        var method = new OfbMethod(request, context.Time);
         foreach (var warning in method.Plan.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
         using var folder = context.OpenRun(options.Output);
+        request.Target.Remember(folder);
         var result = method.Run(folder, context.Progress, context.Cancellation);
-        var report = Report(options, context, method, result, folder.State.Seconds);
+        var report = Report(options, context, method, result, folder.State.Seconds) with
+        {
+            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+        };
         ReportFiles.Write(report, folder.Path);
         folder.RemoveSteps();
         return CompressResult.Of(report);
@@ -57,6 +66,12 @@ internal static class SearchHandler
             Top1After = last.Top1,
             Top5After = last.Top5,
             EmbedDim = result.Net.EmbedDim,
+            EmbedDimBefore = request.Model.Vit.EmbedDim,
+            History = new ReportHistory
+            {
+                Submodules = [.. method.Plan.Space.Submodules.Select(s => new ReportSubmodule(s.Name, s.Table.Units))],
+                Moments = [.. result.History.Select(m => new ReportMoment(m.Step, m.Cost, m.Decided, m.Lambda, m.Gamma, m.Sizes))],
+            },
             Structure = ReportBlock.Of(result.Net),
             Stages = [.. result.Stages.Select(s => new ReportStage
             {

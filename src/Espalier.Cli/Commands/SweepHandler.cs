@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
+using Espalier.Models.Formats;
 using Espalier.OwnMethod;
 using Espalier.Reports;
 
@@ -38,10 +39,10 @@ internal static class SweepHandler
         Images = result.Images.Train.Count,
         ImageListHash = result.Images.ListHash,
         Top1Before = result.Top1Before,
-        Family = [.. result.Points.Select(p => Member(p))],
+        Family = [.. result.Points.Select(p => Member(p, options.Output))],
     };
 
-    private static ReportMember Member(SweepPoint p) => new()
+    private static ReportMember Member(SweepPoint p, string output) => new()
     {
         Output = p.Folder,
         Keep = p.Keep,
@@ -54,5 +55,6 @@ internal static class SweepHandler
         Top1 = p.Stage.Top1,
         Top5 = p.Stage.Top5,
         Steps = p.Stage.Steps ?? 0,
+        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(output, p.Folder)).Vit),
     };
 }

@@ -16,6 +16,9 @@ public sealed record MethodSettings
 
     public ImmutableArray<int>? Order { get; init; }
 
+    /// <summary>Takes blocks without ranking them: <c>first</c>, <c>last</c> or <c>random</c>.</summary>
+    public string? Choice { get; init; }
+
     /// <summary>Candidate blocks.</summary>
     public ImmutableArray<int>? Blocks { get; init; }
 
@@ -29,6 +32,8 @@ public sealed record MethodSettings
     public string? Update { get; init; }
 
     public string? Feature { get; init; }
+
+    public string? Loss { get; init; }
 
     public string? MetricSet { get; init; }
 
@@ -60,7 +65,7 @@ public sealed record MethodSettings
 /// <summary>The choice of a method and its switches.</summary>
 public sealed partial class MethodOptions : OptionGroup
 {
-    private readonly Option<string> _method, _profile, _order, _blocks, _unitChoice, _variant, _update, _feature, _metricSet, _metric;
+    private readonly Option<string> _method, _profile, _order, _blocks, _unitChoice, _variant, _update, _feature, _loss, _metricSet, _metric;
     private readonly Option<string[]> _keep, _switch;
     private readonly Option<bool> _mergeTokens;
     private readonly Option<int?> _k, _multipleOf;
@@ -70,16 +75,18 @@ public sealed partial class MethodOptions : OptionGroup
 
     public MethodOptions() : base("Method")
     {
-        _method = AddChoice("--method", ["espalier", "dc-vit", "drop-blocks", "ofb"], "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search).");
+        _method = AddChoice("--method", ["espalier", "dc-vit", "drop-blocks", "practise", "magnitude", "random", "ofb"],
+            "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search). Baselines: whole blocks dropped, the same after PRACTISE's ranking, every width cut alike by magnitude or at random.");
         _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
         _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);
-        _order = Add<string>("--order", "2,4,1", "Compress these blocks in this order, without ranking.");
+        _order = Add<string>("--order", "2,4,1|first|last|random", "Compress these blocks in this order, without ranking.");
         _blocks = Add<string>("--blocks", "1..10", "Candidate blocks (default: all but the first and the last).");
         _keep = Add<string[]>("--keep", "attn:0", "A part that must stay: attn:I, mlp:I or block:I; may be repeated.");
         _unitChoice = AddChoice("--unit-choice", ["rand_sample", "gelu_sample", "rand_init"], "Which hidden units stay (default rand_sample).");
         _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once"], "Shape of a compressed block (default dense); once compresses all blocks together.");
         _update = AddChoice("--update", ["before", "all", "inter", "ln", "ffn_bias", "attn"], "What finetuning may change (default before: up to the block after the last compressed one).");
         _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block"], "Where student and teacher are compared (default pre_gap).");
+        _loss = AddChoice("--loss", ["mimic", "kd", "labels"], "What a finetune minimises: distance from the teacher's features (default), KL from its softened answers, or cross-entropy with labels.");
         _metricSet = Add<string>("--metric-set", "SET", "Images blocks are ranked on: synthetic (default), images (the training images) or DATA.");
         _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
         _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
@@ -96,18 +103,21 @@ public sealed partial class MethodOptions : OptionGroup
     public MethodSettings Read(ParseResult parsed)
     {
         var (k, order) = (parsed.GetValue(_k), parsed.GetValue(_order));
+        var choice = order is "first" or "last" or "random" ? order : null;
         var settings = new MethodSettings
         {
             Method = parsed.GetValue(_method),
             Profile = parsed.GetValue(_profile) ?? "clean",
             K = k,
-            Order = order is null ? null : BlockList.Parse("--order", order),
+            Choice = choice,
+            Order = order is null || choice is not null ? null : BlockList.Parse("--order", order),
             Blocks = parsed.GetValue(_blocks) is { } blocks ? BlockList.Parse("--blocks", blocks) : null,
             Keep = [.. parsed.GetValue(_keep) ?? []],
             UnitChoice = parsed.GetValue(_unitChoice),
             Variant = parsed.GetValue(_variant),
             Update = parsed.GetValue(_update),
             Feature = parsed.GetValue(_feature),
+            Loss = parsed.GetValue(_loss),
             MetricSet = parsed.GetValue(_metricSet),
             Metric = parsed.GetValue(_metric),
             MultipleOf = parsed.GetValue(_multipleOf),

@@ -16,6 +16,9 @@ public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
     /// <summary>An option that may be left out.</summary>
     public Option<string?> Text(string name, string value, string description, params string[] aliases) => Add<string?>(name, value, description, aliases);
 
+    /// <summary>An option that may be repeated.</summary>
+    public Option<string[]> Many(string name, string value, string description) => Add<string[]>(name, value, description);
+
     /// <summary>A whole number of at least <paramref name="least"/>.</summary>
     public Option<int?> Int(string name, string value, string description, int least = 1, params string[] aliases) =>
         AddNumber(name, value, description, least, aliases);

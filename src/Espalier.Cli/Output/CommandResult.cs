@@ -28,4 +28,5 @@ public abstract record CommandResult
 [JsonSerializable(typeof(BenchResult))]
 [JsonSerializable(typeof(ExportResult))]
 [JsonSerializable(typeof(ReportResult))]
+[JsonSerializable(typeof(StudyResult))]
 internal sealed partial class ResultJson : JsonSerializerContext;

@@ -27,11 +27,14 @@ public sealed record CompressResult : CommandResult
 
     public required ImmutableArray<ReportStage> Stages { get; init; }
 
-    /// <summary>Every block of the result; only when a structure was searched for.</summary>
+    /// <summary>Every block of the result.</summary>
     public ImmutableArray<ReportBlock>? Structure { get; init; }
 
     /// <summary>Residual width of the result, where the method changes it.</summary>
     public int? EmbedDim { get; init; }
+
+    /// <summary>Share of the latency that is left, measured; only of a target that is one.</summary>
+    public double? LatencyKept { get; init; }
 
     public double? Top1Before { get; init; }
 
@@ -48,7 +51,7 @@ public sealed record CompressResult : CommandResult
         MacsFullBefore = report.MacsFullBefore ?? 0, MacsFullAfter = report.MacsFullAfter ?? 0,
         ParamsBefore = report.ParamsBefore ?? 0, ParamsAfter = report.ParamsAfter ?? 0,
         Order = report.Order, Structure = report.Structure.IsEmpty ? null : report.Structure, Seconds = report.Seconds, Output = report.Output, Stages = report.Stages,
-        EmbedDim = report.EmbedDim,
+        EmbedDim = report.EmbedDim, LatencyKept = report.LatencyKept,
         Top1Before = report.Top1Before, Top1After = report.Top1After, Top5Before = report.Top5Before, Top5After = report.Top5After,
     };
 
@@ -60,6 +63,7 @@ public sealed record CompressResult : CommandResult
             ["MACs (budget)", Tables.Count(MacsBudgetBefore), Tables.Count(MacsBudgetAfter), Tables.Share(MacsBudgetBefore, MacsBudgetAfter)],
             ["MACs (full)", Tables.Count(MacsFullBefore), Tables.Count(MacsFullAfter), Tables.Share(MacsFullBefore, MacsFullAfter)],
         ];
+        if (LatencyKept is { } latency) rows.Add(["latency", "", "", Tables.Percent(latency)]);
         if (Top1Before is { } top1 && Top1After is { } top1After) rows.Add(["top-1", Tables.Percent(top1), Tables.Percent(top1After), ""]);
         if (Top5Before is { } top5 && Top5After is { } top5After) rows.Add(["top-5", Tables.Percent(top5), Tables.Percent(top5After), ""]);
         console.WriteTable(["", "before", "after", "left"], rows);

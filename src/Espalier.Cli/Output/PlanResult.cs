@@ -48,9 +48,10 @@ public sealed record PlanResult : CommandResult
             foreach (var warning in Warnings) console.WriteText(warning);
             return;
         }
-        if (Options is [{ Structure: { } blocks, PredictedKl: { } kl } only])
+        if (Options is [{ Structure: { } blocks } only])
         {
-            console.WriteText($"{Tables.Count(only.Params)} parameters, {Tables.Count(only.MacsBudget)} MACs (budget), {Tables.Count(only.MacsFull)} MACs (full); KL from the model {Tables.Number(kl)} once repaired");
+            console.WriteText($"{Tables.Count(only.Params)} parameters, {Tables.Count(only.MacsBudget)} MACs (budget), {Tables.Count(only.MacsFull)} MACs (full)"
+                + (only.PredictedKl is { } kl ? $"; KL from the model {Tables.Number(kl)} once repaired" : ""));
             console.WriteStructure(blocks);
             return;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Reports;
 using Spectre.Console;
 
 namespace Espalier.Cli.Output;
@@ -11,14 +12,25 @@ public sealed record SynthesizeResult(string Output, int Count, long Steps, doub
 }
 
 /// <summary>Result of <c>rank</c>: ascending, best block first.</summary>
-public sealed record RankResult(ImmutableArray<RankedBlock> Blocks) : CommandResult
+public sealed record RankResult(ImmutableArray<ReportRank> Blocks) : CommandResult
 {
-    public override void Write(IAnsiConsole console) => console.WriteTable(
-        ["block", "metric (lower recovers better)"], Blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", Tables.Number(b.Metric)]));
-}
+    /// <summary>The run folder, when one was asked for.</summary>
+    public string? Output { get; init; }
 
-/// <summary>Recoverability of one block.</summary>
-public sealed record RankedBlock(int Index, double Metric);
+    public override void Write(IAnsiConsole console)
+    {
+        var measured = Blocks.Any(b => b.TrainingKl is not null);
+        console.WriteTable(
+            ["block", "metric (lower recovers better)", .. measured ? ["KL on the training images", "KL on others", "top-1"] : Array.Empty<string>()],
+            Blocks.Select(b => (IReadOnlyList<string>)
+            [
+                $"{b.Index}", Tables.Number(b.Metric),
+                .. measured ? [Tables.Number(b.TrainingKl ?? double.NaN), b.HeldOutKl is { } kl ? Tables.Number(kl) : "–", b.Top1 is { } top1 ? Tables.Percent(top1) : "–"]
+                    : Array.Empty<string>(),
+            ]));
+        if (Output is not null) console.WriteText($"Written to {Output}");
+    }
+}
 
 /// <summary>Result of <c>evaluate</c>; accuracies are fractions.</summary>
 public sealed record EvaluateResult(double Top1, double Top5, int Count, double ImagesPerSecond) : CommandResult

@@ -14,12 +14,14 @@ internal sealed class BarProgress(IAnsiConsole console, ProgressContext bars) : 
     public static T During<T>(CliStreams streams, Func<IProgress<ProgressUpdate>, T> work)
     {
         var console = Consoles.For(streams.Error, isTerminal: true, streams.Width);
-        return console.Progress()
-            .AutoClear(true)
-            .HideCompleted(true)
-            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn())
-            .Start(bars => work(new BarProgress(console, bars)));
+        return Bars(console).Start(bars => work(new BarProgress(console, bars)));
     }
+
+    /// <summary>How the bars look.</summary>
+    internal static Spectre.Console.Progress Bars(IAnsiConsole console) => console.Progress()
+        .AutoClear(true)
+        .HideCompleted(true)
+        .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn());
 
     public void Report(ProgressUpdate update)
     {
@@ -39,7 +41,8 @@ internal sealed class BarProgress(IAnsiConsole console, ProgressContext bars) : 
             _task.MaxValue = Math.Max(1, update.Total);
             _task.Description = Markup.Escape(text);
             if (update.IsComplete && !_task.IsFinished) console.MarkupLine($"[green]✓[/] {Markup.Escape(text)}");
-            _task.Value = update.Step;
+            // A task that has reached its end is hidden, and one of unknown length has none.
+            _task.Value = update.Total == 0 ? 0 : update.Step;
         }
     }
 }

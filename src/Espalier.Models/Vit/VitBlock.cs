@@ -99,7 +99,7 @@ public sealed record VitBlock
     public bool HasWindows => Window > 0;
 
     /// <summary>The block with nothing left of it.</summary>
-    public VitBlock Dropped => new() { DownsampleDim = DownsampleDim };
+    public VitBlock Emptied() => new() { DownsampleDim = DownsampleDim };
 
     /// <summary>Whether a token mixer may stand in the block: the attention is gone and the MLP is not.</summary>
     public bool TakesMixer => Kind == BlockKind.FfnOnly;

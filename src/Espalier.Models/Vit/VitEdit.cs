@@ -40,11 +40,11 @@ public static partial class VitEdit
     }
 
     /// <summary>Removes the whole block; it keeps its place in the architecture and passes its input on. Patch merging before it stays.</summary>
-    public static VitModel DropBlock(this VitModel model, int block) => model.Edit(block, b => b.Dropped, RemoveBlock);
+    public static VitModel DropBlock(this VitModel model, int block) => model.Edit(block, b => b.Emptied(), RemoveBlock);
 
     /// <summary>Replaces the block by a D×D linear layer without residual, initialised to the identity with zero bias.</summary>
     public static VitModel ReplaceByLinear(this VitModel model, int block) => model.Edit(block,
-        b => b.Dropped with { IsLinear = true },
+        b => b.Emptied() with { IsLinear = true },
         (w, p) =>
         {
             RemoveBlock(w, p);

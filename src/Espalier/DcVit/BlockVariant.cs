@@ -15,6 +15,19 @@ public enum BlockVariant
     Drop,
 }
 
+/// <summary>Which of the candidates are compressed.</summary>
+public enum BlockChoice
+{
+    /// <summary>The method: those from which the network recovers best.</summary>
+    Ranked,
+    /// <summary>A control: the first ones.</summary>
+    First,
+    /// <summary>A control: the last ones.</summary>
+    Last,
+    /// <summary>A control: any, by the seed.</summary>
+    Random,
+}
+
 /// <summary>Which hidden units of a compressed MLP stay (<c>mlp_init</c>, §1.2).</summary>
 public enum UnitChoice
 {

@@ -15,8 +15,8 @@ public static class BlockVariants
         BlockVariant.Compress => DcVitBlocks.Compress(block, hidden, profile),
         BlockVariant.RemoveAttention => DcVitBlocks.Compress(block, block.MlpHidden, profile),
         BlockVariant.RemoveMlp => block with { MlpHidden = 0 },
-        BlockVariant.Identity => block.Dropped with { IsLinear = true },
-        _ => block.Dropped,
+        BlockVariant.Identity => block.Emptied() with { IsLinear = true },
+        _ => block.Emptied(),
     };
 
     /// <summary>The network with these blocks edited.</summary>

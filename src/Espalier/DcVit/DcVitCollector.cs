@@ -11,8 +11,9 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var ranked = session.Options.Order is null ? RankingStage.Ranked(session) : [];
-        var order = session.Options.Order ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var given = session.Structure.Order;
+        var ranked = given is null ? RankingStage.Ranked(session) : [];
+        var order = given ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
         var structure = session.Structure.For(order);
         var count = session.Options.Once ? 1 : structure.Count;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
@@ -22,7 +23,9 @@ internal static class DcVitCollector
         {
             Hidden = structure.Hidden,
             Order = order,
-            Ranking = [.. ranked.Select(r => (r.Block, r.Metric))],
+            Structure = pruned.Count < count ? null : order.Aggregate(session.Teacher.Architecture,
+                (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile)),
+            Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,
             RankSeconds = ranked.Sum(r => r.Finetune.Seconds),

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -9,11 +10,11 @@ namespace Espalier.DcVit;
 /// Dense few-shot compression (DC-ViT, CVPR 2024): (a) plan how many blocks lose their attention and how much of their MLPs stays,
 /// (b) synthesise a metric set, (c) rank blocks by how well the network recovers from compressing each alone, (d) compress the best ones
 /// one after another, finetuning after each by mimicking the teacher's features. Every part is a resumable step of the run. Whole-block
-/// dropping is the same method with another edit.
+/// dropping is the same method with another edit, PRACTISE with another recovery besides.
 /// </summary>
 public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly Structure _structure = Structure.Plan(request.Model.Vit, request.Target, options);
+    private readonly Structure _structure = Structure.Plan(request.Model.Vit, request.Target, options.Loss.Checked(options, request), request.Seed);
 
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
@@ -24,6 +25,8 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
 
     /// <summary>What will be done to how many blocks.</summary>
     public Structure Structure => _structure;
+
+    public VitArchitecture Example => _structure.Example(request.Model.Vit, options);
 
     public ImmutableArray<string> Warnings => _structure.Warnings;
 
@@ -56,7 +59,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
             new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
         ];
-        if (options.Order is null)
+        if (_structure.Order is null)
             steps.AddRange(_structure.Candidates.Select(block =>
                 new RunStep(RankingStage.StepName(0, block), context => RankingStage.Run(session, context, 0, block))));
         return steps;
@@ -69,7 +72,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
         {
             var n = number;
             yield return new RunStep(PruneStage.StepName(n), context => PruneStage.Run(session, context, n));
-            if (!options.Profile.Rerank || options.Order is not null || n == count) continue;
+            if (!options.Profile.Rerank || _structure.Order is not null || n == count) continue;
             foreach (var block in _structure.Candidates)
                 yield return new RunStep(RankingStage.StepName(n, block), context => RankingStage.Run(session, context, n, block));
         }
@@ -93,6 +96,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
             ["learning_rate"] = options.LearningRate,
             ["batch_size"] = options.BatchSize,
             ["feature"] = options.Feature.ToString(),
+            ["loss"] = options.Loss.ToString(),
         });
         return result;
     }

@@ -25,14 +25,26 @@ public sealed record DcVitOptions
 
     public FeaturePoint Feature { get; init; } = FeaturePoint.PreGap;
 
+    /// <summary>What a finetune minimises.</summary>
+    public FinetuneLoss Loss { get; init; } = FinetuneLoss.Mimic;
+
+    /// <summary>How a candidate is trained before it is scored; null finetunes it as the chosen blocks are in the end.</summary>
+    public ICandidateRecovery? Recovery { get; init; }
+
     /// <summary>All k blocks are compressed together and finetuned once.</summary>
     public bool Once { get; init; }
 
     /// <summary>Forces the number of blocks.</summary>
     public int? K { get; init; }
 
+    /// <summary>Measures every ranked candidate also on the training images and the evaluation images; nothing is chosen by it.</summary>
+    public bool MeasureCandidates { get; init; }
+
     /// <summary>Compress these blocks in this order, without ranking.</summary>
     public ImmutableArray<int>? Order { get; init; }
+
+    /// <summary>Which candidates are compressed when <see cref="Order"/> names none.</summary>
+    public BlockChoice Choice { get; init; } = BlockChoice.Ranked;
 
     /// <summary>Candidate blocks; null means all the profile allows.</summary>
     public ImmutableArray<int>? Candidates { get; init; }

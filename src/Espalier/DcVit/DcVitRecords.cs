@@ -6,7 +6,11 @@ namespace Espalier.DcVit;
 /// <param name="Block">Its index.</param>
 /// <param name="Metric">Distance from the teacher on the metric set after the finetune.</param>
 /// <param name="Finetune">The finetune.</param>
-internal sealed record RankRecord(int Block, double Metric, FinetuneRecord Finetune);
+internal sealed record RankRecord(int Block, double Metric, FinetuneRecord Finetune)
+{
+    /// <summary>Other measures of the same candidate; null unless asked for.</summary>
+    public CandidateMeasures? Measures { get; init; }
+}
 
 /// <summary>One progressive step: the cut, the finetune after it, and the network at both points.</summary>
 /// <param name="Block">The block compressed last.</param>

@@ -8,11 +8,14 @@ using Espalier.Training;
 
 namespace Espalier.DcVit;
 
-/// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5).</summary>
+/// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5), unless told otherwise.</summary>
 public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
 {
     private static readonly ImmutableArray<double> s_imageNetMean = [0.485, 0.456, 0.406];
     private static readonly ImmutableArray<double> s_imageNetStd = [0.229, 0.224, 0.225];
+
+    /// <summary>What is trained instead, for a candidate that is only to be scored; null finetunes.</summary>
+    public ICandidateRecovery? Recovery { get; init; }
 
     /// <summary>Images per step: the batch size, or all images when there are fewer.</summary>
     public int ImagesPerStep => Math.Min(options.BatchSize, images.Count);
@@ -28,7 +31,9 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
         CancellationToken cancellation)
     {
         using var batches = Batches(stream);
-        using var loop = new TrainingLoop(Task(student, compressed), batches, LoopOptions(steps, batches.BatchesPerEpoch))
+        var task = Task(student, compressed);
+        using var owned = task as IDisposable;
+        using var loop = new TrainingLoop(task, batches, LoopOptions(steps, batches.BatchesPerEpoch))
         {
             OnStep = hooks.OnStep,
             StopEarly = hooks.StopEarly,
@@ -43,18 +48,22 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
     {
         using var copy = student.Clone();
         using var batches = Batches("measure");
-        return StepTimer.Measure(onStep => new TrainingLoop(Task(copy, compressed), batches,
+        var task = Task(copy, compressed);
+        using var owned = task as IDisposable;
+        return StepTimer.Measure(onStep => new TrainingLoop(task, batches,
             LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch)) { OnStep = onStep }, time);
     }
 
-    private FeatureMimic Task(VitModel student, IReadOnlyCollection<int> compressed)
+    private ITrainingTask Task(VitModel student, IReadOnlyCollection<int> compressed)
     {
+        if (Recovery is not null) return Recovery.Task(teacher, student, compressed);
         var depth = student.Architecture.Depth;
         var last = UpdateRanges.LastBlock(compressed, depth, options.Profile.LastUpdatable);
-        var middle = options.Feature == FeaturePoint.MiddleBlock;
+        var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };
         var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
             reach: middle ? last : depth - 1);
-        return new FeatureMimic(teacher, student, options.Feature, last, names);
+        return options.Loss == FinetuneLoss.Mimic ? new FeatureMimic(teacher, student, options.Feature, last, names)
+            : new AnswerLoss(teacher, student, options.Loss, names);
     }
 
     private ImageBatches Batches(string stream)

@@ -30,7 +30,7 @@ internal static class PruneStage
             if (start is not null) student.Weights.CopyFrom(start.Weights);
             // A candidate that was ranked with at least as many steps is trained already (§5.1: not again).
             record = warm is { } ranked && ranked.Finetune.Steps >= steps ? ranked.Finetune
-                : session.Finetune(context, student, compressed, $"prune {number}",
+                : session.Train(session.Finetuner, context, student, compressed, $"prune {number}",
                     new FinetuneStep($"finetuning after block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, number)));
         }
         var finetuned = session.Measure("finetuned", session.Options.Once ? null : block, student, context.Cancellation) with
@@ -68,7 +68,7 @@ internal static class PruneStage
 
     private static (VitModel Student, FinetuneRecord Finetune)? Candidate(DcVitSession session, VitModel cut, int block)
     {
-        if (session.Options.Order is not null || session.Options.Once) return null;
+        if (session.Structure.Order is not null || session.Options is { Once: true } or { Recovery: not null }) return null;
         var finetune = RankingStage.Read(session, 0, block)!.Finetune;
         var student = session.LoadStudent(RankingStage.StepName(0, block));
         // Where stages differ, a block may keep more units than when it was ranked: it is then trained from its cut.
@@ -88,11 +88,11 @@ internal static class PruneStage
         });
     }
 
-    // How far back a finetune reaches depends only on the last block compressed so far, and the ranking timed that.
+    // How far back a finetune reaches depends only on the last block compressed so far, and the ranking timed that, if it finetuned.
     private static double SecondsPerStep(DcVitSession session, IReadOnlyList<int> order, int number)
     {
         var furthest = session.Options.Once ? order.Max() : order.Take(number).Max();
-        if (RankingStage.Read(session, 0, furthest) is { Finetune: { Steps: > 0 } ranked }) return ranked.Seconds / ranked.Steps;
+        if (session.Options.Recovery is null && RankingStage.Read(session, 0, furthest) is { Finetune: { Steps: > 0 } ranked }) return ranked.Seconds / ranked.Steps;
         using var student = RankingStage.Compress(session, session.Teacher, furthest, step: 0);
         return session.Finetuner.Measure(student, [furthest]);
     }

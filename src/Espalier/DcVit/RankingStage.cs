@@ -26,9 +26,12 @@ internal static class RankingStage
         using var student = Compress(session, start, block, round);
         int[] compressed = [.. done, block];
         var steps = Steps(session, context, student, compressed, round, block);
-        var finetune = session.Finetune(context, student, compressed, $"rank {round} {block}",
-            new FinetuneStep($"ranking block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, round, block)));
-        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Recoverability.Score(student), finetune));
+        var finetune = session.Train(session.Recoverer, context, student, compressed, $"rank {round} {block}",
+            new FinetuneStep($"ranking block {block}", steps, session.Recoverer.ImagesPerStep, PartsLeft(session, round, block)));
+        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Recoverability.Score(student) * session.Weight(block), finetune)
+        {
+            Measures = session.Options.MeasureCandidates ? session.MeasureCandidate(student, context.Cancellation) : null,
+        });
         ModelFolder.Write(context.Folder, student);
     }
 
@@ -43,7 +46,7 @@ internal static class RankingStage
     /// <summary>The blocks in the order of compression: as given, or by rank.</summary>
     internal static ImmutableArray<int> Order(DcVitSession session)
     {
-        if (session.Options.Order is { } given) return given;
+        if (session.Structure.Order is { } given) return given;
         if (!session.Options.Profile.Rerank) return [.. Ranked(session).Take(session.Structure.Count).Select(r => r.Block)];
         var order = new List<int>();
         for (var round = 0; round < session.Structure.Count && Ranked(session, round) is { Length: > 0 } ranked; round++) order.Add(ranked[0].Block);
@@ -78,7 +81,7 @@ internal static class RankingStage
         return PlannedSteps.Once(session.Folder.StepFolder(StepName(0, candidates[0])), () =>
         {
             using var last = Compress(session, session.Teacher, candidates[^1], step: 0);
-            var seconds = (session.Finetuner.Measure(student, compressed) + session.Finetuner.Measure(last, [candidates[^1]])) / 2;
+            var seconds = (session.Recoverer.Measure(student, compressed) + session.Recoverer.Measure(last, [candidates[^1]])) / 2;
             var runs = candidates.Length * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
             return Math.Max(1, (long)(session.Budget!.TimeFor("ranking").TotalSeconds / runs / seconds));
         });

@@ -1,6 +1,6 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
@@ -16,6 +16,9 @@ namespace Espalier.DcVit;
 public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
+    /// <summary>The blocks in the order of compression when that needs no ranking: as given, or by a <see cref="BlockChoice"/>; null else.</summary>
+    public ImmutableArray<int>? Order { get; private init; }
+
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
@@ -27,9 +30,13 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? H
         ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
+    /// <param name="net">The network.</param>
+    /// <param name="target">Fractions are of it, as given.</param>
+    /// <param name="options">The switches.</param>
+    /// <param name="seed">For <see cref="BlockChoice.Random"/>.</param>
     /// <exception cref="UsageException">A block that was named does not exist or cannot be edited.</exception>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public static Structure Plan(VitArchitecture net, Target target, DcVitOptions options)
+    public static Structure Plan(VitArchitecture net, Target target, DcVitOptions options, ulong seed = 0)
     {
         if (options.Order is { } listed && listed.Distinct().Count() != listed.Length)
             throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
@@ -39,20 +46,36 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? H
         {
             var plan = DcVitPlan.Create(net, target, options.Profile, k, candidates);
             var chosen = plan.ChosenOption;
-            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]) { Dense = plan }, options);
+            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]) { Dense = plan }, options, seed);
         }
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
         int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options);
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options, seed);
     }
 
-    private static Structure Checked(Structure structure, DcVitOptions options)
+    private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
     {
-        if (options.Order is not { } order) return structure;
+        if (options.Order is not { } order) return structure with { Order = Chosen(structure, options.Choice, seed) };
         if (order.Length != structure.Count)
             throw new UsageException($"--order names {order.Length} blocks but --k asks for {structure.Count}.");
-        return structure;
+        return structure with { Order = order };
+    }
+
+    private static ImmutableArray<int>? Chosen(Structure structure, BlockChoice choice, ulong seed) => choice switch
+    {
+        BlockChoice.First => [.. structure.Candidates.Take(structure.Count)],
+        BlockChoice.Last => [.. structure.Candidates.TakeLast(structure.Count)],
+        BlockChoice.Random => [.. new SeededRandom(seed, "block choice").Choose(structure.Candidates.Length, structure.Count).Select(i => structure.Candidates[i])],
+        _ => null,
+    };
+
+    /// <summary>The network with the first candidates edited: before blocks are ranked, as good an example as any other.</summary>
+    public VitArchitecture Example(VitArchitecture net, DcVitOptions options)
+    {
+        int[] blocks = [.. Candidates.Take(Count)];
+        var plan = For(blocks);
+        return blocks.Aggregate(net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
     }
 
     /// <summary>

@@ -31,14 +31,19 @@ public sealed class Evaluator(TimeProvider time)
     public Action<int, int>? OnProgress { get; init; }
 
     /// <summary>Top-1 and top-5 accuracy on labelled images.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="dataset">Labelled images.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <param name="onBatch">Sees the logits of every batch, too.</param>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
-    public EvaluationResult Score(Model model, ImageDataset dataset, CancellationToken cancellation = default)
+    public EvaluationResult Score(Model model, ImageDataset dataset, CancellationToken cancellation = default, Action<Tensor, Batch>? onBatch = null)
     {
         CheckLabels(model, dataset);
         long top1 = 0, top5 = 0;
         var begun = time.GetTimestamp();
         ForEachBatch(model, dataset, (logits, batch) =>
         {
+            onBatch?.Invoke(logits, batch);
             var ranked = Ranked(logits);
             for (var i = 0; i < batch.Count; i++)
             {

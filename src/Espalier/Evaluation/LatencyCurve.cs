@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Formats;
 
@@ -24,25 +23,11 @@ public sealed record LatencyCurve(long DenseMacsFull, ImmutableArray<LatencyPoin
 
     private static readonly ImmutableArray<double> s_shares = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 
-    /// <summary>Times structures of several sizes, as far as the method can make them.</summary>
-    /// <param name="dense">The given network.</param>
-    /// <param name="structure">The structure a method would begin with for a target; may throw <see cref="BudgetException"/>.</param>
-    /// <param name="compute">Threads, device and arithmetic; applied already.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="cancellation">Stops between two runs.</param>
-    public static LatencyCurve Measure(Model dense, Func<Target, Architecture> structure, ComputeOptions compute, TimeProvider time,
-        CancellationToken cancellation)
+    /// <summary>Structures of several sizes, the largest first, as far as a method can make them.</summary>
+    /// <param name="structure">The structure it would begin with for a target; may throw <see cref="BudgetException"/>.</param>
+    public static ImmutableArray<Architecture> Structures(Func<Target, Architecture> structure)
     {
-        var bench = new LatencyBench(time) { Runs = Pairs, Bf16 = compute.EvaluatesInBf16 };
-        var points = ImmutableArray.CreateBuilder<LatencyPoint>();
-        foreach (var share in s_shares)
-        {
-            if (Reachable(share) is not { } smaller) continue;
-            using var random = smaller.Random(dense.Preprocessing, 0);
-            using var model = random.To(dense.Device);
-            points.Add(new(smaller.Cost().MacsFull, 1 / bench.Measure(model, dense, cancellation).Speedup!.Median));
-        }
-        return new(dense.Architecture.Cost().MacsFull, points.ToImmutable());
+        return [.. s_shares.Select(Reachable).OfType<Architecture>()];
 
         Architecture? Reachable(double share)
         {
@@ -55,6 +40,23 @@ public sealed record LatencyCurve(long DenseMacsFull, ImmutableArray<LatencyPoin
                 return null;
             }
         }
+    }
+
+    /// <summary>Times structures, each in turn with the given network.</summary>
+    /// <param name="dense">The given network.</param>
+    /// <param name="structures">See <see cref="Structures"/>.</param>
+    /// <param name="bf16">Matrix products in bf16.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellation">Stops between two runs.</param>
+    public static LatencyCurve Measure(Model dense, IEnumerable<Architecture> structures, bool bf16, TimeProvider time, CancellationToken cancellation)
+    {
+        var bench = new LatencyBench(time) { Runs = Pairs, Bf16 = bf16 };
+        return new(dense.Architecture.Cost().MacsFull, [.. structures.Select(net =>
+        {
+            using var random = net.Random(dense.Preprocessing, 0);
+            using var model = random.To(dense.Device);
+            return new LatencyPoint(net.Cost().MacsFull, 1 / bench.Measure(model, dense, cancellation).Speedup!.Median);
+        })]);
     }
 
     /// <summary>The MACs (full) at which the time falls to a share of the given network's, between the structures timed.</summary>

@@ -9,7 +9,8 @@ namespace Espalier.Evaluation;
 /// <param name="Kl">Mean KL(reference ‖ model) of the logits, in nats.</param>
 /// <param name="Top1Difference">Top-1 of the model less that of the reference.</param>
 /// <param name="Margin">Half of the 95 % interval of that difference, the two being paired image by image.</param>
-public sealed record ComparisonResult(double Agreement, double Kl, double Top1Difference, double Margin);
+/// <param name="Model">The model by itself.</param>
+public sealed record ComparisonResult(double Agreement, double Kl, double Top1Difference, double Margin, EvaluationResult Model);
 
 /// <summary>
 /// Compares two models image by image. A few hundred images leave an accuracy uncertain by more than a point; the paired difference, agreement
@@ -41,7 +42,7 @@ public sealed class ModelComparison(Evaluator evaluator)
     {
         double kl = 0, sum = 0, squares = 0;
         var (batchNumber, agreed) = (0, 0);
-        evaluator.ForEachBatch(model, dataset, (logits, batch) =>
+        var evaluation = evaluator.Score(model, dataset, cancellation, (logits, batch) =>
         {
             var (wanted, best) = expected[batchNumber++];
             kl += Functional.KlPerSample(wanted, logits).Sum().Item();
@@ -52,9 +53,9 @@ public sealed class ModelComparison(Evaluator evaluator)
                 var difference = (own[i] == batch.Labels[i] ? 1 : 0) - (best[i] == batch.Labels[i] ? 1 : 0);
                 (sum, squares) = (sum + difference, squares + difference * difference);
             }
-        }, cancellation);
+        });
         double n = dataset.Count;
         var mean = sum / n;
-        return new ComparisonResult(agreed / n, kl / n, mean, NormalQuantile * Math.Sqrt(Math.Max(0, squares / n - mean * mean) / n));
+        return new ComparisonResult(agreed / n, kl / n, mean, NormalQuantile * Math.Sqrt(Math.Max(0, squares / n - mean * mean) / n), evaluation);
     }
 }

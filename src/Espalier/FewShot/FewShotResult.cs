@@ -4,6 +4,22 @@ using Espalier.Models.Vit;
 
 namespace Espalier.FewShot;
 
+/// <summary>A block that was compressed alone.</summary>
+/// <param name="Block">Its index.</param>
+/// <param name="Metric">Distance from the teacher on the metric set; lower recovers better.</param>
+public sealed record RankedCandidate(int Block, double Metric)
+{
+    /// <summary>Null unless asked for.</summary>
+    public CandidateMeasures? Measures { get; init; }
+}
+
+/// <summary>What else can be said about a candidate: the other criteria of the paper's Fig. 4, and the truth they are held against.</summary>
+/// <param name="Training">Against the teacher on the training images, without augmentation.</param>
+/// <param name="HeldOut">Against the teacher on images that were not drawn; null without any.</param>
+/// <param name="Top1">On the evaluation images; null without any.</param>
+/// <param name="Top5">On the evaluation images.</param>
+public sealed record CandidateMeasures(HeldOutScore Training, HeldOutScore? HeldOut, double? Top1, double? Top5);
+
 /// <summary>What a few-shot run came to.</summary>
 public sealed record FewShotResult
 {
@@ -21,7 +37,7 @@ public sealed record FewShotResult
     public ImmutableArray<int> Order { get; init; } = [];
 
     /// <summary>Every candidate with its metric, best first; empty when nothing was ranked.</summary>
-    public ImmutableArray<(int Block, double Metric)> Ranking { get; init; } = [];
+    public ImmutableArray<RankedCandidate> Ranking { get; init; } = [];
 
     /// <summary>The network on its way, in order; the first is right after the cut, the last is the result.</summary>
     public ImmutableArray<FewShotStage> Stages { get; init; } = [];
@@ -41,7 +57,7 @@ public sealed record FewShotResult
 
     public double RankSeconds { get; init; }
 
-    /// <summary>The network the run came to; null when all compressed blocks are alike and <see cref="Order"/> and <see cref="Hidden"/> tell.</summary>
+    /// <summary>The network the run came to; null when it only ranked.</summary>
     public VitArchitecture? Structure { get; init; }
 
     /// <summary>Rounds of a structure search: KL from the teacher on held-out images, and widths changed; empty without a search.</summary>

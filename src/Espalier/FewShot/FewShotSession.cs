@@ -18,6 +18,7 @@ internal class FewShotSession : IDisposable
     private SampledImages? _samples;
     private Recoverability? _recoverability;
     private HeldOutCheck? _heldOut;
+    private HeldOutCheck? _training;
 
     /// <param name="request">What was asked for.</param>
     /// <param name="folder">The run.</param>
@@ -75,6 +76,14 @@ internal class FewShotSession : IDisposable
         };
     }
 
+    /// <summary>A candidate of a ranking, measured besides its score.</summary>
+    internal CandidateMeasures MeasureCandidate(Model student, CancellationToken cancellation)
+    {
+        var evaluation = Evaluate(student, cancellation);
+        _training ??= new HeldOutCheck(Teacher, Samples.Train, Compute.TrainsInBf16);
+        return new CandidateMeasures(_training.Score(student)!, HeldOut.Score(student), evaluation?.Top1, evaluation?.Top5);
+    }
+
     /// <summary>Accuracy on the evaluation images; null without any.</summary>
     internal EvaluationResult? Evaluate(Model model, CancellationToken cancellation) => Request.Eval is not { } data ? null
         : new Evaluator(Time)
@@ -110,6 +119,7 @@ internal class FewShotSession : IDisposable
     {
         _recoverability?.Dispose();
         _heldOut?.Dispose();
+        _training?.Dispose();
         Teacher.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.FewShot;
@@ -10,6 +11,9 @@ public interface IFewShotMethod
 
     /// <summary>Which of its profiles the method follows, for reports; null when it has none.</summary>
     string? Profile { get; }
+
+    /// <summary>A structure that meets the target, as far as can be told before anything is measured.</summary>
+    VitArchitecture Example { get; }
 
     /// <summary>What the user should know about the plan.</summary>
     ImmutableArray<string> Warnings { get; }

@@ -59,12 +59,15 @@ public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, 
     public double? Top5Before { get; init; }
 
     public IReadOnlyList<(long Step, double Loss)> Losses { get; init; } = [];
+
+    /// <summary>How the search went.</summary>
+    public IReadOnlyList<SearchMoment> History { get; init; } = [];
 }
 
 /// <summary>OFB as a run: search and recovery in one training, then the results. Planning rejects a target out of reach.</summary>
 public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 {
-    private const string SearchStep = "search", CutFile = "cut.json", ModelName = "model";
+    private const string SearchStep = "search", CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model";
     // The rest of a time budget is for measuring.
     private const double TrainingShare = 0.9;
     private readonly LossCurveFile _curve = new();
@@ -111,6 +114,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         loop.Run(context.Cancellation);
         loop.Finish();
         _curve.Write(context.Folder, curve);
+        StepFile.Write(context.Folder, HistoryFile, task.History);
         ModelFolder.Write(Directory.CreateDirectory(Path.Combine(context.Folder, ModelName)).FullName, net.Model);
     }
 
@@ -126,6 +130,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         return new SearchResult(Plan.Before, model.Architecture, steps, [StepFile.Read<SearchStage>(searched, CutFile)!, last])
         {
             Top1Before = before?.Top1, Top5Before = before?.Top5, Losses = losses,
+            History = StepFile.Read<IReadOnlyList<SearchMoment>>(searched, HistoryFile) ?? [],
         };
     }
 

@@ -23,6 +23,7 @@ public sealed class SearchTask : ITrainingTask
     private readonly DropPath _dropPath;
     private readonly MixUp _searchMix, _recoveryMix;
     private readonly Pruning _pruning;
+    private readonly SearchHistory _history;
     private readonly ulong _seed;
     private readonly long _steps, _interval, _fuse;
     private readonly double _epochsPerStep;
@@ -44,6 +45,7 @@ public sealed class SearchTask : ITrainingTask
         // A short run would hardly have an event in a third of an epoch.
         _interval = Math.Clamp(batchesPerEpoch / EventsPerEpoch / options.Accumulate, 1, Math.Max(1, _fuse / LeastEvents));
         _pruning = new Pruning(plan.Cost, plan.Low, options.Guarded ? plan.Limit.Amount * (1 + Budget.Limit.Tolerance) : null);
+        _history = new SearchHistory(plan, _schedule, _epochsPerStep, _fuse);
         var recipe = options.Recipe;
         _dropPath = new DropPath(recipe.DropPath, plan.Space.Net.Depth, seed);
         _searchMix = new MixUp { LabelSmoothing = recipe.LabelSmoothing };
@@ -58,6 +60,9 @@ public sealed class SearchTask : ITrainingTask
 
     /// <summary>How things stand: expected cost against the target, decided submodules, λ and γ.</summary>
     public string Status { get; private set; } = "";
+
+    /// <summary>Moments of the search so far.</summary>
+    public IReadOnlyList<SearchMoment> History => _history.Moments;
 
     public IReadOnlyList<Tensor> Parameters => [.. Groups.SelectMany(g => g.Tensors.Select(t => t.Value))];
 
@@ -125,6 +130,7 @@ public sealed class SearchTask : ITrainingTask
                 if (_net.IsDecided) OnDecided?.Invoke(step);
             }
         }
+        if (_history.Wants(step)) _history.Add(step, _net.Tables, _net.Probabilities());
         if (!_net.IsDecided || step < _fuse) return carry;
         _net.Fuse(_options.AllWrites);
         Status = "";
@@ -132,12 +138,13 @@ public sealed class SearchTask : ITrainingTask
         return (name, state) => _options.KeepMoments ? first(name, state) : null;
     }
 
-    public string Snapshot() => JsonSerializer.Serialize(new State(_net.Snapshot(), _blockedSince));
+    public string Snapshot() => JsonSerializer.Serialize(new State(_net.Snapshot(), _blockedSince) { History = History });
 
     public void Restore(string snapshot)
     {
         var state = JsonSerializer.Deserialize<State>(snapshot)!;
         _blockedSince = state.BlockedSince;
+        _history.Restore(state.History);
         _net.Resize(state.Net);
     }
 
@@ -222,5 +229,8 @@ public sealed class SearchTask : ITrainingTask
                 ?? throw new FailureException("The search lost every structure within its budget; this is a defect of Espalier.")
             : [.. tables.Select((t, s) => t.Only(t.LiveOnes.MaxBy(c => probabilities[s][c])))];
 
-    private sealed record State(string Net, long? BlockedSince);
+    private sealed record State(string Net, long? BlockedSince)
+    {
+        public IReadOnlyList<SearchMoment> History { get; init; } = [];
+    }
 }

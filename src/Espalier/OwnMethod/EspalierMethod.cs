@@ -23,6 +23,8 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
 
     public string? Profile => null;
 
+    public VitArchitecture Example => _plan.Start;
+
     public ImmutableArray<string> Warnings => [];
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)

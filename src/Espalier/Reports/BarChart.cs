@@ -1,23 +1,45 @@
+using System.Text.Json.Nodes;
+using static Espalier.Reports.ReportNumbers;
+
 namespace Espalier.Reports;
 
-/// <summary>Horizontal bars, one per candidate block, the chosen ones in colour. Drawn for phone width; wider screens scale it.</summary>
+/// <summary>Horizontal bars, some of them picked out in colour.</summary>
 internal static class BarChart
 {
-    private const int Width = 360, Row = 20, Left = 64, Right = 64;
+    /// <summary>Recoverability: one bar for every candidate block, the chosen ones in colour.</summary>
+    internal static Html Draw(IReadOnlyList<ReportRank> ranking, IReadOnlyCollection<int> chosen) => Draw(
+        "Recoverability of each block", ("block", "metric loss"), [.. ranking.Select(r => ($"block {r.Index}", r.Metric, chosen.Contains(r.Index)))],
+        "Metric loss after compressing this block alone and finetuning; lower is better. In colour: the blocks that were compressed.");
 
-    internal static Html Draw(IReadOnlyList<ReportRank> ranking, IReadOnlyCollection<int> chosen)
+    /// <summary>One bar after the other, from the top.</summary>
+    /// <param name="title">What it shows, in words.</param>
+    /// <param name="names">Of a bar and of its length.</param>
+    /// <param name="bars">Name, length and whether it is in colour. A length that is no number is written but not drawn.</param>
+    /// <param name="caption">How to read it.</param>
+    internal static Html Draw(string title, (string Bar, string Length) names, IReadOnlyList<(string Name, double Length, bool Chosen)> bars, string? caption = null)
     {
-        var finite = ranking.Where(r => double.IsFinite(r.Metric)).ToList();
-        var longest = finite.Count > 0 ? Math.Max(finite.Max(r => r.Metric), double.Epsilon) : 1;
-        var rows = ranking.Select((r, row) =>
+        if (bars.Count == 0) return Html.Empty;
+        var longest = bars.Where(b => double.IsFinite(b.Length)).Select(b => b.Length).DefaultIfEmpty(0).Max();
+        // Room for the number behind the longest bar.
+        var spec = JsonNode.Parse($$"""
+            {
+              "height": {{22 * bars.Count}},
+              "encoding": {
+                "y": { "field": "name", "type": "nominal", "sort": null, "axis": { "title": null, "labelLimit": 140, "labelOverlap": false } },
+                "x": { "field": "length", "type": "quantitative", "axis": null, "scale": { "domain": [0, {{System.Text.Json.JsonSerializer.Serialize(longest > 0 ? Chart.Round(1.22 * longest) : 1)}}] } }
+              },
+              "layer": [
+                { "mark": { "type": "bar", "height": 14, "cornerRadiusEnd": 2 },
+                  "encoding": { "color": { "condition": { "test": "datum.chosen", "value": "var(--leaf)" }, "value": "var(--bough)" } } },
+                { "mark": { "type": "text", "align": "left", "dx": 6 }, "encoding": { "text": { "field": "text", "type": "nominal" } } }
+              ]
+            }
+            """)!;
+        var values = bars.Select(b => (JsonNode)new JsonObject
         {
-            var length = double.IsFinite(r.Metric) ? Math.Clamp(r.Metric / longest, 0, 1) * (Width - Left - Right) : 0;
-            var y = row * Row;
-            var kind = chosen.Contains(r.Index) ? "bar chosen" : "bar";
-            return Html.Of($"""
-                <text x="{Left - 6}" y="{y + 14}" text-anchor="end">block {r.Index}</text><rect class="{kind}" x="{Left}" y="{y + 3}" width="{length:0.##}" height="{Row - 6}" rx="2"/><text x="{Left + length + 6:0.##}" y="{y + 14}">{ReportNumbers.Metric(r.Metric)}</text>
-                """);
+            ["name"] = b.Name, ["length"] = double.IsFinite(b.Length) ? Chart.Round(Math.Max(0, b.Length)) : 0, ["text"] = Metric(b.Length), ["chosen"] = b.Chosen,
         });
-        return Html.Of($"""<svg viewBox="0 0 {Width} {ranking.Count * Row}" role="img" aria-label="Recoverability of each block">{Html.Join(rows)}</svg>""");
+        var table = Tables.Draw(title, [names.Bar, names.Length, "chosen"], bars.Select(b => (string[])[b.Name, Metric(b.Length), b.Chosen ? "yes" : ""]));
+        return new Chart(title, spec, [.. values], table) { Caption = caption }.Draw();
     }
 }

@@ -6,20 +6,19 @@ namespace Espalier.Reports;
 public static class ReportHtml
 {
     /// <summary>The page's text.</summary>
-    /// <param name="sources">One or more runs, each with the folder its pictures lie in; with several, a table compares them first.</param>
+    /// <param name="sources">One or more runs, each with the folder its pictures lie in; several are compared first.</param>
     public static string Build(IReadOnlyList<(RunReport Report, string Folder)> sources)
     {
         List<RunReport> reports = [.. sources.Select(s => s.Report)];
-        var title = reports.Count == 1 ? Title(reports[0]) : $"{reports.Count} runs compared";
-        var comparison = reports.Count > 1 ? Html.Of($"<h1>{title}</h1>{ReportTables.Comparison(reports)}") : Html.Empty;
-        var runs = Html.Join(sources.Select(s => Run(s.Report, name => ReadPicture(s.Folder, name))));
-        return Html.Of($"""
-            <!doctype html>
-            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-            <title>{title} – Espalier</title><style>{new Html(ReportStyle.Css)}</style></head>
-            <body>{comparison}{runs}</body></html>
-
-            """).Text;
+        var runs = sources.Select((s, i) => Run(s.Report, i + 1, name => ReadPicture(s.Folder, name)));
+        if (reports.Count == 1) return Page.Of($"{reports[0].Command} {Name(reports[0])}", Html.Join(runs));
+        return Page.Of($"{reports.Count} runs compared", Html.Of($"""
+            <p class="kicker">Espalier report</p><h1>{reports.Count} runs compared</h1>
+            {ReportTables.Comparison(reports)}
+            {Section("Frontier", 1, () => RunCharts.Comparison(reports))}
+            <nav aria-label="Runs"><ol class="soft">{Html.Join(reports.Select((r, i) => Html.Of($"<li><a href=\"#run-{i + 1}\">{r.Command} {Name(r)}, {LastName(r.Output)}</a></li>")))}</ol></nav>
+            <div class="runs">{Html.Join(runs)}</div>
+            """));
     }
 
     /// <summary>Reads a picture from inside <paramref name="folder"/>; null when it is missing or lies outside.</summary>
@@ -31,38 +30,35 @@ public static class ReportHtml
             : null;
     }
 
-    private static string Title(RunReport report) => $"{report.Command} {report.Architecture ?? report.Model}";
+    private static string Name(RunReport report) => report.Architecture ?? report.Model;
 
-    private static Html Run(RunReport report, Func<string, byte[]?> readPicture) => Html.Of($"""
-        <article><h1>{Title(report)}</h1>
-        <p class="soft">{string.Join(" · ", new[] { report.Method, report.Profile, report.Target, $"took {Time(report.Seconds)}" }.Where(s => !string.IsNullOrEmpty(s)))}</p>
+    private static Html Run(RunReport report, int number, Func<string, byte[]?> readPicture) => Html.Of($"""
+        <article id="run-{number}"><header><p class="kicker">Espalier {report.Command}</p><h1>{Name(report)}</h1>
+        <p class="soft">{string.Join(" · ", new[] { report.Method, report.Profile, report.Target, $"took {Time(report.Seconds)}", report.Output }.Where(s => !string.IsNullOrEmpty(s)))}</p></header>
+        {ReportSummary.Draw(report)}
         {ReportTables.Headline(report)}
-        {Notes(report)}
-        {Section("Family", report.Family.Length, () => ReportTables.Family(report))}
-        {Section("Stages", report.Stages.Length, () => ReportTables.Stages(report))}
-        {Section("Recoverability of each block", report.Ranking.Length, () => Ranking(report))}
-        {Section("Structure search", report.Search.Length, () => ReportTables.Search(report))}
-        {Section("Structure", report.Structure.Length, () => ReportTables.Structure(report))}
-        {Section("Loss", report.Losses.Length, () => Html.Of($"<figure>{LineChart.Draw(report.Losses)}</figure>"))}
-        {Section("Where the time went", report.Phases.Length, () => ReportTables.Phases(report))}
+        {Html.Join(report.Notes.Select(note => Html.Of($"<p class=\"note\">{note}</p>")))}
+        {Section("What was cut where", report.Structure.Length, () => StructureChart.Draw(report))}
+        {Section("Frontier", report.Family.Length, () => Html.Of($"{RunCharts.Family(report)}{ReportTables.Family(report)}{Widths(report)}"))}
+        {Section("Stages", report.Stages.Length, () => Html.Of($"{RunCharts.Stages(report)}{ReportTables.Stages(report)}"))}
+        {Section("Recoverability of each block", report.Ranking.Length, () => BarChart.Draw(report.Ranking, report.Order))}
+        {Section("Structure search", report.Search.Length, () => RunCharts.Rounds(report))}
+        {Section("Search", report.History?.Moments.Length ?? 0, () => RunCharts.History(report.History!))}
+        {Section("Loss", report.Losses.Length, () => LineChart.Draw(report.Losses))}
         {Section("Synthetic metric set", report.Pictures.Length, () => Pictures(report, readPicture))}
-        <h2>Command</h2><pre>{report.CommandLine}</pre>
-        {(report.RepeatCommandLine is { } repeat ? Html.Of($"<p class=\"soft\">The same run again, step for step:</p><pre>{repeat}</pre>") : Html.Empty)}
-        {ReportTables.Circumstances(report)}</article>
+        {Section("Where the time went", report.Phases.Length, () => ReportTables.Phases(report))}
+        {Reproduction.Draw(report)}</article>
         """);
 
     private static Html Section(string title, int count, Func<Html> content) =>
-        count == 0 ? Html.Empty : Html.Of($"<section><h2>{title}</h2>{content()}</section>");
+        count > 0 && content() is { Text.Length: > 0 } inside ? Html.Of($"<section><h2>{title}</h2>{inside}</section>") : Html.Empty;
 
-    private static Html Notes(RunReport report) => Html.Join(report.Notes.Select(note => Html.Of($"<p>{note}</p>")));
-
-    private static Html Ranking(RunReport report) => Html.Of($"""
-        <figure>{BarChart.Draw(report.Ranking, report.Order)}<figcaption>Metric loss after compressing this block alone and finetuning; lower is better. In colour: the blocks that were compressed.</figcaption></figure>
-        """);
+    private static Html Widths(RunReport report) =>
+        WidthsChart.Draw(report.StructureBefore, report.Family) is { Text.Length: > 0 } chart ? Html.Of($"<h3>What every size still has</h3>{chart}") : Html.Empty;
 
     private static Html Pictures(RunReport report, Func<string, byte[]?> readPicture) => Html.Of($"""
         <div class="pictures">{Html.Join(report.Pictures.Select(name => readPicture(name) is { } png
-            ? Html.Of($"<img alt=\"{Path.GetFileNameWithoutExtension(name)}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">")
-            : Html.Empty))}</div>
+            ? Html.Of($"<img alt=\"Synthetic image {Path.GetFileNameWithoutExtension(name)}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\"/>")
+            : Html.Empty))}</div><p class="soft">Made from the given model alone; recoverability is measured on them.</p>
         """);
 }

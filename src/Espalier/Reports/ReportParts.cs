@@ -38,7 +38,22 @@ public sealed record ReportStage
 }
 
 /// <summary>Recoverability of one candidate block; lower is better.</summary>
-public sealed record ReportRank(int Index, double Metric);
+public sealed record ReportRank(int Index, double Metric)
+{
+    /// <summary>Mean KL(teacher ‖ student) on the training images; only where candidates were measured.</summary>
+    public double? TrainingKl { get; init; }
+
+    /// <summary>Feature MSE on the training images.</summary>
+    public double? TrainingMse { get; init; }
+
+    /// <summary>Mean KL(teacher ‖ student) on images that were not drawn.</summary>
+    public double? HeldOutKl { get; init; }
+
+    /// <summary>On the evaluation images, as a fraction.</summary>
+    public double? Top1 { get; init; }
+
+    public double? Top5 { get; init; }
+}
 
 /// <summary>One block of the result; q/k and v widths are per head, 0 when the attention is gone.</summary>
 public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null, int? TokensMerged = null)
@@ -77,6 +92,9 @@ public sealed record ReportMember
 
     /// <summary>Gradient steps of its own finetune.</summary>
     public long Steps { get; init; }
+
+    /// <summary>Every block of it; empty in a report of an earlier version.</summary>
+    public ImmutableArray<ReportBlock> Structure { get; init => field = value.IsDefault ? [] : value; } = [];
 }
 
 /// <summary>A round of the structure search: KL on held-out calibration images once repaired, and widths changed since the round before.</summary>

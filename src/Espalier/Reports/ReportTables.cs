@@ -15,11 +15,15 @@ internal static class ReportTables
         Counts("Parameters", r.ParamsBefore, r.ParamsAfter);
         Counts("MACs (budget)", r.MacsBudgetBefore, r.MacsBudgetAfter);
         Counts("MACs (full)", r.MacsFullBefore, r.MacsFullAfter);
-        if (r.Top1After is not null) rows.Add(["Top-1", Percent(r.Top1Before), Percent(r.Top1After), Difference(r.Top1Before, r.Top1After)]);
-        if (r.Top5After is not null) rows.Add(["Top-5", Percent(r.Top5Before), Percent(r.Top5After), Difference(r.Top5Before, r.Top5After)]);
+        if (r.Top1After is not null) rows.Add(["Top-1", Percent(r.Top1Before), Percent(r.Top1After), Points(r.Top1Before, r.Top1After)]);
+        if (r.Top5After is not null) rows.Add(["Top-5", Percent(r.Top5Before), Percent(r.Top5After), Points(r.Top5Before, r.Top5After)]);
         if (rows.Count == 0) return Html.Empty;
-        var table = Table(["", "before", "after", "left"], rows);
-        return r.EvaluatedOn is { } data ? Html.Of($"{table}<p class=\"soft\">Accuracy on {Count(r.EvaluatedCount)} images of {data}.</p>") : table;
+        var isOne = r.MacsBudgetAfter is null;
+        var accuracy = r.EvaluatedOn is { } data ? $" Accuracy on {Count(r.EvaluatedCount)} images of {data}." : "";
+        return Html.Of($"""
+            {(isOne ? Tables.Draw("The given model", ["", "given model"], rows.Select(row => row[..2])) : Tables.Draw("Before and after", ["", "before", "after", "left"], rows))}
+            <p class="soft">MACs (budget): linear layers and convolutions, and 4 for each element of a norm; MACs (full): linear layers, convolutions and both attention products.{accuracy}</p>
+            """);
     }
 
     internal static Html Stages(RunReport r)
@@ -27,47 +31,32 @@ internal static class ReportTables
         var accuracy = r.Stages.Any(s => s.Top1 is not null);
         var heldOut = r.Stages.Any(s => s.HeldOutMse is not null);
         string[] head = ["stage", "block", "metric loss", .. heldOut ? ["held-out MSE", "agreement"] : Array.Empty<string>(), .. accuracy ? ["top-1"] : Array.Empty<string>(), "MACs (budget)", "steps"];
-        return Table(head, r.Stages.Select(s => (string[])
+        return Tables.Draw("Stages", head, r.Stages.Select(s => (string[])
             [s.Stage, s.Block?.ToString() ?? "–", Metric(s.Metric), .. heldOut ? [s.HeldOutMse is { } mse ? Metric(mse) : "–", Percent(s.HeldOutAgreement)] : Array.Empty<string>(),
              .. accuracy ? [Percent(s.Top1)] : Array.Empty<string>(), Count(s.MacsBudget), Count(s.Steps)]));
     }
 
-    internal static Html Search(RunReport r) => Html.Of($"""
-        {Table(["round", "KL on images nothing was fitted to", "widths changed"], r.Search.Select(s => (string[])[$"{s.Round}", Metric(s.Kl), $"{s.Moves}"]))}
-        <p class="soft">The round with the least KL was taken.</p>
-        """);
-
-    internal static Html Structure(RunReport r)
-    {
-        var table = Table(["block", "kind", "heads", "q/k per head", "v per head", "MLP hidden", "tokens merged"],
-            r.Structure.Select(b => (string[])[$"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", $"{b.TokensMerged ?? 0}"]));
-        return r.EmbedDim is { } width ? Html.Of($"<p>Residual width {width}.</p>{table}") : table;
-    }
-
-    internal static Html Family(RunReport r) => Table(["keep", "parameters", "MACs (budget)", "MACs (full)", "agreement", "KL", "top-1"],
+    internal static Html Family(RunReport r) => Tables.Draw("Models of the family", ["keep", "parameters", "MACs (budget)", "MACs (full)", "agreement", "KL", "top-1"],
         r.Family.Select(m => (string[])[Percent(m.Keep), Count(m.Params), Count(m.MacsBudget), Count(m.MacsFull), Percent(m.HeldOutAgreement),
             m.HeldOutKl is { } kl ? Metric(kl) : "–", Percent(m.Top1)]));
 
-    internal static Html Phases(RunReport r) => Table(
+    internal static Html Phases(RunReport r) => Tables.Draw("Where the time went",
         ["phase", "time", "share", "trainings", "steps each"],
-        r.Phases.Select(p => (string[])[p.Name, Time(p.Seconds), Percent(r.Seconds > 0 ? p.Seconds / r.Seconds : null), Count(p.Trainings), Count(p.Steps)]));
+        r.Phases.Where(p => p.Seconds >= 0.05 || p.Steps > 0).Append(new ReportPhase("the rest", Math.Max(0, r.Seconds - r.Phases.Sum(p => p.Seconds)), 0, 0))
+            .Select(p => (string[])[p.Name, Time(p.Seconds), Percent(r.Seconds > 0 ? p.Seconds / r.Seconds : null), p.Trainings > 0 ? Count(p.Trainings) : "–", p.Steps > 0 ? Count(p.Steps) : "–"]));
 
-    internal static Html Comparison(IReadOnlyList<RunReport> reports) => Table(
-        ["run", "parameters", "MACs (budget)", "MACs (full)", "top-1", "time"],
-        reports.Select(r => (string[])[$"{r.Method} {r.Output}", Count(r.ParamsAfter), Count(r.MacsBudgetAfter), Count(r.MacsFullAfter), Percent(r.Top1After), Time(r.Seconds)]));
-
-    internal static Html Circumstances(RunReport r)
+    /// <summary>One row for every run; a column that no run fills is left out.</summary>
+    internal static Html Comparison(IReadOnlyList<RunReport> reports)
     {
-        var versions = string.Join(", ", r.Versions.Select(v => $"{v.Key} {v.Value}").Prepend($"Espalier {r.Version}"));
-        var images = r.Images is { } count ? $", {count} images{(r.ImageListHash is { } hash ? $" (list {hash})" : "")}" : "";
-        return Html.Of($"<p class=\"soft\">Seed {r.Seed}, {r.Threads} threads, {r.Device ?? "cpu"}, {r.Precision ?? "auto"}{images}. {versions}.</p>");
+        // The last part of the folder is short; the whole is needed where two runs share it.
+        var areShort = reports.Select(r => LastName(r.Output)).Distinct().Count() == reports.Count;
+        (string Name, Func<RunReport, string> Cell)[] columns =
+        [
+            ("run", r => areShort ? LastName(r.Output) : r.Output), ("method", r => r.Method ?? r.Command), ("MACs (budget)", r => Count(r.MacsBudgetAfter)),
+            ("MACs (full)", r => Count(r.MacsFullAfter)), ("parameters", r => Count(r.ParamsAfter)), ("top-1", r => Percent(r.Top1After)),
+            ("same class", r => Percent(r.HeldOutAgreement)), ("KL", r => r.HeldOutKl is { } kl ? Metric(kl) : "–"), ("time", r => Time(r.Seconds)),
+        ];
+        var filled = columns.Where(c => reports.Any(r => c.Cell(r) != "–")).ToList();
+        return Tables.Draw("The runs", [.. filled.Select(c => c.Name)], reports.Select(r => filled.Select(c => c.Cell(r)).ToArray()));
     }
-
-    private static string Difference(double? before, double? after) =>
-        before is { } b && after is { } a ? (100 * (a - b)).ToString("+0.0;−0.0;0.0", System.Globalization.CultureInfo.InvariantCulture) + " pts" : "";
-
-    private static Html Table(IEnumerable<string> head, IEnumerable<string[]> rows) => Html.Of($"""
-        <div class="wide"><table><thead><tr>{Html.Join(head.Select(h => Html.Of($"<th>{h}</th>")))}</tr></thead>
-        <tbody>{Html.Join(rows.Select(row => Html.Of($"<tr>{Html.Join(row.Select(cell => Html.Of($"<td>{cell}</td>")))}</tr>")))}</tbody></table></div>
-        """);
 }

@@ -65,6 +65,9 @@ public sealed record RunReport
 
     public long? ParamsAfter { get; init; }
 
+    /// <summary>Share of its latency that the network was left with, one image at a time, measured; only of a target that is one.</summary>
+    public double? LatencyKept { get; init; }
+
     /// <summary>Fractions, as all accuracies here.</summary>
     public double? Top1Before { get; init; }
 
@@ -107,8 +110,19 @@ public sealed record RunReport
     /// <summary>Rounds of the structure search; empty when the structure was not searched for.</summary>
     public ImmutableArray<ReportSearch> Search { get; init; } = [];
 
+    /// <summary>How a search that decides while it trains came to its widths.</summary>
+    public ReportHistory? History { get; init; }
+
     /// <summary>Residual width of the result, where the method changes it.</summary>
     public int? EmbedDim { get; init; }
+
+    public int? EmbedDimBefore { get; init; }
+
+    /// <summary>Tokens that enter the first block.</summary>
+    public int? Tokens { get; init; }
+
+    /// <summary>Every block of the given model; empty in a report of an earlier version.</summary>
+    public ImmutableArray<ReportBlock> StructureBefore { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Every block of the result.</summary>
     public ImmutableArray<ReportBlock> Structure { get; init; } = [];

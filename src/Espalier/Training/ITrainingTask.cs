@@ -51,6 +51,11 @@ public interface ITrainingTask
     /// <param name="step">Steps taken.</param>
     StateCarry? Reshape(long step) => null;
 
+    /// <summary>Called once when the training is over, with gradients off: a task may leave what was learnt elsewhere.</summary>
+    void Finish()
+    {
+    }
+
     /// <summary>What a checkpoint must know besides tensors, as text; null when shapes never change.</summary>
     string? Snapshot() => null;
 

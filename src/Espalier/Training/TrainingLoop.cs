@@ -73,11 +73,14 @@ public sealed class TrainingLoop : IDisposable
         }
     }
 
-    /// <summary>Replaces the trained values by their moving average, if there is one, and ends gradient recording on them.</summary>
+    /// <summary>Replaces the trained values by their moving average, if there is one, ends gradient recording on them and lets the task finish.</summary>
     public void Finish()
     {
         _average?.CopyToParameters();
         foreach (var parameter in _task.Parameters) parameter.RequiresGrad = false;
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        _task.Finish();
     }
 
     // Parameters, optimizer moments, averages, buffers, in this order.

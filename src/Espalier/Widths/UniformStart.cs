@@ -14,10 +14,14 @@ public static class UniformStart
     private const int Bisections = 50;
 
     /// <summary>The mildest uniform cut that meets the limit, filled up with hidden units to just below it.</summary>
+    /// <param name="given">The network.</param>
+    /// <param name="limit">What must be met.</param>
+    /// <param name="knobs">Widths that may change.</param>
+    /// <param name="even">Cut all kinds of widths by the same share.</param>
     /// <exception cref="BudgetException">The target is met already or cannot be reached.</exception>
-    public static VitArchitecture Find(VitArchitecture given, Limit limit, IReadOnlyCollection<Knob> knobs)
+    public static VitArchitecture Find(VitArchitecture given, Limit limit, IReadOnlyCollection<Knob> knobs, bool even = false)
     {
-        var (before, least) = (VitCost.Of(given), At(given, knobs, 1));
+        var (before, least) = (VitCost.Of(given), At(given, knobs, 1, even));
         if (limit.Met(before))
             throw new BudgetException($"{given.Name} has {limit.Measure.Describe(before.In(limit.Measure))}; that is within {limit.Describe()} already.");
         if (!limit.Met(VitCost.Of(least)))
@@ -27,15 +31,16 @@ public static class UniformStart
         for (var k = 0; k < Bisections; k++)
         {
             var middle = (low + high) / 2;
-            (low, high) = limit.Met(VitCost.Of(At(given, knobs, middle))) ? (low, middle) : (middle, high);
+            (low, high) = limit.Met(VitCost.Of(At(given, knobs, middle, even))) ? (low, middle) : (middle, high);
         }
-        return Filling.Fill(At(given, knobs, high), given, limit, knobs);
+        return Filling.Fill(At(given, knobs, high, even), given, limit, knobs);
     }
 
-    private static VitArchitecture At(VitArchitecture given, IReadOnlyCollection<Knob> knobs, double cut) => knobs.Aggregate(given, (net, knob) =>
+    private static VitArchitecture At(VitArchitecture given, IReadOnlyCollection<Knob> knobs, double cut, bool even) => knobs.Aggregate(given, (net, knob) =>
     {
         var share = knob.Kind switch
         {
+            _ when even => cut,
             WidthKind.QueryKey => Math.Min(2 * cut, 1),
             WidthKind.Value => Math.Max(0, (cut - ValuesFrom) / (1 - ValuesFrom)),
             _ => cut,

@@ -1,5 +1,4 @@
 using Espalier.Budget;
-using Espalier.Compute;
 using Espalier.Evaluation;
 using Espalier.Models.Vit;
 using Espalier.Testing;
@@ -31,8 +30,9 @@ public class LatencyCurveTests
         var before = Tensor.LiveCount;
         using (var dense = TestNets.Model(VitArchitecture.Uniform("net", 16, 4, 1, 64, depth: 4, heads: 2, classes: 3), 1))
         {
-            var curve = LatencyCurve.Measure(dense, target => target.Value < 0.5 ? throw new BudgetException("too small")
-                : dense.Architecture.WithBlocks(b => b with { MlpHidden = (int)(b.MlpHidden * target.Value) }), new ComputeOptions(), TimeProvider.System, default);
+            var structures = LatencyCurve.Structures(target => target.Value < 0.5 ? throw new BudgetException("too small")
+                : dense.Architecture.WithBlocks(b => b with { MlpHidden = (int)(b.MlpHidden * target.Value) }));
+            var curve = LatencyCurve.Measure(dense, structures, bf16: false, TimeProvider.System, default);
             curve.Points.Length.ShouldBe(5);
             curve.Points.Select(p => p.MacsFull).ShouldBe(curve.Points.Select(p => p.MacsFull).OrderDescending());
             curve.Points.ShouldAllBe(p => p.KeepLatency > 0 && p.MacsFull < curve.DenseMacsFull);

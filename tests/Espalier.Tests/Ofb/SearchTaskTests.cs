@@ -36,6 +36,23 @@ public class SearchTaskTests : TorchTest
         Tensor.LiveCount.ShouldBe(before);
     }
 
+    [Fact]
+    public void The_history_tells_how_the_widths_came_about()
+    {
+        using var run = new Search(s_options, seed: 1);
+        run.Loop.Run();
+        var (moments, full) = (run.Task.History, run.Plan.Space.Submodules.Select(s => (double)s.Table.Units).ToList());
+        moments.Select(m => m.Step).ShouldBe(Enumerable.Range(1, Steps / 2).Select(step => (long)step));
+        foreach (var moment in moments) moment.Sizes.Zip(full).ShouldAllBe(s => s.First > 0 && s.First <= s.Second + 1e-6);
+        (moments[0].Lambda, moments[0].Gamma, moments[^1].Lambda, moments[^1].Gamma).ShouldBe((0.99, 0.05, 0.1, 0.25));
+        moments.Zip(moments.Skip(1)).ShouldAllBe(m => m.Second.Decided >= m.First.Decided);
+        // In the end nothing is expected any more: sizes and cost are those of the network.
+        var net = run.Net.Model.Architecture;
+        moments[^1].Decided.ShouldBe(full.Count);
+        moments[^1].Sizes.ShouldBe([net.EmbedDim, .. net.Blocks.SelectMany(b => new double[] { b.Heads * b.QkDim, b.MlpHidden })]);
+        moments[^1].Cost.ShouldBe(VitCost.Of(net).MacsFull / run.Plan.Limit.Amount, 1e-9);
+    }
+
     [Theory]
     [InlineData("one_hot", "no")]
     [InlineData("variance", "no")]
@@ -92,6 +109,7 @@ public class SearchTaskTests : TorchTest
             second.Loop.Run();
             second.Net.Model.Weights.Differences(whole.Net.Model.Weights).ShouldBeEmpty($"cancelled after {cancelAt}");
             second.Losses.ShouldBe(whole.Losses.Skip(cancelAt));
+            second.Task.History.Select(m => (m.Step, m.Cost)).ShouldBe(whole.Task.History.Select(m => (m.Step, m.Cost)), $"cancelled after {cancelAt}");
         }
         cutBefore.ShouldBeGreaterThan(0, "no checkpoint lay between a cut and the end of the search");
     }

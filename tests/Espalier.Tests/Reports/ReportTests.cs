@@ -1,5 +1,7 @@
 using Espalier.Models.Formats;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Espalier.Reports;
 using Espalier.Testing;
@@ -29,6 +31,11 @@ public sealed class ReportTests : IDisposable
         Losses = [.. Enumerable.Range(0, 2000).Select(i => new ReportLoss(i, Math.Exp(-i / 300.0)))],
         Phases = [new("synthesis", 180, 200), new("ranking", 420, 40, 10)],
         Pictures = ["synthetic/0.png", "../outside.png", "gone.png"],
+        Search = [new(1, 0.5, 0), new(2, 0.25, 3)],
+        Tokens = 197, EmbedDimBefore = 192, EmbedDim = 180,
+        StructureBefore = [new(0, "full", 3, 64, 64, 768), new(1, "full", 3, 64, 64, 768)],
+        Structure = [new(0, "full", 2, 32, 48, 500, TokensMerged: 20), new(1, "ffn_only", 0, 0, 0, 287)],
+        History = new() { Submodules = [new("embed", 192), new("blocks.0.mlp", 768)], Moments = [new(1, 1.5, 0, 0.99, 0.05, [190, 700]), new(2, 1, 2, 0.1, 0.25, [180, 500])] },
         Versions = System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty.Add("libtorch", "1.13.1"),
     };
 
@@ -41,11 +48,18 @@ public sealed class ReportTests : IDisposable
         {
             Command = Nasty, CommandLine = Nasty, RepeatCommandLine = Nasty, Version = Nasty, Model = Nasty, Architecture = Nasty, Method = Nasty,
             Profile = Nasty, Target = Nasty, Device = Nasty, Precision = Nasty, ImageListHash = Nasty, EvaluatedOn = Nasty, Output = Nasty,
-            Notes = [Nasty], Stages = [new() { Stage = Nasty, Metric = 1 }], Phases = [new(Nasty, 1)], Pictures = [Nasty],
-        }, _temporary.Path), (Full with { Method = Nasty }, _temporary.Path)]);
+            Notes = [Nasty], Stages = [new() { Stage = Nasty, Metric = 1 }, new() { Stage = Nasty, Block = 1, Metric = 1 }, new() { Stage = Nasty, Block = 2, Metric = 2 }],
+            Phases = [new(Nasty, 1)], Pictures = [Nasty], Losses = [new(1, 1, Nasty), new(2, 1, Nasty)], Structure = [new(0, Nasty, 1, 1, 1, 1)],
+            Family = [new() { Output = Nasty, Keep = 1, MacsBudget = 1, MacsFull = 1, Params = 1, Metric = 1, Top1 = 1 }], History = null,
+            Versions = Full.Versions.Add(Nasty, Nasty),
+        }, _temporary.Path), (Full with { Method = Nasty, Output = Nasty }, _temporary.Path)]);
 
-        page.ShouldNotContain("<script", Case.Insensitive);
+        // The only scripts are the page's own: one for each chart, what draws them, and Vega-Lite.
+        Regex.Count(page, "<script", RegexOptions.IgnoreCase).ShouldBe(Regex.Count(page, "<figure class=\"chart\">") + (Assets.Vega is null ? 0 : 2));
+        Regex.Count(page, "</script", RegexOptions.IgnoreCase).ShouldBe(Regex.Count(page, "<script"));
+        page.ShouldNotContain(Nasty);
         page.ShouldContain("&lt;script&gt;");
+        page.ShouldContain(@"\u003Cscript\u003E");
     }
 
     [Fact]
@@ -55,7 +69,9 @@ public sealed class ReportTests : IDisposable
 
         // Void elements and the doctype apart, the page is XML.
         var xml = page.Replace("<!doctype html>", "").Replace("<meta charset=\"utf-8\">", "").Replace("initial-scale=1\">", "initial-scale=1\"/>");
+        xml = Regex.Replace(xml, "(<script[^>]*>|<style>).*?(</script>|</style>)", "$1$2", RegexOptions.Singleline);
         XDocument.Parse(xml).Root!.Name.LocalName.ShouldBe("html");
+        page = Regex.Replace(page, "<script[^>]*id=\"vega\">.*?</script>", "", RegexOptions.Singleline);
         page.ShouldNotContain("http://");
         page.ShouldNotContain("https://");
         page.ShouldNotContain("NaN,");
@@ -66,7 +82,7 @@ public sealed class ReportTests : IDisposable
     {
         var page = ReportHtml.Build([(Full, _temporary.Path)]);
 
-        foreach (var text in new[] { "MACs (budget)", "MACs (full)", "816,286,464", "932,330,496", "4,382,244", "82.5 %", "20.0 %", "block 4", "650 images", "Seed 7", "libtorch 1.13.1" })
+        foreach (var text in new[] { "MACs (budget)", "MACs (full)", "816,286,464", "932,330,496", "4,382,244", "82.5 %", "20.0 %", "block 4", "650 images", "<dt>Seed</dt><dd>7</dd>", "libtorch 1.13.1" })
             page.ShouldContain(text);
     }
 
@@ -87,8 +103,68 @@ public sealed class ReportTests : IDisposable
     {
         var page = ReportHtml.Build([(new RunReport { Command = "train", CommandLine = "c", Version = "1", Model = "m", Output = "o" }, _temporary.Path)]);
 
-        page.ShouldNotContain("<section>");
+        XDocument.Parse(Regex.Match(page, "<main>.*</main>", RegexOptions.Singleline).Value).Descendants("h2").Select(h => h.Value).ShouldBe(["The same again"]);
         page.ShouldNotContain("<table>");
+        page.ShouldNotContain("id=\"vega\"", customMessage: "a page without charts needs nothing to draw them");
+    }
+
+    [Fact]
+    public void Behind_every_chart_is_a_table_that_shows_without_scripts()
+    {
+        var page = ReportHtml.Build([(Full, _temporary.Path)]);
+
+        var figures = XDocument.Parse(Regex.Match(Regex.Replace(page, "(<script[^>]*>).*?(</script>)", "$1$2", RegexOptions.Singleline), "<main>.*</main>", RegexOptions.Singleline).Value)
+            .Descendants("figure").ToList();
+        figures.Count.ShouldBeGreaterThan(4);
+        foreach (var figure in figures)
+            (figure.Element("details")?.Attribute("open") is not null || figure.ElementsAfterSelf().Concat(figure.Parent!.ElementsAfterSelf()).Any(e => e.Descendants("table").Any()))
+                .ShouldBeTrue(figure.ToString());
+    }
+
+    [Fact]
+    public void Every_chart_has_a_description_and_finite_data()
+    {
+        var page = ReportHtml.Build([(Full, _temporary.Path)]);
+
+        foreach (Match match in Regex.Matches(page, "<script type=\"application/json\">(.*?)</script>"))
+        {
+            using var spec = JsonDocument.Parse(match.Groups[1].Value);
+            spec.RootElement.GetProperty("description").GetString().ShouldNotBeNullOrEmpty();
+            spec.RootElement.GetProperty("data").GetProperty("values").GetArrayLength().ShouldBeGreaterThan(0);
+        }
+    }
+
+    [Fact]
+    public void The_picture_of_the_network_shows_what_was_and_what_is_left()
+    {
+        var page = ReportHtml.Build([(Full with { Losses = [], Ranking = [], Stages = [], Search = [], History = null }, _temporary.Path)]);
+
+        using var spec = JsonDocument.Parse(Regex.Match(page, "<script type=\"application/json\">(.*?)</script>").Groups[1].Value);
+        var boxes = spec.RootElement.GetProperty("data").GetProperty("values").EnumerateArray()
+            .Select(b => (Row: b.GetProperty("row").GetString()!, Part: b.GetProperty("part").GetString()!, Left: b.GetProperty("left").GetBoolean(),
+                Width: b.GetProperty("to").GetDouble() - b.GetProperty("from").GetDouble())).ToList();
+        double Share(string row, string part) => boxes.Where(b => b.Row == row && b.Part == part && b.Left).Sum(b => b.Width) / boxes.Where(b => b.Row == row && b.Part == part && !b.Left).Sum(b => b.Width);
+
+        boxes.Count(b => b is { Row: "block 0", Part: "q, k", Left: false }).ShouldBe(3, "one box for every head there was");
+        Share("block 0", "q, k").ShouldBe(2.0 / 3 * 32 / 64, 1e-4);
+        Share("block 0", "v").ShouldBe(2.0 / 3 * 48 / 64, 1e-4);
+        Share("block 0", "MLP").ShouldBe(500.0 / 768, 1e-4);
+        Share("block 0", "tokens").ShouldBe(177.0 / 197, 1e-4);
+        Share("block 1", "q, k").ShouldBe(0);
+        Share("block 1", "MLP").ShouldBe(287.0 / 768, 1e-4);
+        Share("width", "residual width").ShouldBe(180.0 / 192, 1e-4);
+    }
+
+    [Fact]
+    public void A_report_of_an_earlier_version_is_still_read()
+    {
+        var old = JsonNode.Parse(Full.ToJson())!.AsObject();
+        foreach (var key in new[] { "structure_before", "history", "tokens", "embed_dim_before" }) old.Remove(key).ShouldBeTrue(key);
+        _temporary.Write("old/report.json", old.ToJsonString());
+
+        ReportFiles.Rebuild([_temporary["old"]], _temporary["old.html"]);
+
+        File.ReadAllText(_temporary["old.html"]).ShouldContain("ffn_only");
     }
 
     [Fact]

@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+using System.Text.Json.Nodes;
+using Espalier.Budget;
+using Espalier.DcVit;
+using Espalier.FewShot;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+using Espalier.Widths;
+
+namespace Espalier.Baselines;
+
+/// <summary>
+/// The plainest way to make a network narrower: every block keeps the same share of its q/k and v dimensions and hidden units, chosen by
+/// the size of their weights or by chance, and the whole network is finetuned once as DC-ViT finetunes.
+/// </summary>
+public sealed class EvenWidthsMethod : IFewShotMethod
+{
+    private const string FinetuneStepName = "finetuning", RecordFile = "pruned.json";
+    private const double ReservedShare = 0.02;
+    private static readonly ImmutableArray<TimePhase> s_phases = [new(MetricSetStage.Name, 0.15), new(FinetuneStepName, 0.85)];
+
+    private readonly UnitRule _rule;
+    private readonly DcVitOptions _options;
+    private readonly TimeProvider _time;
+
+    /// <param name="request">What is asked.</param>
+    /// <param name="rule">Which units stay.</param>
+    /// <param name="options">How to finetune.</param>
+    /// <param name="time">The clock.</param>
+    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
+    {
+        (Request, _rule, _options, _time) = (request, rule, options.Loss.Checked(options, request), time);
+        Example = Plan(request.Model.Vit, request.Target, options.Keep);
+    }
+
+    public FewShotRequest Request { get; }
+
+    public VitArchitecture Example { get; }
+
+    public string? Profile => null;
+
+    public ImmutableArray<string> Warnings => [];
+
+    /// <summary>The structure for a target: even shares of all widths, then single hidden units up to just below it.</summary>
+    /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
+    public static VitArchitecture Plan(VitArchitecture net, Target target, ImmutableArray<int> keep)
+    {
+        if (keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
+            throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
+        // An attention that is cut gets biases if it had none.
+        var given = net.WithBlocks(b => b with { QkvBias = true });
+        return UniformStart.Find(given, target.Resolve(VitCost.Of(net)), Knob.Of(given, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], keep), even: true);
+    }
+
+    public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    {
+        using var session = new FewShotSession(Request, folder, s_phases, _time);
+        new Run(folder,
+        [
+            new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
+            new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
+            new RunStep(FinetuneStepName, context => Finetune(session, context)),
+            new RunStep(FinishStage.Name, context => Finish(session, context)),
+        ], _time).Execute(progress, cancellation);
+        return Collect(session);
+    }
+
+    private void Finetune(FewShotSession session, StepContext context)
+    {
+        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, Example);
+        var cut = session.Measure("cut", null, student, context.Cancellation);
+        int[] all = [.. Enumerable.Range(0, Example.Depth)];
+        var finetuner = new Finetuner((VitModel)session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
+        var steps = Steps(session, context, () => finetuner.Measure(student, all));
+        var finetune = new FinetuneStep(FinetuneStepName, steps, finetuner.ImagesPerStep, PartsLeft: 1)
+            .Run(session, context, hooks => finetuner.Run(student, all, steps, FinetuneStepName, hooks, context.Cancellation));
+        var finetuned = session.Measure("finetuned", null, student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
+        StepFile.Write(context.Folder, RecordFile, new PruneRecord(all[^1], cut, finetuned, finetune));
+        ModelFolder.Write(context.Folder, student);
+    }
+
+    private void Finish(FewShotSession session, StepContext context)
+    {
+        using var student = session.LoadStudent(FinetuneStepName);
+        FinishStage.Run(session, context, student, Collect(session), new JsonObject
+        {
+            ["units"] = _rule.ToString(),
+            ["learning_rate"] = _options.LearningRate,
+            ["batch_size"] = _options.BatchSize,
+            ["feature"] = _options.Feature.ToString(),
+            ["loss"] = _options.Loss.ToString(),
+        });
+    }
+
+    private FewShotResult Collect(FewShotSession session)
+    {
+        var folder = session.Folder.StepFolder(FinetuneStepName);
+        var pruned = StepFile.Read<PruneRecord>(folder, RecordFile)!;
+        var structure = ModelSource.Open(folder).Vit;
+        return session.Collect(session.Teacher.Architecture.Cost(), VitCost.Of(structure)) with
+        {
+            Structure = structure,
+            Stages = [pruned.Cut, pruned.Finetuned],
+            FinetuneSteps = pruned.Finetune.Steps,
+            FinetuneSeconds = pruned.Finetune.Seconds,
+            StoppedEarly = pruned.Finetune.Steps < pruned.Finetune.Planned,
+            Losses = [.. pruned.Finetune.Losses.Select(l => ((int?)null, l.Step, l.Loss))],
+        };
+    }
+
+    private long Steps(FewShotSession session, StepContext context, Func<double> secondsPerStep) => Request.Effort.Steps ?? PlannedSteps.Once(context.Folder, () =>
+    {
+        var reserve = TimeSpan.FromSeconds(2 * PrepareStage.Read(session).EvaluationSeconds + 2) + session.Budget!.Total * ReservedShare;
+        return Math.Max(1, (long)((session.Budget.TimeFor(FinetuneStepName) - reserve).TotalSeconds / secondsPerStep()));
+    });
+}

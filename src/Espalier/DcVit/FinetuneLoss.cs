@@ -1,0 +1,53 @@
+using Espalier.FewShot;
+using Espalier.Models.Vit;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.DcVit;
+
+/// <summary>What a finetune minimises.</summary>
+public enum FinetuneLoss
+{
+    /// <summary>The method, and MiR: the distance from the teacher's features.</summary>
+    Mimic,
+    /// <summary><c>KD</c>: KL from the teacher's softened answers.</summary>
+    SoftLabels,
+    /// <summary><c>BP</c>: cross-entropy with labels (§5.3).</summary>
+    Labels,
+}
+
+/// <summary>Checks of a <see cref="FinetuneLoss"/>.</summary>
+internal static class FinetuneLosses
+{
+    /// <summary>The options, once it is sure that the request's images have the labels their loss needs.</summary>
+    /// <exception cref="InputException">They have none, or others than the model knows.</exception>
+    internal static DcVitOptions Checked(this FinetuneLoss loss, DcVitOptions options, FewShotRequest request)
+    {
+        if (loss != FinetuneLoss.Labels) return options;
+        var images = (request.Images ?? throw new InputException("A loss on labels needs labelled images; synthetic ones have none.")).RequireLabels();
+        return images.ClassCount <= request.Model.Architecture.Classes ? options
+            : throw new InputException($"{images.Name} has {images.ClassCount} classes, the model knows {request.Model.Architecture.Classes}; a loss on labels needs the model's own.");
+    }
+}
+
+/// <summary>The finetuning loss of the rivals KD and BP: on answers instead of features. The head stays as it is, as with the method.</summary>
+/// <param name="teacher">The original network.</param>
+/// <param name="student">The compressed network.</param>
+/// <param name="loss">Any but <see cref="FinetuneLoss.Mimic"/>.</param>
+/// <param name="trainable">Names of the student's tensors that move.</param>
+public sealed class AnswerLoss(VitModel teacher, VitModel student, FinetuneLoss loss, IEnumerable<string> trainable) : ITrainingTask
+{
+    /// <summary>Divides the logits of both networks before the softmax; the loss is scaled back by its square (Hinton et al., 2015).</summary>
+    public const double Temperature = 4;
+
+    public IReadOnlyList<Tensor> Parameters { get; } = [.. trainable.Select(name => student.Weights[name])];
+
+    public Tensor Loss(TensorBatch batch, long step)
+    {
+        var answers = student.Logits(batch.Pixels).To(DType.Float32);
+        if (loss == FinetuneLoss.Labels) return Functional.CrossEntropy(answers, batch.Labels!);
+        Tensor wanted;
+        using (new NoGrad()) wanted = teacher.Logits(batch.Pixels).To(DType.Float32);
+        return Functional.KlPerSample(wanted / Temperature, answers / Temperature).Mean() * (Temperature * Temperature);
+    }
+}

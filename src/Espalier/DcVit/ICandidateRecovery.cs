@@ -1,0 +1,14 @@
+using Espalier.Models.Vit;
+using Espalier.Training;
+
+namespace Espalier.DcVit;
+
+/// <summary>How a candidate is trained before it is scored, where that is not the finetune itself.</summary>
+public interface ICandidateRecovery
+{
+    /// <summary>The training. Once it is finished, the student holds what was learnt; whoever asked disposes of it if it can be disposed of.</summary>
+    /// <param name="teacher">The original network.</param>
+    /// <param name="student">The network with the candidate cut.</param>
+    /// <param name="compressed">All blocks cut, the candidate last.</param>
+    ITrainingTask Task(VitModel teacher, VitModel student, IReadOnlyCollection<int> compressed);
+}

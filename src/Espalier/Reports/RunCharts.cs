@@ -1,0 +1,73 @@
+using static Espalier.Reports.ReportNumbers;
+
+namespace Espalier.Reports;
+
+/// <summary>The charts that show a run: which numbers of its report go where.</summary>
+internal static class RunCharts
+{
+    /// <summary>The models of a family, quality against cost.</summary>
+    internal static Html Family(RunReport r) => Frontier("Frontier of the family", [r], label: false);
+
+    /// <summary>Several runs, quality against cost; nothing when they were not measured alike.</summary>
+    internal static Html Comparison(IReadOnlyList<RunReport> reports) => Frontier("Frontier of the runs", reports, label: reports.Count <= 8);
+
+    /// <summary>The network on its way: what it lost with each cut, and got back.</summary>
+    internal static Html Stages(RunReport r) => Html.Of($"""
+        <div class="multiples">{Stage(r, "Metric loss after every stage", new ChartAxis("metric loss"), s => s.Metric)}
+        {Stage(r, "Images answered as before, after every stage", new ChartAxis("same likeliest class", "%"), s => s.HeldOutAgreement)}
+        {Stage(r, "Top-1 after every stage", new ChartAxis("top-1", "%"), s => s.Top1)}</div>
+        """);
+
+    /// <summary>Rounds of a structure search.</summary>
+    internal static Html Rounds(RunReport r) => r.Search is [var only]
+        ? Html.Of($"<p>One round, KL {Metric(only.Kl)} on images nothing was fitted to.</p>")
+        : LineChart.Draw("KL on images nothing was fitted to, round by round", new ChartAxis("round", "d"), new ChartAxis("KL"),
+        [.. r.Search.Select(s => new ChartPoint("", s.Round, s.Kl) { Facts = [("round", $"{s.Round}"), ("KL", Metric(s.Kl)), ("widths changed", $"{s.Moves}")] })],
+        "The round with the least KL was taken.");
+
+    /// <summary>A search that decides while it trains: expected cost, decisions, λ and γ, then all widths.</summary>
+    internal static Html History(ReportHistory history)
+    {
+        var count = (double)history.Submodules.Length;
+        (string Name, Func<ReportMoment, double> Value)[] lines =
+            [("expected MACs ÷ target", m => m.Cost), ("share decided", m => m.Decided / count), ("λ", m => m.Lambda), ("γ", m => m.Gamma)];
+        var points = lines.SelectMany(line => history.Moments.Select(m => new ChartPoint(line.Name, m.Step, line.Value(m))
+        {
+            Facts = [("step", Count(m.Step)), ("what", line.Name), ("value", Metric(line.Value(m)))],
+        }));
+        return Html.Of($"""
+            {LineChart.Draw("Expected cost, decisions, λ and γ over the search", new ChartAxis("step", "~s"), new ChartAxis("share") { FromZero = true }, [.. points])}
+            <h3>Widths over time</h3>{WidthsChart.Draw(history)}
+            """);
+    }
+
+    // A chart is for a story of several blocks; two or three stages are a table.
+    private static Html Stage(RunReport r, string title, ChartAxis axis, Func<ReportStage, double?> value)
+    {
+        string Write(double v) => axis.Format == "%" ? Percent(v) : Metric(v);
+        var points = r.Stages.Where(s => s.Block is not null && value(s) is not null).Select((s, i) => new ChartPoint(s.Stage, i, value(s)!.Value)
+        {
+            Label = $"{s.Block}",
+            Facts = [("stage", $"{s.Stage}, block {s.Block}"), (axis.Title, Write(value(s)!.Value)), ("MACs (budget)", Count(s.MacsBudget))],
+        }).ToList();
+        return points.Select(p => p.Label).Distinct().Count() < 2 ? Html.Empty : StageChart.Draw(title, axis, points);
+    }
+
+    private static Html Frontier(string title, IReadOnlyList<RunReport> reports, bool label)
+    {
+        var models = reports.SelectMany(r => FrontierModel.Of(r, label)).ToList();
+        // The first measure that every model has; accuracy is worth most.
+        (ChartAxis Axis, Func<FrontierModel, double?> Value)[] measures =
+        [
+            (new("top-1", "%"), m => m.Top1), (new("same likeliest class as the given model", "%"), m => m.Agreement), (new("KL from the given model"), m => m.Kl),
+        ];
+        if (models.Count < 2 || measures.FirstOrDefault(x => models.All(m => x.Value(m) is not null)) is not { Axis: { } axis } measure) return Html.Empty;
+        var level = axis.Title == "top-1" && reports.Select(r => r.Top1Before).Distinct().ToList() is [{ } top1] ? top1 : (double?)null;
+        IReadOnlyList<ChartPoint> points = [.. models.Select(m => new ChartPoint(m.Series, m.MacsBudget, measure.Value(m)!.Value) 
+        {
+            Label = m.Label, IsJoined = m.IsOfFamily, Facts = m.Facts,
+        })];
+        return ScatterChart.Draw(title, new ChartAxis("MACs (budget)", "~s"), axis, points, level,
+            level is { } given ? $"Dashed: the given model, {Percent(given)}." : null, reports.Count == 1 ? null : ChartPoint.Table(title, points));
+    }
+}

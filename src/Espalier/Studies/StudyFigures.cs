@@ -1,0 +1,114 @@
+using Espalier.Reports;
+using static Espalier.Reports.ReportNumbers;
+
+namespace Espalier.Studies;
+
+/// <summary>The figures of a study: those for which its axes and numbers give at least two points.</summary>
+internal static class StudyFigures
+{
+    // Column, words, and how its numbers are written on an axis and in a table. The first that rows have is the quality that figures show.
+    private static readonly (string Column, string Words, string Format, Func<double, string> Write)[] s_qualities =
+    [
+        ("then_top1", "top-1 afterwards", ".0%", v => Percent(v)), ("top1", "top-1", ".0%", v => Percent(v)),
+        ("held_out_kl", "KL from the given model, on training images that were not drawn", "~g", Metric),
+    ];
+
+    internal static Html Draw(IReadOnlyList<StudyGroup> groups, IReadOnlyList<StudyEntry> entries) =>
+        Html.Of($"{Frontier(groups)}{Images(groups)}{Switches(groups)}{Speed(groups)}{Selection(entries)}");
+
+    // Quality against MACs, where there are several sizes.
+    private static Html Frontier(IReadOnlyList<StudyGroup> groups)
+    {
+        if (Quality(groups) is not { } quality || groups.Select(g => g.First.Target).Distinct().Count() < 2) return Html.Empty;
+        var points = groups.Where(g => g.Mean("macs_budget_share") is not null && g.Mean(quality.Column) is not null).Select(g =>
+            Point(g, quality, Series(g.First, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
+        return Scatter($"{quality.Words} against MACs", new ChartAxis("MACs (budget), of the given model", ".0%"), new ChartAxis(quality.Words, quality.Format), points,
+            Level(groups, quality.Column), Spread(groups));
+    }
+
+    // Quality against the number of images.
+    private static Html Images(IReadOnlyList<StudyGroup> groups)
+    {
+        if (Quality(groups) is not { } quality || groups.Select(g => g.First.Images).Distinct().Count() < 2) return Html.Empty;
+        var points = groups.Where(g => g.First.Images is not null && g.Mean(quality.Column) is not null).Select(g =>
+            Point(g, quality, Series(g.First, target: true), g.First.Images!.Value, [("images", $"{g.First.Images}")])).ToList();
+        return Scatter($"{quality.Words} against the number of images", new ChartAxis("images", "~s") { Logarithmic = true }, new ChartAxis(quality.Words, quality.Format), points,
+            Level(groups, quality.Column), Spread(groups));
+    }
+
+    // One bar for every switch, where nothing else varies.
+    private static Html Switches(IReadOnlyList<StudyGroup> groups)
+    {
+        if (Quality(groups) is not { } quality || groups.Select(g => g.First.Switch).Distinct().Count() < 2) return Html.Empty;
+        var bars = groups.Where(g => g.Mean(quality.Column) is not null).Select((g, i) => (Series(g.First, target: true), g.Mean(quality.Column)!.Value, i == 0)).ToList();
+        return BarChart.Draw($"{quality.Words}, row by row", ("row", quality.Words), bars, "In colour: the first row.");
+    }
+
+    // Predicted against measured speed-up, at every batch size.
+    private static Html Speed(IReadOnlyList<StudyGroup> groups) => Html.Join(groups.SelectMany(g => g.Numbers).Select(n => n.Column)
+        .Where(c => c.StartsWith("latency_", StringComparison.Ordinal) && c.EndsWith("_speedup", StringComparison.Ordinal)).Distinct().Select(column =>
+    {
+        var points = groups.Where(g => g.Mean(column) is not null && g.Mean("macs_full_share") is > 0).Select(g =>
+        {
+            var (foretold, measured) = (1 / g.Mean("macs_full_share")!.Value, g.Mean(column)!.Value);
+            return new ChartPoint(Series(g.First, target: false), foretold, measured)
+            {
+                Facts = [("row", StudyHtml.Name(g.First)), ("by MACs (full)", Factor(foretold)), ("measured", Factor(measured)),
+                    ("10 to 90 %", $"{Factor(g.Mean(column + "_p10") ?? double.NaN)} to {Factor(g.Mean(column + "_p90") ?? double.NaN)}")],
+            };
+        }).ToList();
+        var batch = column["latency_b".Length..^"_speedup".Length];
+        return Scatter($"Speed-up at batch {batch}: measured against foretold", new ChartAxis("by MACs (full)", ".2f"), new ChartAxis("measured", ".2f"), points,
+            1, "Dashed: as fast as the given model. Both were run in turn; the median of the pairs.");
+    }));
+
+    // Every criterion against the true error, block by block (Fig. 4).
+    private static Html Selection(IReadOnlyList<StudyEntry> entries) => Html.Join(entries.Where(e => e.Report is { Ranking.Length: > 1, Stages.IsEmpty: true }).Select(e =>
+    {
+        var blocks = e.Report!.Ranking.OrderBy(r => r.Index).ToList();
+        (string Name, Func<ReportRank, double?> Of)[] criteria =
+            [("test error", r => 1 - r.Top1), ("metric loss", r => r.Metric), ("training KL", r => r.TrainingKl), ("training MSE", r => r.TrainingMse)];
+        var points = criteria.Where(c => blocks.All(b => c.Of(b) is not null)).SelectMany(c =>
+        {
+            var (low, high) = (blocks.Min(c.Of)!.Value, blocks.Max(c.Of)!.Value);
+            return blocks.Select(b => new ChartPoint(c.Name, b.Index, high > low ? (c.Of(b)!.Value - low) / (high - low) : 0)
+            {
+                Facts = [("criterion", c.Name), ("block", $"{b.Index}"), ("value", Metric(c.Of(b)!.Value))],
+            });
+        }).ToList();
+        return LineChart.Draw($"{StudyHtml.Name(e.Row)}, seed {e.Row.Seed}: each block compressed alone", new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
+            "Every curve is scaled to one range: what counts is the order.");
+    }));
+
+    private static ChartPoint Point(StudyGroup g, (string Column, string Words, string Format, Func<double, string> Write) quality, string series, double x, (string, string)[] where)
+    {
+        var mean = g.Mean(quality.Column)!.Value;
+        var deviation = g.Seeds > 1 ? $" ± {quality.Write(g.Deviation(quality.Column)!.Value)}" : "";
+        return new ChartPoint(series, x, mean) { Facts = [("row", StudyHtml.Name(g.First)), .. where, (quality.Words, quality.Write(mean) + deviation), ("seeds", $"{g.Seeds}")] };
+    }
+
+    private static (string Column, string Words, string Format, Func<double, string> Write)? Quality(IReadOnlyList<StudyGroup> groups)
+    {
+        foreach (var quality in s_qualities)
+            if (groups.Count(g => g.Mean(quality.Column) is not null) > 1) return quality;
+        return null;
+    }
+
+    // The given model, where every row came from the same one.
+    private static double? Level(IReadOnlyList<StudyGroup> groups, string column) =>
+        column == "top1" && groups.Select(g => g.First.Model).Distinct().Count() == 1 && groups.Select(g => g.Mean("top1_before")).FirstOrDefault(v => v is not null) is { } before
+            ? before : null;
+
+    private static string Spread(IReadOnlyList<StudyGroup> groups) =>
+        "Dashed: the given model, where it was measured." + (groups.Any(g => g.Seeds > 1) ? " Points are means over seeds, ± their standard deviation." : "");
+
+    private static Html Scatter(string title, ChartAxis x, ChartAxis y, List<ChartPoint> points, double? level, string caption) =>
+        points.Count == 0 ? Html.Empty : ScatterChart.Draw(title, x, y, points, level, caption, ChartPoint.Table(title, points));
+
+    private static string Series(StudyRow row, bool target) => string.Join(", ", new[]
+    {
+        row.Method, row.Switch, target ? row.Target?.TrimStart('-') : null,
+    }.Where(s => !string.IsNullOrEmpty(s)));
+
+    private static string Factor(double value) => value.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);
+}
