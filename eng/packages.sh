@@ -53,6 +53,7 @@ missing_packages() {
   has_library libwebp.so.7 || echo libwebp7
   [[ $1 == tests ]] || return 0
   has_python torch || echo python3-torch
+  has_python torchvision || echo python3-torchvision
   has_python PIL || echo python3-pil
   has_python numpy || echo python3-numpy
   has_python onnx || echo python3-onnx

@@ -298,10 +298,88 @@ class VisionTransformer(nn.Module):
         return logits if self.head_dist is None else (logits + self.head_dist(x[:, 1])) / 2
 
 
+class ConvNet(nn.Module):
+    """A ResNet or MobileNetV2; modules have timm's names, and a block that was dropped is not there."""
+
+    def __init__(self, config):
+        super().__init__()
+        spec = config["espalier"]
+        self.resnet, self.eps = spec["style"] == "resnet", spec["norm_eps"]
+        self.act = F.relu if self.resnet else F.relu6
+        stem, blocks, classes = spec["stem"], spec["blocks"], config["num_classes"]
+        self.pool, self.blocks_of, stages = stem["pool"], [], {}
+        self.stem = self.layer("conv1" if self.resnet else "conv_stem", "bn1", spec["channels"], stem["width"], stem["kernel"], stem["stride"])
+        for block in blocks:
+            index = stages[block["stage"]] = stages.get(block["stage"], -1) + 1
+            prefix = f"layer{block['stage'] + 1}.{index}." if self.resnet else f"blocks.{block['stage']}.{index}."
+            self.blocks_of.append(self.block(prefix, block))
+        width = blocks[-1]["outputs"]
+        self.last = self.layer("conv_head", "bn2", width, spec["head_width"]) if spec["head_width"] else None
+        self.classifier_name = "fc" if self.resnet else "classifier"
+        if classes:
+            setattr(self, self.classifier_name, nn.Linear(spec["head_width"] or width, classes))
+
+    def place(self, name, module):
+        at = self
+        *path, last = name.split(".")
+        for part in path:
+            if not hasattr(at, part):
+                at.add_module(part, nn.Module())
+            at = getattr(at, part)
+        at.add_module(last, module)
+        return name
+
+    def layer(self, conv, norm, inputs, outputs, kernel=1, stride=1, groups=1):
+        self.place(conv, nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False))
+        self.place(norm, nn.BatchNorm2d(outputs, eps=self.eps))
+        return conv, norm
+
+    def block(self, p, spec):
+        kind, inputs, hidden, outputs, stride = (spec[key] for key in ("kind", "inputs", "hidden", "outputs", "stride"))
+        if kind == "dropped":
+            return None
+        if kind == "basic":
+            rows = [("conv1", inputs, hidden, 3, stride, 1), ("conv2", hidden, outputs, 3, 1, 1)]
+        elif kind == "bottleneck":
+            rows = [("conv1", inputs, hidden, 1, 1, 1), ("conv2", hidden, hidden, 3, stride, 1), ("conv3", hidden, outputs, 1, 1, 1)]
+        elif spec.get("expands", True):
+            rows = [("conv_pw", inputs, hidden, 1, 1, 1), ("conv_dw", hidden, hidden, 3, stride, hidden), ("conv_pwl", hidden, outputs, 1, 1, 1)]
+        else:
+            rows = [("conv_dw", inputs, hidden, 3, stride, hidden), ("conv_pw", hidden, outputs, 1, 1, 1)]
+        branch = [self.layer(p + name, f"{p}bn{k + 1}", *widths) for k, (name, *widths) in enumerate(rows)]
+        past = self.layer(p + "downsample.0", p + "downsample.1", inputs, outputs, 1, stride) if spec.get("shortcut", False) else None
+        return branch, past, self.resnet or (inputs == outputs and stride == 1)
+
+    def run(self, layer, x, act=True):
+        x = self.get_submodule(layer[1])(self.get_submodule(layer[0])(x))
+        return self.act(x) if act else x
+
+    def forward_features(self, x):
+        x = self.run(self.stem, x)
+        if self.pool:
+            x = F.max_pool2d(x, 3, 2, 1)
+        for block in self.blocks_of:
+            if block is None:
+                continue
+            (*inner, last), past, adds = block
+            y = x
+            for layer in inner:
+                y = self.run(layer, y)
+            y = self.run(last, y, act=False)
+            if adds:
+                y = y + (self.run(past, x, act=False) if past else x)
+            x = F.relu(y) if self.resnet else y
+        return self.run(self.last, x) if self.last else x
+
+    def forward(self, pixels):
+        pooled = self.forward_features(pixels).mean(dim=(2, 3))
+        return getattr(self, self.classifier_name)(pooled) if hasattr(self, self.classifier_name) else pooled
+
+
 def load(folder=os.path.dirname(os.path.abspath(__file__))):
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
-    model = VisionTransformer(config)
+    model = ConvNet(config) if config["espalier"].get("family") == "cnn" else VisionTransformer(config)
     model.load_state_dict(read_safetensors(os.path.join(folder, "model.safetensors")), strict=True)
     return model.eval()
 

@@ -95,6 +95,17 @@ public sealed record BlockFacts(string Kind, Cost Cost)
 
     public int MlpHidden { get; init; }
 
+    /// <summary>Channels that enter a convolutional block.</summary>
+    public int? Inputs { get; init; }
+
+    /// <summary>Channels inside a convolutional block.</summary>
+    public int? Hidden { get; init; }
+
+    /// <summary>Channels that leave a convolutional block.</summary>
+    public int? Outputs { get; init; }
+
+    public int? Stride { get; init; }
+
     public int? MixerRank { get; init; }
 
     public int? TokensMerged { get; init; }

@@ -40,11 +40,22 @@ public abstract class Model(Preprocessing preprocessing, Weights weights) : IDis
     /// <summary>The same while learning: what is normalised by statistics goes by those of the batch, and counts them.</summary>
     public virtual Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => Features(pixels, hook);
 
+    /// <summary>Pixels to what leaves a block.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="pixels">[B, C, S, S].</param>
+    /// <param name="training">As <see cref="TrainingFeatures"/> does.</param>
+    public abstract Tensor AfterBlock(int block, Tensor pixels, bool training = false);
+
     /// <summary>Features to what the head reads: [B, D].</summary>
     public abstract Tensor Pool(Tensor features);
 
     /// <summary>Features to logits; without a head, what was pooled.</summary>
     public abstract Tensor Head(Tensor features);
+
+    /// <summary>
+    /// Logits, and how far the statistics of what enters the BatchNorms are from the running ones (a scalar); null where there are no BatchNorms.
+    /// </summary>
+    public virtual (Tensor Logits, Tensor? Statistics) LogitsWithStatistics(Tensor pixels) => (Logits(pixels), null);
 
     /// <summary>A deep copy, without gradients.</summary>
     public virtual Model Clone() => Architecture.Create(Preprocessing, Weights.Clone());

@@ -12,6 +12,11 @@ public static class Functional
     private static readonly Operator s_bicubic = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
     private static readonly Operator s_mse = new("aten::mse_loss");
+    private static readonly Operator s_batchNorm = new("aten::batch_norm");
+    private static readonly Operator s_relu = new("aten::relu");
+    private static readonly Operator s_hardtanh = new("aten::hardtanh");
+    private static readonly Operator s_unfold = new("aten::im2col");
+    private static readonly Operator s_maxPool2d = new("aten::max_pool2d");
     private static readonly Operator s_avgPool2d = new("aten::avg_pool2d");
 
     /// <summary>x·Wᵀ + b over the last dimension; W is [out, in].</summary>
@@ -31,8 +36,36 @@ public static class Functional
     public static Tensor LogSoftmax(this Tensor x, long dim) => s_logSoftmax.Call(x, dim);
 
     /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>
-    public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0) =>
-        s_conv2d.Call(x, weight, bias, new long[] { stride, stride }, new long[] { padding, padding });
+    public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0, int groups = 1) =>
+        s_conv2d.Call(x, weight, bias, new long[] { stride, stride }, new long[] { padding, padding }, new long[] { 1, 1 }, groups);
+
+    /// <summary>Normalises each channel of x [B, C, …] by its mean and variance, then scales and shifts.</summary>
+    /// <param name="x">The maps.</param>
+    /// <param name="weight">Scale [C].</param>
+    /// <param name="bias">Shift [C].</param>
+    /// <param name="mean">Running mean [C]; used, or when training moved towards the batch's.</param>
+    /// <param name="variance">Running variance [C]; likewise.</param>
+    /// <param name="training">Normalise by the batch's own statistics.</param>
+    /// <param name="momentum">The batch's share in the running statistics.</param>
+    /// <param name="eps">Added to the variance.</param>
+    public static Tensor BatchNorm(this Tensor x, Tensor weight, Tensor bias, Tensor mean, Tensor variance, bool training, double momentum, double eps) =>
+        s_batchNorm.Call(x, weight, bias, mean, variance, training, momentum, eps, false /* cudnn */);
+
+    /// <summary>The neighbourhood of every pixel of x [B, C, H, W] for a convolution of stride 1 that keeps the size: [B, C·k², H·W].</summary>
+    /// <param name="x">The maps.</param>
+    /// <param name="kernel">k, odd.</param>
+    public static Tensor Unfold(this Tensor x, int kernel) =>
+        s_unfold.Call(x, new long[] { kernel, kernel }, new long[] { 1, 1 }, new long[] { kernel / 2, kernel / 2 }, new long[] { 1, 1 });
+
+    /// <summary>max(x, 0).</summary>
+    public static Tensor Relu(this Tensor x) => s_relu.Call(x);
+
+    /// <summary>min(max(x, 0), 6): as hardtanh, whose gradient is several times faster than a clamp's.</summary>
+    public static Tensor Relu6(this Tensor x) => s_hardtanh.Call(x, 0.0, 6.0);
+
+    /// <summary>Largest values of square windows of x [B, C, H, W]; padding counts for nothing.</summary>
+    public static Tensor MaxPool2d(this Tensor x, int window, int stride, int padding) =>
+        s_maxPool2d.Call(x, new long[] { window, window }, new long[] { stride, stride }, new long[] { padding, padding });
 
     /// <summary>Images [B, C, H, W] resampled to another size, bicubic and antialiased (<c>interpolate(mode="bicubic", antialias=True)</c>).</summary>
     public static Tensor ResizeBicubic(this Tensor x, long height, long width) => s_bicubic.Call(x, new[] { height, width }, false);

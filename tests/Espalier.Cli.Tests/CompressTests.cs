@@ -41,6 +41,10 @@ public sealed class CompressTests : IDisposable
         inspected.Code.ShouldBe(0, inspected.Error);
         using var found = JsonDocument.Parse(inspected.Out);
         found.RootElement.GetProperty("macs_budget").GetInt64().ShouldBe(json.RootElement.GetProperty("macs_budget_after").GetInt64());
+        Widths(json.RootElement.GetProperty("structure")).ShouldBe(Widths(found.RootElement.GetProperty("blocks")), "what is told is what was written");
+
+        static IEnumerable<(string?, int, int)> Widths(JsonElement blocks) => blocks.EnumerateArray()
+            .Select(b => (b.GetProperty("kind").GetString(), b.GetProperty("heads").GetInt32(), b.GetProperty("mlp_hidden").GetInt32()));
     }
 
     [Fact]

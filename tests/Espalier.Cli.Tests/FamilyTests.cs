@@ -24,9 +24,11 @@ public sealed class FamilyTests : IDisposable
     [InlineData("espalier", "distilled")]
     [InlineData("espalier", "average")]
     [InlineData("espalier", "normed")]
+    [InlineData("espalier", "swin")]
     [InlineData("dc-vit", "distilled")]
     [InlineData("dc-vit", "average")]
     [InlineData("dc-vit", "normed")]
+    [InlineData("dc-vit", "swin")]
     public void Every_member_is_compressed_and_the_result_is_a_model_again(string method, string member)
     {
         var model = Write(member);
@@ -82,6 +84,7 @@ public sealed class FamilyTests : IDisposable
         CliRun.Of("inspect", "deit_tiny_distilled_patch16_224").Out.ShouldContain("With distillation token with a head of its own.");
         CliRun.Of("inspect", "vit_small_patch14_reg4_dinov2").Out.ShouldContain("With 4 registers, positions of patches only, layer scale, no head.");
         CliRun.Of("inspect", "vit_tiny_patch16_224").Out.ShouldNotContain("With ");
+        CliRun.Of("inspect", "swin_tiny_patch4_window7_224").Out.ShouldContain("With stages of 2, 2, 6, 2 blocks of width 96, 192, 384, 768, windows of 7, mean of patches.");
         var resized = CliRun.Of("inspect", "vit_tiny_patch16_224", "--image-size", "384").Out;
         resized.ShouldContain("Input 384×384");
     }
@@ -93,6 +96,7 @@ public sealed class FamilyTests : IDisposable
         {
             "distilled" => (net with { DistToken = true, DistHead = true }).WithBlocks(b => b with { LayerScale = true, QkvBias = false }),
             "average" => net with { ClassToken = false, RegTokens = 2, EmbedPrefix = false, Pool = Pooling.Average, FcNorm = true },
+            "swin" => VitArchitecture.Swin("tiny", TinyModel.Side, patchSize: 2, channels: 1, embedDim: 16, depths: [2, 4], headDim: 8, window: 3, TinyModel.Classes),
             "normed" => (net with { PreNorm = true, PatchBias = false }).WithBlocks(b => b with { QkNorm = true }),
             _ => net with { Classes = 0 },
         };

@@ -14,6 +14,7 @@ public sealed class ReportPageTests(ReportRuns runs) : IClassFixture<ReportRuns>
     [InlineData("search", "What was cut where", "Search", "Loss")]
     [InlineData("sweep", "Frontier")]
     [InlineData("compare", "Frontier")]
+    [InlineData("study", "Top-1 against MACs", "Top-1 against the number of images", "Means over seeds", "Rows")]
     public async Task A_report_is_drawn_without_a_complaint_on_a_screen_and_on_a_phone(string name, params string[] sections)
     {
         using var browser = await Browser.Start();

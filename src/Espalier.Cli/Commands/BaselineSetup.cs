@@ -2,6 +2,7 @@ using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 
 namespace Espalier.Cli.Commands;
 
@@ -14,10 +15,10 @@ internal static class BaselineSetup
 
     /// <summary>The method for a request; it plans.</summary>
     public static EvenWidthsMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch) => new(request.WithRealImages(method),
-        method.Method == Random ? UnitRule.Random : UnitRule.Magnitude, Options(method, batch), time);
+        method.Method == Random ? UnitRule.Random : UnitRule.Magnitude, Options(method, request.Model.Vit, batch), time);
 
     /// <summary>How to finetune, and which blocks stay.</summary>
-    public static DcVitOptions Options(MethodSettings method, int? batch = null)
+    public static DcVitOptions Options(MethodSettings method, VitArchitecture net, int? batch = null)
     {
         Refuse(method.K is not null, "--k");
         Refuse(method.Order is not null || method.Choice is not null, "--order");
@@ -28,7 +29,7 @@ internal static class BaselineSetup
         Refuse(method.RankSteps is not null, "--rank-steps");
         Refuse(method.MergeTokens, "--merge-tokens");
         Refuse(method.Like is not null, "--like");
-        return DcVitSetup.Options(method, batch);
+        return DcVitSetup.Options(method, net, batch);
 
         void Refuse(bool given, string option)
         {

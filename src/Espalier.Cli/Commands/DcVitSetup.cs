@@ -2,6 +2,9 @@ using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Models;
+using Espalier.Models.Cnn;
+using Espalier.Models.Vit;
 
 namespace Espalier.Cli.Commands;
 
@@ -16,17 +19,17 @@ internal static class DcVitSetup
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
         // PRACTISE scores on the images it recovers on.
         return new DcVitMethod(method.Method == BaselineSetup.Practise ? request.WithRealImages(method) : request,
-            Options(method, batch) with { MeasureCandidates = measureCandidates }, time);
+            Options(method, request.Model.Architecture, batch) with { MeasureCandidates = measureCandidates }, time);
     }
 
-    public static DcVitOptions Options(MethodSettings method, int? batch = null)
+    public static DcVitOptions Options(MethodSettings method, Architecture net, int? batch = null)
     {
         var profile = DcVitProfile.Parse(method.Profile);
         foreach (var (topic, setting) in method.Switches) profile = profile.With(topic, setting);
         var defaults = DcVitOptions.For(profile);
         var options = defaults with
         {
-            Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant),
+            Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant, net),
             Once = method.Variant == "once",
             UnitChoice = method.UnitChoice switch
             {
@@ -79,12 +82,17 @@ internal static class DcVitSetup
             },
         };
         if (method.Method != BaselineSetup.Practise) return options;
+        if (net is not VitArchitecture) throw new UsageException($"--method practise recovers the blocks of transformers; {net.Name} is none.");
         if (method.Variant is not null) throw new UsageException("--variant: practise drops whole blocks, all of them together.");
         return Practise.Options(options, FewShotSetup.Metric(method));
     }
 
-    private static BlockVariant Variant(string? name) => name switch
+    // Whole blocks of a convolutional network go unless something else is asked for: how the paper narrows them is not known.
+    private static BlockVariant Variant(string? name, Architecture net) => name switch
     {
+        "cnn-drop" or "cnn-dense" when net is not CnnArchitecture => throw new UsageException($"--variant {name}: {net.Name} is no convolutional network; give dense or drop."),
+        "cnn-dense" => BlockVariant.Compress,
+        null or "once" or "cnn-drop" when net is CnnArchitecture => BlockVariant.Drop,
         "rm_attn" => BlockVariant.RemoveAttention,
         "rm_ffn" => BlockVariant.RemoveMlp,
         "identity" => BlockVariant.Identity,

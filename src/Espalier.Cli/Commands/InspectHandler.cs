@@ -32,5 +32,5 @@ internal static class InspectHandler
 
     private static BlockResult Block(int index, BlockFacts block) =>
         new(index, block.Kind, block.Heads, block.QkDim, block.VDim, block.MlpHidden, block.Cost.Parameters, block.Cost.MacsBudget, block.Cost.MacsFull,
-            block.MixerRank, block.TokensMerged);
+            block.MixerRank, block.TokensMerged) { Inputs = block.Inputs, Hidden = block.Hidden, Outputs = block.Outputs, Stride = block.Stride };
 }

@@ -2,7 +2,9 @@ using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
+using Espalier.DcVit.Cnn;
 using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Reports;
@@ -15,9 +17,10 @@ internal static class PlanHandler
     public static PlanResult Run(PlanOptions options, CommandContext context)
     {
         var source = ModelSource.Open(options.Model).FoldLayerScale();
+        var switches = DcVitSetup.Options(options.Method, source.Architecture);
+        options = options with { Target = options.Target.Measured(source, t => Structure.Plan(source, t, switches).Example(source.Architecture, switches), context) };
+        if (source.Architecture is CnnArchitecture cnn) return Convolutional(CnnStructure.Plan(cnn, options.Target, switches), options);
         var net = source.Vit;
-        var switches = DcVitSetup.Options(options.Method);
-        options = options with { Target = options.Target.Measured(source, t => Structure.Plan(net, t, switches).Example(net, switches), context) };
         var candidates = Structure.CandidateChoice(net, switches);
         var k = switches.K ?? switches.Order?.Length;
         return switches.Variant == BlockVariant.Compress
@@ -37,13 +40,20 @@ internal static class PlanHandler
             Options = [Option(null, VitCost.Of(structure)) with { Structure = ReportBlock.Of(structure) }],
         };
 
-        VitArchitecture Plan(Target target) => EvenWidthsMethod.Plan(net, target, BaselineSetup.Options(options.Method).Keep);
+        VitArchitecture Plan(Target target) => EvenWidthsMethod.Plan(net, target, BaselineSetup.Options(options.Method, net).Keep);
     }
 
     private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
     {
         Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { MlpRatio = o.MlpRatio, Hidden = o.Hidden })],
         Chosen = plan.Chosen,
+        Warnings = [.. plan.Warnings],
+    };
+
+    private static PlanResult Convolutional(CnnStructure plan, PlanOptions options) => Result(options, plan.Limit) with
+    {
+        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { HiddenRatio = o.Ratio })],
+        Chosen = plan.ChosenIndex,
         Warnings = [.. plan.Warnings],
     };
 

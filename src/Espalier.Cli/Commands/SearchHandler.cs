@@ -66,7 +66,7 @@ internal static class SearchHandler
             Top1After = last.Top1,
             Top5After = last.Top5,
             EmbedDim = result.Net.EmbedDim,
-            EmbedDimBefore = request.Model.Vit.EmbedDim,
+            EmbedDimBefore = method.Plan.Space.Net.EmbedDim,
             History = new ReportHistory
             {
                 Submodules = [.. method.Plan.Space.Submodules.Select(s => new ReportSubmodule(s.Name, s.Table.Units))],

@@ -83,7 +83,7 @@ public sealed partial class MethodOptions : OptionGroup
         _blocks = Add<string>("--blocks", "1..10", "Candidate blocks (default: all but the first and the last).");
         _keep = Add<string[]>("--keep", "attn:0", "A part that must stay: attn:I, mlp:I or block:I; may be repeated.");
         _unitChoice = AddChoice("--unit-choice", ["rand_sample", "gelu_sample", "rand_init"], "Which hidden units stay (default rand_sample).");
-        _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once"], "Shape of a compressed block (default dense); once compresses all blocks together.");
+        _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once", "cnn-drop", "cnn-dense"], "Shape of a compressed block (default dense, of a CNN cnn-drop); once compresses all blocks together.");
         _update = AddChoice("--update", ["before", "all", "inter", "ln", "ffn_bias", "attn"], "What finetuning may change (default before: up to the block after the last compressed one).");
         _feature = AddChoice("--feature", ["pre_gap", "after_gap", "middle_block"], "Where student and teacher are compared (default pre_gap).");
         _loss = AddChoice("--loss", ["mimic", "kd", "labels"], "What a finetune minimises: distance from the teacher's features (default), KL from its softened answers, or cross-entropy with labels.");

@@ -46,12 +46,16 @@ public sealed record InspectResult : CommandResult
         console.WriteText(
             $"Input {Preprocessing.Size}×{Preprocessing.Size}, shortest side resized to {Preprocessing.Resize} ({Preprocessing.Interpolation}), centre crop {Tables.Number(Preprocessing.Crop)}, "
             + $"mean {List(Preprocessing.Mean)}, std {List(Preprocessing.Std)}");
-        IReadOnlyList<string> total = ["all", "", "", "", "", "", .. Optional("", ""), Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
-        console.WriteTable(
-            ["block", "kind", "heads", "q/k dim", "v dim", "MLP", .. Optional("mixer rank", "merged"), "params", "MACs (budget)", "MACs (full)"],
+        var isConvolutional = Blocks.Any(b => b.Inputs is not null);
+        IReadOnlyList<string> names = isConvolutional ? ["in", "hidden", "out", "stride"]
+            : ["heads", "q/k dim", "v dim", "MLP", .. Optional("mixer rank", "merged")];
+        IReadOnlyList<string> total = ["all", "", .. names.Select(_ => ""), Tables.Count(Params), Tables.Count(MacsBudget), Tables.Count(MacsFull)];
+        console.WriteTable(["block", "kind", .. names, "params", "MACs (budget)", "MACs (full)"],
             Blocks.Select(b => (IReadOnlyList<string>)
             [
-                $"{b.Index}", b.Kind, $"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", .. Optional($"{b.MixerRank}", $"{b.TokensMerged}"),
+                $"{b.Index}", b.Kind,
+                .. isConvolutional ? [$"{b.Inputs}", $"{b.Hidden}", $"{b.Outputs}", $"{b.Stride}"]
+                    : (string[])[$"{b.Heads}", $"{b.QkDim}", $"{b.VDim}", $"{b.MlpHidden}", .. Optional($"{b.MixerRank}", $"{b.TokensMerged}")],
                 Tables.Count(b.Params), Tables.Count(b.MacsBudget), Tables.Count(b.MacsFull),
             ])
             .Append(total));
@@ -64,9 +68,21 @@ public sealed record InspectResult : CommandResult
     private static string List(ImmutableArray<double> values) => string.Join('/', values.Select(Tables.Number));
 }
 
-/// <summary>One block of <c>inspect</c>; <c>mixer_rank</c> is only there when the block has a token mixer, <c>tokens_merged</c> when it merges tokens.</summary>
+/// <summary>
+/// One block of <c>inspect</c>; <c>mixer_rank</c> is only there when the block has a token mixer, <c>tokens_merged</c> when it merges tokens, channels
+/// and stride when it is convolutional.
+/// </summary>
 public sealed record BlockResult(
-    int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull, int? MixerRank = null, int? TokensMerged = null);
+    int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, long Params, long MacsBudget, long MacsFull, int? MixerRank = null, int? TokensMerged = null)
+{
+    public int? Inputs { get; init; }
+
+    public int? Hidden { get; init; }
+
+    public int? Outputs { get; init; }
+
+    public int? Stride { get; init; }
+}
 
 /// <summary>The preprocessing of <c>inspect</c>.</summary>
 public sealed record PreprocessingResult(int Size, int Resize, double Crop, string Interpolation, ImmutableArray<double> Mean, ImmutableArray<double> Std);

@@ -56,9 +56,9 @@ public sealed record PlanResult : CommandResult
             return;
         }
         console.WriteTable(
-            ["", "blocks", "MLP ratio", "hidden", "params", "MACs (budget)", "MACs (full)"],
+            ["", "blocks", Options.Any(o => o.HiddenRatio is not null) ? "channels kept" : "MLP ratio", "hidden", "params", "MACs (budget)", "MACs (full)"],
             Options.Select((o, i) => (IReadOnlyList<string>)
-                [i == Chosen ? "*" : "", $"{o.Blocks}", o.MlpRatio is { } ratio ? Tables.Number(ratio) : "–", o.Hidden is { } hidden ? $"{hidden}" : "–",
+                [i == Chosen ? "*" : "", $"{o.Blocks}", (o.MlpRatio ?? o.HiddenRatio) is { } ratio ? Tables.Number(ratio) : "–", o.Hidden is { } hidden ? $"{hidden}" : "–",
                  Tables.Count(o.Params), Tables.Count(o.MacsBudget), Tables.Count(o.MacsFull)]));
         foreach (var warning in Warnings) console.WriteText(warning);
     }
@@ -79,6 +79,9 @@ public sealed record PlanOptionResult
     public double? MlpRatio { get; init; }
 
     public int? Hidden { get; init; }
+
+    /// <summary>Share of the inner channels that stays in each block of a convolutional network.</summary>
+    public double? HiddenRatio { get; init; }
 
     /// <summary>Residual width, where the method changes it.</summary>
     public int? EmbedDim { get; init; }

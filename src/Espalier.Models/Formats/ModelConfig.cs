@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Models.Cnn;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 
@@ -66,7 +67,7 @@ public sealed record ModelConfig
             Heads = json.Get("model_args")?.GetInt("num_heads", path) ?? json.GetInt("num_attention_heads", path) ?? HuggingFaceConfig.Heads(type),
             LayerNormEps = own?.GetNumber("layer_norm_eps", path) ?? json.GetNumber("layer_norm_eps", path) ?? HuggingFaceConfig.LayerNormEps(type),
             Pool = ReadPool(json, path),
-            Architecture = own is { } espalier ? ArchitectureJson.Read(json, espalier, path) : null,
+            Architecture = own is { } espalier ? ReadArchitecture(json, espalier, path) : null,
             Preprocessing = json.Get("pretrained_cfg") is { } cfg ? PretrainedCfg.Read(cfg, path) : null,
             Provenance = own?.Get("provenance") is { ValueKind: JsonValueKind.Object } provenance ? JsonObject.Create(provenance) : null,
             ClassNames = ReadClassNames(json),
@@ -114,6 +115,14 @@ public sealed record ModelConfig
             json.WriteEndObject();
         });
     }
+
+    // Files of the first versions, which knew Vision Transformers alone, name no family.
+    private static Architecture ReadArchitecture(JsonElement json, JsonElement own, string path) => own.GetText("family", path) switch
+    {
+        null => ArchitectureJson.Read(json, own, path),
+        CnnJson.Family => CnnJson.Read(json, own, path),
+        var other => throw new InputException($"{path}: networks of the family {other} are not known to this version; update to read it."),
+    };
 
     /// <summary>timm states it at the top, a changed one in <c>model_args</c>.</summary>
     internal static Pooling? ReadPool(JsonElement json, string path) =>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Models.Cnn;
 using Espalier.Models.Data;
 using Espalier.Models.Formats.Names;
 using Espalier.Models.Formats.Pickle;
@@ -40,7 +41,9 @@ internal static class ModelReader
 
     private static (Architecture, string?) Infer(ITensorFile file, VitHints hints)
     {
-        var inferred = VitInference.Infer(file.Infos.ToDictionary(t => t.Name, t => t.Shape), hints, file.Path);
+        var shapes = file.Infos.ToDictionary(t => t.Name, t => t.Shape);
+        if (CnnInference.Suits(shapes)) return (CnnInference.Infer(shapes, hints.Name, file.Path), null);
+        var inferred = VitInference.Infer(shapes, hints, file.Path);
         return (inferred.Architecture, inferred.HeadCountSource);
     }
 
@@ -73,7 +76,7 @@ internal static class ModelReader
     {
         if (known?.Preprocessing is { } published && published.Mean.Length == net.Channels) return published with { Size = net.ImageSize };
         var imageNet = VitFamilies.TorchVisionPreprocessing(net.ImageSize);
-        if (net.Channels == imageNet.Mean.Length && scheme == NamingSchemes.TorchVision.Title) return imageNet;
+        if (net.Channels == imageNet.Mean.Length && (net is CnnArchitecture || scheme == NamingSchemes.TorchVision.Title)) return imageNet;
         var timm = new Preprocessing
         {
             Size = net.ImageSize,
@@ -88,6 +91,7 @@ internal static class ModelReader
     {
         var (net, preprocessing) = (source.Architecture, source.Preprocessing);
         if (preprocessing.Mean.Length == net.Channels && preprocessing.Size == net.ImageSize) return source;
+        if (preprocessing.Mean.Length == net.Channels && net is CnnArchitecture) return source.AtImageSize(preprocessing.Size); // made for any size
         if (preprocessing.Mean.Length == net.Channels && HuggingFaceConfig.InterpolatesAlways(modelType) && net is VitArchitecture { PatchSize: var patch } && preprocessing.Size % patch == 0)
             return source.AtImageSize(preprocessing.Size);
         throw new InputException($"The preprocessing beside {weights} makes {preprocessing.Mean.Length} channels of "
@@ -117,6 +121,6 @@ internal static class ModelReader
         if (names.IsEmpty) return;
         var more = names.Length > Shown ? $" and {names.Length - Shown} more" : "";
         throw new InputException($"{file.Path} {what} tensors: {string.Join(", ", names.Take(Shown))}{more}. It is not a "
-            + "Vision Transformer with the names of timm, torchvision or Hugging Face, or belongs to another config.json.");
+            + "network of a known family with the names of timm, torchvision or Hugging Face, or belongs to another config.json.");
     }
 }

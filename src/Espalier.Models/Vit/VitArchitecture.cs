@@ -66,9 +66,9 @@ public sealed partial record VitArchitecture : Architecture
 
     /// <summary>
     /// Whether it is a plain ViT, whatever its widths: a class token alone before the patches, read by the head; biases everywhere; no norms,
-    /// scales or merging besides.
+    /// scales or merging besides. Or a Swin, with biases everywhere and none of those either.
     /// </summary>
-    public bool IsPlain => this is { ClassToken: true, DistToken: false, RegTokens: 0, Pool: Pooling.Token, FcNorm: false, PreNorm: false, PatchBias: true, EmbedPrefix: true, Staged: false }
+    public bool IsPlain => this is { ClassToken: true, DistToken: false, RegTokens: 0, Pool: Pooling.Token, FcNorm: false, PreNorm: false, PatchBias: true, EmbedPrefix: true, Staged: false } or { Staged: true, PatchBias: true }
         && Blocks.All(b => b is { QkvBias: true, QkNorm: false, LayerScale: false, TokensMerged: 0 });
 
     /// <summary>Patches along one side.</summary>
@@ -79,6 +79,10 @@ public sealed partial record VitArchitecture : Architecture
 
     /// <summary>Width D of a block; of what comes after the last one when it is the depth.</summary>
     public int WidthOf(int block) => Blocks.Take(block + 1).Aggregate(EmbedDim, (width, b) => b.DownsampleDim > 0 ? b.DownsampleDim : width);
+
+    /// <summary>The network with another width from the first block of a stage on; from the embedding on when that is block 0, or -1.</summary>
+    public VitArchitecture WithWidth(int first, int width) => first <= 0 ? this with { EmbedDim = width }
+        : this with { Blocks = Blocks.SetItem(first, Blocks[first] with { DownsampleDim = width }) };
 
     /// <summary>The first block of every stage: block 0, and those that patch merging stands before.</summary>
     public ImmutableArray<int> Stages => [.. Enumerable.Range(0, Depth).Where(i => i == 0 || Blocks[i].DownsampleDim > 0)];

@@ -12,7 +12,7 @@ public static class VitCost
     private const long NormMacs = 4;
 
     /// <summary>The whole network, for one image.</summary>
-    public static Cost Of(VitArchitecture net) => OfBlocks(net).Aggregate(OfTheRest(net), (sum, block) => sum + block);
+    public static Cost Of(VitArchitecture net) => OfBlocks(net).Aggregate(net.Stages.Where(i => i > 0).Aggregate(Embedding(net) + Head(net), (sum, i) => sum + Downsample(net, i)), (sum, block) => sum + block);
 
     /// <summary>Every block in order, without patch merging; a dropped one costs nothing.</summary>
     public static ImmutableArray<Cost> OfBlocks(VitArchitecture net) =>
@@ -70,14 +70,20 @@ public static class VitCost
     // The tokens before the patches, and every position.
     private static long TokenParameters(VitArchitecture net) => (long)net.EmbedDim * (net.PrefixTokens + net.Positions);
 
-    private static Cost OfTheRest(VitArchitecture net)
+    /// <summary>Patches, tokens and positions, and a norm before the blocks.</summary>
+    public static Cost Embedding(VitArchitecture net)
     {
-        long d = net.EmbedDim, n = net.Tokens, last = net.Features;
+        long d = net.EmbedDim;
         var tokens = new Cost(TokenParameters(net), 0, 0);
         var patches = Linear((long)net.Channels * net.PatchSize * net.PatchSize, d, net.Patches, net.PatchBias);
-        var norms = Norm(last, net.FcNorm ? 1 : net.TokensInto(net.Depth)) + (net.PreNorm || net.Staged ? Norm(d, n) : default);
-        var head = net.Classes > 0 ? Linear(last, net.Classes, 1) : default;
-        return net.Stages.Where(i => i > 0).Aggregate(tokens + patches + norms + head + (net.DistHead ? head : default), (sum, i) => sum + Downsample(net, i));
+        return tokens + patches + (net.PreNorm || net.Staged ? Norm(d, net.Tokens) : default);
+    }
+
+    /// <summary>The final norm and the heads.</summary>
+    public static Cost Head(VitArchitecture net)
+    {
+        var head = net.Classes > 0 ? Linear(net.Features, net.Classes, 1) : default;
+        return Norm(net.Features, net.FcNorm ? 1 : net.TokensInto(net.Depth)) + head + (net.DistHead ? head : default);
     }
 
     /// <summary>Patch merging before a block: a LayerNorm of four neighbours side by side and a linear layer without bias.</summary>

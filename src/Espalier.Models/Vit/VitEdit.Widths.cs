@@ -17,7 +17,7 @@ public static partial class VitEdit
         if (units.IsEmpty) throw new ArgumentException("At least one hidden unit must be kept; use RemoveMlp to drop them all.");
         CheckUnits(units, before.MlpHidden, "Hidden units");
         var kept = units.Length;
-        return model.Cut(new(VitWidth.Hidden, block, before.MlpHidden, [.. units]), before with { MlpHidden = kept });
+        return model.Cut(WidthCut.Of(model.Architecture, VitWidth.Hidden, block, [.. units]), before with { MlpHidden = kept });
     }
 
     /// <summary>
@@ -39,21 +39,21 @@ public static partial class VitEdit
         for (var k = 0; k < units.Length; k++)
             if (units[k] / before.QkDim != units[k / dim * dim] / before.QkDim)
                 throw new ArgumentException($"Block {block}: every head that is left must keep {dim} channels; channel {units[k]} is one too many.");
-        return model.Cut(new(VitWidth.HeadChannels, block, before.Heads * before.QkDim, [.. units]) { HeadDim = before.QkDim }, before with
+        return model.Cut(WidthCut.Of(model.Architecture, VitWidth.HeadChannels, block, [.. units]), before with
         {
             Heads = heads, QkDim = dim, VDim = dim, AttentionScale = before.AttentionScale ?? (dim == before.QkDim ? null : 1 / Math.Sqrt(before.QkDim)),
         });
     }
 
-    /// <summary>Keeps the given residual channels, everywhere.</summary>
+    /// <summary>Keeps the given residual channels: everywhere in a plain network, in one stage of a Swin.</summary>
     /// <param name="model">The model.</param>
     /// <param name="units">Distinct, ascending, each in [0, embedding width).</param>
-    public static VitModel KeepEmbedding(this VitModel model, ReadOnlySpan<int> units)
+    /// <param name="first">The first block of the stage; -1 for the first one.</param>
+    public static VitModel KeepEmbedding(this VitModel model, ReadOnlySpan<int> units, int first = -1)
     {
-        if (model.Architecture.Staged) throw new ArgumentException($"{model.Architecture.Name} has a width of its own in every stage; they are not cut together.");
-        CheckUnits(units, model.Architecture.EmbedDim, "Residual channels");
-        var cut = new WidthCut(VitWidth.Embedding, -1, model.Architecture.EmbedDim, [.. units]);
-        return model.Cut(cut, model.Architecture with { EmbedDim = units.Length });
+        var cut = WidthCut.Of(model.Architecture, VitWidth.Embedding, first, [.. units]);
+        CheckUnits(units, cut.Before, "Residual channels");
+        return model.Cut(cut, model.Architecture.WithWidth(first, units.Length));
     }
 
     private static VitModel Cut(this VitModel model, WidthCut cut, VitBlock block) =>

@@ -18,7 +18,8 @@ public static class VitForward
         var (a, w) = (model.Architecture, model.Weights);
         var patches = pixels.Conv2d(w["patch_embed.proj.weight"], a.PatchBias ? w["patch_embed.proj.bias"] : null, stride: a.PatchSize);
         var tokens = patches.Reshape(pixels.Size(0), a.EmbedDim, a.Patches).Transpose(1, 2);
-        if (a.Staged) return tokens.LayerNorm(w["patch_embed.norm.weight"], w["patch_embed.norm.bias"], a.LayerNormEps);
+        // The stream stays in the weights' own precision where matrix products run in another.
+        if (a.Staged) return tokens.To(pixels.DType).LayerNorm(w["patch_embed.norm.weight"], w["patch_embed.norm.bias"], a.LayerNormEps);
         if (!a.EmbedPrefix) tokens += w["pos_embed"];
         if (a.PrefixTokens > 0)
             tokens = Tensor.Cat(
@@ -66,7 +67,7 @@ public static class VitForward
         var block = model.Architecture.Blocks[i];
         var w = model.Weights;
         x = model.Downsample(i, x);
-        if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]);
+        if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]).To(x.DType);
         if (!block.HasAttention || (block.TokensMerged == 0 && sizes is null)) return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
         var (outputs, keys) = model.Attend(i, model.AttentionInput(i, x), sizes);
         x = model.AddProjection(i, x, outputs, hook);
@@ -86,7 +87,7 @@ public static class VitForward
         x = x.Reshape(b, grid, grid, d);
         if (grid % 2 == 1) x = x.Pad(0, 0, 0, 1, 0, 1);
         return x.Reshape(b, half, 2, half, 2, d).Permute(0, 1, 3, 4, 2, 5).Reshape(b, half * half, 4 * d)
-            .LayerNorm(w[name + "norm.weight"], w[name + "norm.bias"], a.LayerNormEps).Linear(w[name + "reduction.weight"]);
+            .LayerNorm(w[name + "norm.weight"], w[name + "norm.bias"], a.LayerNormEps).Linear(w[name + "reduction.weight"]).To(x.DType);
     }
 
     /// <summary>

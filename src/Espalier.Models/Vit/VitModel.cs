@@ -21,6 +21,8 @@ public sealed class VitModel(VitArchitecture architecture, Preprocessing preproc
     /// <summary>Pixels to tokens after the final LayerNorm.</summary>
     public override Tensor Features(Tensor pixels, BranchHook? hook = null) => VitForward.Features(this, pixels, hook);
 
+    public override Tensor AfterBlock(int block, Tensor pixels, bool training = false) => this.Blocks(this.Embed(pixels), 0, block + 1);
+
     public override Tensor Pool(Tensor features) => VitForward.Pool(this, features);
 
     public override Tensor Head(Tensor features) => VitForward.Head(this, features);

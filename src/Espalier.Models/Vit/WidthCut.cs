@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Espalier.Torch;
 
 namespace Espalier.Models.Vit;
@@ -6,7 +7,7 @@ namespace Espalier.Models.Vit;
 /// <summary>The widths of a ViT that can be cut unit by unit.</summary>
 public enum VitWidth
 {
-    /// <summary>Residual channels, of the whole network.</summary>
+    /// <summary>Residual channels, of the whole network or of one stage.</summary>
     Embedding,
     /// <summary>(Head, channel) pairs of one attention, head-major; the same ones of q, k and v.</summary>
     HeadChannels,
@@ -18,13 +19,28 @@ public enum VitWidth
 /// Units to keep, and what that means for each tensor. Whatever has a tensor's shape, such as an optimizer's moments of it, is cut alike.
 /// </summary>
 /// <param name="Width">What is cut.</param>
-/// <param name="Block">Of which block; without meaning for the embedding.</param>
+/// <param name="Block">Of which block; of the embedding the first block of its stage, -1 for the first stage.</param>
 /// <param name="Before">Units before.</param>
 /// <param name="Kept">Units kept, in their new order.</param>
 public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableArray<int> Kept)
 {
     /// <summary>Channels of a head before; needed where heads have biases by relative position.</summary>
     public int HeadDim { get; init; }
+
+    /// <summary>The first block after the stage whose residual channels are cut; null when it is the last one.</summary>
+    public int? Until { get; init; }
+
+    /// <summary>A cut of a network.</summary>
+    public static WidthCut Of(VitArchitecture net, VitWidth width, int block, ImmutableArray<int> kept)
+    {
+        var (first, shape) = (Math.Max(0, block), net.Blocks[Math.Max(0, block)]);
+        return width switch
+        {
+            VitWidth.HeadChannels => new(width, block, shape.Heads * shape.QkDim, kept) { HeadDim = shape.QkDim },
+            VitWidth.Hidden => new(width, block, shape.MlpHidden, kept),
+            _ => new(width, block, net.WidthOf(first), kept) { Until = net.Stages.Where(stage => stage > first).Select(stage => (int?)stage).FirstOrDefault() },
+        };
+    }
 
     /// <summary>The tensor of that name with the kept units alone; the same tensor when the cut does not concern it.</summary>
     public Tensor Apply(string name, Tensor tensor)
@@ -51,21 +67,35 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
         bool Of(params string[] ends) => ends.Any(end => name.EndsWith(end, StringComparison.Ordinal));
     }
 
-    private static IEnumerable<(int Dim, int Copies)> Embedding(string name)
+    private IEnumerable<(int Dim, int Copies)> Embedding(string name)
     {
         if (name is "cls_token" or "pos_embed") return [(2, 1)];
         return name.Split('.') switch
         {
-            ["patch_embed", ..] => [(0, 1)],
-            ["head", "weight"] => [(1, 1)],
-            ["head", "bias"] => [],
-            ["norm", _] or [.., "norm1" or "norm2", _] => [(0, 1)],
+            ["patch_embed", ..] => Block <= 0 ? [(0, 1)] : [],
+            ["head", "weight"] => Until is null ? [(1, 1)] : [],
+            ["norm", _] => Until is null ? [(0, 1)] : [],
+            ["blocks", var index, .. var rest] => Embedding(int.Parse(index, CultureInfo.InvariantCulture), rest),
+            _ => [],
+        };
+    }
+
+    // Patch merging before a stage writes its channels; the one after it reads four neighbours of them.
+    private IEnumerable<(int Dim, int Copies)> Embedding(int block, string[] name)
+    {
+        if (block == Until) return name switch { ["downsample", "norm", _] => [(0, 4)], ["downsample", "reduction", _] => [(1, 4)], _ => [] };
+        if (block < Block || block > Until) return [];
+        return name switch
+        {
+            ["downsample", "reduction", _] => block == Block ? [(0, 1)] : [],
+            ["downsample", ..] => [],
+            ["norm1" or "norm2", _] => [(0, 1)],
             [.., "qkv" or "fc1", "weight"] => [(1, 1)],
             [.., "proj" or "fc2", _] => [(0, 1)],
-            [.., "linear", "weight"] => [(0, 1), (1, 1)],
-            [.., "linear", "bias"] => [(0, 1)],
-            [.., "mixer", "bias"] or [.., "mixer", "down", _] => [(1, 1)],
-            [.., "mixer", "up", _] => [(0, 1)],
+            ["linear", "weight"] => [(0, 1), (1, 1)],
+            ["linear", "bias"] => [(0, 1)],
+            ["mixer", "bias"] or ["mixer", "down", _] => [(1, 1)],
+            ["mixer", "up", _] => [(0, 1)],
             _ => [],
         };
     }

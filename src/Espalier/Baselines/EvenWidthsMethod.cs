@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Espalier.Budget;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Runs;
@@ -37,6 +38,8 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     public FewShotRequest Request { get; }
 
     public VitArchitecture Example { get; }
+
+    Architecture IFewShotMethod.Example => Example;
 
     public string? Profile => null;
 

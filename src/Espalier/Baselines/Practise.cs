@@ -1,13 +1,13 @@
 using Espalier.DcVit;
 using Espalier.MetricSets;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Baselines;
 
 /// <summary>
-/// PRACTISE (Wang and Wu, CVPR 2023) on Vision Transformers, as DC-ViT compares itself with it: drop each block alone, let adaptors around
+/// PRACTISE (Wang and Wu, CVPR 2023), on Vision Transformers as DC-ViT compares itself with it: drop each block alone, let adaptors around
 /// the gap learn, score; drop the k best-recovered blocks together; finetune all but the head by the teacher's features. Adaptors serve
 /// the score alone and are gone afterwards. The score is what is left after the recovery, over what the block saves: of the target's
 /// measure and not of a measured latency, so that a run can be repeated.
@@ -20,10 +20,10 @@ public sealed class Practise(MetricKind kind) : ICandidateRecovery
     public static DcVitOptions Options(DcVitOptions options, MetricKind kind) =>
         options with { Variant = BlockVariant.Drop, Once = true, Recovery = new Practise(kind) };
 
-    public ITrainingTask Task(VitModel teacher, VitModel student, IReadOnlyCollection<int> compressed) =>
+    public ITrainingTask Task(Model teacher, Model student, IReadOnlyCollection<int> compressed) =>
         new AdaptorTask(teacher, student, compressed.Last(), kind);
 
-    private sealed class AdaptorTask(VitModel teacher, VitModel student, int dropped, MetricKind kind) : ITrainingTask, IDisposable
+    private sealed class AdaptorTask(Model teacher, Model student, int dropped, MetricKind kind) : ITrainingTask, IDisposable
     {
         private readonly Adaptors _adaptors = new(student, dropped);
 
@@ -46,7 +46,7 @@ public sealed class Practise(MetricKind kind) : ICandidateRecovery
 
         public void Dispose() => _adaptors.Dispose();
 
-        private Tensor Answer(VitModel model, Tensor pixels) =>
+        private Tensor Answer(Model model, Tensor pixels) =>
             (kind == MetricKind.Kl ? model.Logits(pixels) : model.Features(pixels)).To(DType.Float32);
     }
 }

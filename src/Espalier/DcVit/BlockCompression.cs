@@ -1,4 +1,5 @@
 using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
@@ -39,6 +40,10 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
 
         VitModel WithNormEps(VitModel m) => m.SetNormEps(block, NormEps ?? m.Architecture.Blocks[block].NormEps);
     }
+
+    /// <summary>The same for a block of a convolutional network: it is dropped, or a random subset of its inner channels stays (§1.5).</summary>
+    public CnnModel Apply(CnnModel model, int block, int step) => Variant == BlockVariant.Drop ? model.DropBlock(block)
+        : model.KeepHidden(block, Choose(model.Architecture.Blocks[block].Hidden, block, step, []));
 
     private int[] Choose(int total, int block, int step, ReadOnlySpan<float> meanActivation)
     {

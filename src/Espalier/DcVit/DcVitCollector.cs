@@ -1,4 +1,5 @@
 using Espalier.FewShot;
+using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -11,20 +12,22 @@ internal static class DcVitCollector
     /// <summary>The result so far.</summary>
     internal static FewShotResult Of(DcVitSession session)
     {
-        var given = session.Structure.Order;
-        var ranked = given is null ? RankingStage.Ranked(session) : [];
-        var order = given ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
+        var listed = session.Structure.Order;
+        var ranked = listed is null ? RankingStage.Ranked(session) : [];
+        var order = listed ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
         var structure = session.Structure.For(order);
-        var count = session.Options.Once ? 1 : structure.Count;
+        var count = session.Options.Once ? 1 : order.Length;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
-        return session.Collect(structure.Before, structure.After) with
+        var cut = pruned.Count < Math.Max(1, count) || session.Teacher.Architecture is not VitArchitecture given ? null : order.Aggregate(given,
+            (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile));
+        // Where stages differ, what dropping saves depends on the blocks; the plan counted on those that save least.
+        return session.Collect(structure.Before, cut is null ? structure.After : VitCost.Of(cut)) with
         {
             Hidden = structure.Hidden,
             Order = order,
-            Structure = pruned.Count < count ? null : order.Aggregate(session.Teacher.Architecture,
-                (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile)),
+            Structure = cut,
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,

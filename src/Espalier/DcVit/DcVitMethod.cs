@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -14,7 +14,7 @@ namespace Espalier.DcVit;
 /// </summary>
 public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly Structure _structure = Structure.Plan(request.Model.Vit, request.Target, options.Loss.Checked(options, request), request.Seed);
+    private readonly Structure _structure = Structure.Plan(request.Model, request.Target, options.Loss.Checked(options, request), request.Seed);
 
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
@@ -26,7 +26,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>What will be done to how many blocks.</summary>
     public Structure Structure => _structure;
 
-    public VitArchitecture Example => _structure.Example(request.Model.Vit, options);
+    public Architecture Example => _structure.Example(request.Model.Architecture, options);
 
     public ImmutableArray<string> Warnings => _structure.Warnings;
 
@@ -83,13 +83,13 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
         var order = RankingStage.Order(session);
         using (var raw = PruneStage.RawCut(session, order))
             StepFile.Write(context.Folder, DcVitCollector.RawCutFile, session.Measure("cut", null, raw, context.Cancellation));
-        using var student = session.LoadStudent(PruneStage.StepName(options.Once ? 1 : _structure.Count));
+        using var student = session.LoadStudent(PruneStage.StepName(PruneStage.Finetunes(session)));
         var result = DcVitCollector.Of(session);
         FinishStage.Run(session, context, student, result, new JsonObject
         {
             ["profile"] = options.Profile.Name,
             ["variant"] = options.Variant.ToString(),
-            ["k"] = _structure.Count,
+            ["k"] = order.Length,
             ["hidden"] = _structure.Hidden,
             ["order"] = new JsonArray([.. result.Order.Select(b => (JsonNode)b)]),
             ["rank_steps"] = result.RankSteps,

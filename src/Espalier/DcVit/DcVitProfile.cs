@@ -43,6 +43,17 @@ public sealed record DcVitProfile
     /// <summary>How the first 1 % of a finetune warms up.</summary>
     public WarmUp WarmUp { get; init; } = WarmUp.Loss;
 
+    /// <summary>
+    /// BatchNorms of a student that learns go by the batch, and count it, as a network in training mode does; else by the teacher's running statistics,
+    /// which few augmented images do not replace well.
+    /// </summary>
+    public required bool BatchStatistics { get; init; }
+
+    /// <summary>
+    /// Solves the last convolution of a narrowed block anew, in closed form, before it is finetuned; no part of the paper.
+    /// </summary>
+    public bool Repair { get; init; }
+
     /// <summary>Largest gradient norm; null does not clip.</summary>
     public double? ClipNorm { get; init; }
 
@@ -65,6 +76,7 @@ public sealed record DcVitProfile
         LastUpdatable = null,
         GlobalUnitRandom = false,
         EpochSchedule = false,
+        BatchStatistics = false,
     };
 
     /// <summary>The published code, faults included.</summary>
@@ -80,6 +92,7 @@ public sealed record DcVitProfile
         LastUpdatable = 11,
         GlobalUnitRandom = true,
         EpochSchedule = true,
+        BatchStatistics = true,
     };
 
     /// <summary>The profile of a name.</summary>

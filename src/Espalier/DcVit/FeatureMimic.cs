@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -20,8 +20,8 @@ public enum FeaturePoint
 /// </summary>
 public sealed class FeatureMimic : ITrainingTask
 {
-    private readonly VitModel _teacher;
-    private readonly VitModel _student;
+    private readonly Model _teacher;
+    private readonly Model _student;
     private readonly FeaturePoint _point;
     private readonly int _block;
 
@@ -30,7 +30,7 @@ public sealed class FeatureMimic : ITrainingTask
     /// <param name="point">Where features are compared.</param>
     /// <param name="block">e, the block whose output <see cref="FeaturePoint.MiddleBlock"/> compares.</param>
     /// <param name="trainable">Names of the student's tensors that move.</param>
-    public FeatureMimic(VitModel teacher, VitModel student, FeaturePoint point, int block, IEnumerable<string> trainable)
+    public FeatureMimic(Model teacher, Model student, FeaturePoint point, int block, IEnumerable<string> trainable)
     {
         (_teacher, _student, _point, _block) = (teacher, student, point, block);
         Parameters = [.. trainable.Select(name => student.Weights[name])];
@@ -38,18 +38,23 @@ public sealed class FeatureMimic : ITrainingTask
 
     public IReadOnlyList<Tensor> Parameters { get; }
 
+    /// <summary>See <see cref="DcVitProfile.BatchStatistics"/>.</summary>
+    public bool BatchStatistics { get; init; } = true;
+
+    public IReadOnlyList<Tensor> Buffers => [.. _student.Weights.Where(t => _student.IsBuffer(t.Key)).Select(t => t.Value)];
+
     public Tensor Loss(TensorBatch batch, long step)
     {
         Tensor target;
         using (new NoGrad()) target = Feature(_teacher, batch.Pixels);
-        return Functional.MseLoss(Feature(_student, batch.Pixels).To(DType.Float32), target.To(DType.Float32));
+        return Functional.MseLoss(Feature(_student, batch.Pixels, training: BatchStatistics).To(DType.Float32), target.To(DType.Float32));
     }
 
-    /// <summary>The compared feature of one network.</summary>
-    public Tensor Feature(VitModel model, Tensor pixels) => _point switch
+    /// <summary>The compared feature of one network; the student's while it learns.</summary>
+    public Tensor Feature(Model model, Tensor pixels, bool training = false)
     {
-        FeaturePoint.PreGap => model.Features(pixels),
-        FeaturePoint.AfterGap => model.Pool(model.Features(pixels)),
-        _ => model.Blocks(model.Embed(pixels), 0, _block + 1),
-    };
+        if (_point == FeaturePoint.MiddleBlock) return model.AfterBlock(_block, pixels, training);
+        var features = training ? model.TrainingFeatures(pixels) : model.Features(pixels);
+        return _point == FeaturePoint.PreGap ? features : model.Pool(features);
+    }
 }

@@ -1,5 +1,5 @@
 using Espalier.FewShot;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -35,7 +35,7 @@ internal static class FinetuneLosses
 /// <param name="student">The compressed network.</param>
 /// <param name="loss">Any but <see cref="FinetuneLoss.Mimic"/>.</param>
 /// <param name="trainable">Names of the student's tensors that move.</param>
-public sealed class AnswerLoss(VitModel teacher, VitModel student, FinetuneLoss loss, IEnumerable<string> trainable) : ITrainingTask
+public sealed class AnswerLoss(Model teacher, Model student, FinetuneLoss loss, IEnumerable<string> trainable) : ITrainingTask
 {
     /// <summary>Divides the logits of both networks before the softmax; the loss is scaled back by its square (Hinton et al., 2015).</summary>
     public const double Temperature = 4;

@@ -2,14 +2,13 @@ using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
 namespace Espalier.DcVit;
 
 /// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5), unless told otherwise.</summary>
-public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
+public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
 {
     private static readonly ImmutableArray<double> s_imageNetMean = [0.485, 0.456, 0.406];
     private static readonly ImmutableArray<double> s_imageNetStd = [0.229, 0.224, 0.225];
@@ -27,7 +26,7 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
     /// <param name="stream">Names this finetune, for its own order of images and augmentations.</param>
     /// <param name="hooks">What is told and asked on the way.</param>
     /// <param name="cancellation">Stops between two steps.</param>
-    public void Run(VitModel student, IReadOnlyCollection<int> compressed, long steps, string stream, LoopHooks hooks,
+    public void Run(Model student, IReadOnlyCollection<int> compressed, long steps, string stream, LoopHooks hooks,
         CancellationToken cancellation)
     {
         using var batches = Batches(stream);
@@ -44,7 +43,7 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
     }
 
     /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>
-    public double Measure(VitModel student, IReadOnlyCollection<int> compressed)
+    public double Measure(Model student, IReadOnlyCollection<int> compressed)
     {
         using var copy = student.Clone();
         using var batches = Batches("measure");
@@ -54,7 +53,7 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
             LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch)) { OnStep = onStep }, time);
     }
 
-    private ITrainingTask Task(VitModel student, IReadOnlyCollection<int> compressed)
+    private ITrainingTask Task(Model student, IReadOnlyCollection<int> compressed)
     {
         if (Recovery is not null) return Recovery.Task(teacher, student, compressed);
         var depth = student.Architecture.Depth;
@@ -62,7 +61,8 @@ public sealed class Finetuner(VitModel teacher, ImageDataset images, DcVitOption
         var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };
         var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
             reach: middle ? last : depth - 1);
-        return options.Loss == FinetuneLoss.Mimic ? new FeatureMimic(teacher, student, options.Feature, last, names)
+        return options.Loss == FinetuneLoss.Mimic
+            ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics }
             : new AnswerLoss(teacher, student, options.Loss, names);
     }
 

@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Training;
 
 namespace Espalier.DcVit;
@@ -10,5 +10,5 @@ public interface ICandidateRecovery
     /// <param name="teacher">The original network.</param>
     /// <param name="student">The network with the candidate cut.</param>
     /// <param name="compressed">All blocks cut, the candidate last.</param>
-    ITrainingTask Task(VitModel teacher, VitModel student, IReadOnlyCollection<int> compressed);
+    ITrainingTask Task(Model teacher, Model student, IReadOnlyCollection<int> compressed);
 }

@@ -8,6 +8,7 @@ public static class ProfileSwitches
 {
     private static readonly SortedDictionary<string, Func<DcVitProfile, string, DcVitProfile?>> s_topics = new(StringComparer.Ordinal)
     {
+        ["batch_norm"] = (p, v) => v is "batch" or "running" ? p with { BatchStatistics = v == "batch" } : null,
         ["candidates"] = (p, v) => From(v) is { } o ? p with { LastCandidate = o.LastCandidate } : null,
         ["carry_over"] = (p, v) => YesNo(v) is { } on ? p with { CarryOver = on } : null,
         ["clip"] = (p, v) => v == "none" ? p with { ClipNorm = null }
@@ -17,6 +18,7 @@ public static class ProfileSwitches
         ["metric_storage"] = (p, v) => From(v) is { } o ? p with { LossyMetricSet = o.LossyMetricSet } : null,
         ["norm_eps"] = (p, v) => From(v) is { } o ? p with { CompressedNormEps = o.CompressedNormEps } : null,
         ["normalization"] = (p, v) => From(v) is { } o ? p with { ImageNetNormalization = o.ImageNetNormalization } : null,
+        ["repair"] = (p, v) => YesNo(v) is { } on ? p with { Repair = on } : null,
         ["rerank"] = (p, v) => YesNo(v) is { } on ? p with { Rerank = on } : null,
         ["rounding"] = (p, v) => From(v) is { } o ? p with { RoundingGuard = o.RoundingGuard } : null,
         ["schedule"] = (p, v) => From(v) is { } o ? p with { EpochSchedule = o.EpochSchedule } : null,

@@ -1,6 +1,6 @@
 using Espalier.FewShot;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -18,6 +18,7 @@ internal static class PruneStage
     internal static void Run(DcVitSession session, StepContext context, int number)
     {
         var order = RankingStage.Order(session);
+        if (number > order.Length) return; // fewer blocks were enough
         int[] compressed = [.. session.Options.Once ? order : order.Take(number)];
         var block = compressed[^1];
         using var student = Cut(session, compressed, number, order);
@@ -49,7 +50,7 @@ internal static class PruneStage
     /// <param name="session">The session.</param>
     /// <param name="blocks">The blocks, in the order of compression.</param>
     /// <param name="order">All blocks of the run; null when these are all.</param>
-    internal static VitModel RawCut(DcVitSession session, IReadOnlyList<int> blocks, IReadOnlyCollection<int>? order = null)
+    internal static Model RawCut(DcVitSession session, IReadOnlyList<int> blocks, IReadOnlyCollection<int>? order = null)
     {
         var student = session.Teacher.Clone();
         for (var t = 0; t < blocks.Count; t++)
@@ -57,7 +58,7 @@ internal static class PruneStage
         return student;
     }
 
-    private static VitModel Cut(DcVitSession session, int[] compressed, int number, IReadOnlyList<int> order)
+    private static Model Cut(DcVitSession session, int[] compressed, int number, IReadOnlyList<int> order)
     {
         if (session.Options.Once || !session.Options.Profile.CarryOver) return RawCut(session, compressed, order);
         if (number > 1)
@@ -66,13 +67,13 @@ internal static class PruneStage
         return RankingStage.Compress(session, session.Teacher, compressed[0], step: 0, order); // the units of the ranked candidate
     }
 
-    private static (VitModel Student, FinetuneRecord Finetune)? Candidate(DcVitSession session, VitModel cut, int block)
+    private static (Model Student, FinetuneRecord Finetune)? Candidate(DcVitSession session, Model cut, int block)
     {
         if (session.Structure.Order is not null || session.Options is { Once: true } or { Recovery: not null }) return null;
         var finetune = RankingStage.Read(session, 0, block)!.Finetune;
         var student = session.LoadStudent(RankingStage.StepName(0, block));
         // Where stages differ, a block may keep more units than when it was ranked: it is then trained from its cut.
-        if (student.Architecture.Blocks[block] == cut.Architecture.Blocks[block]) return (student, finetune);
+        if (student.Architecture.IsSame(cut.Architecture)) return (student, finetune);
         student.Dispose();
         return null;
     }
@@ -101,7 +102,9 @@ internal static class PruneStage
     private static TimeSpan Reserve(DcVitSession session) => TimeSpan.FromSeconds(
         PrepareStage.Read(session).EvaluationSeconds * (2 * Finetunes(session) + 1) + 2 + session.Budget!.Total.TotalSeconds * 0.02);
 
-    private static int Finetunes(DcVitSession session) => session.Options.Once ? 1 : session.Structure.Count;
+    /// <summary>Finetunes of the run: one for each block, as far as the blocks are known.</summary>
+    internal static int Finetunes(DcVitSession session) => session.Options.Once ? 1
+        : session.Options.Profile.Rerank ? session.Structure.Count : RankingStage.Order(session).Length;
 
     private static int PartsLeft(DcVitSession session, int number) => Finetunes(session) - number + 1;
 }

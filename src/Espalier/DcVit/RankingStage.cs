@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.Models.Formats;
+using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Torch;
 
@@ -28,7 +31,7 @@ internal static class RankingStage
         var steps = Steps(session, context, student, compressed, round, block);
         var finetune = session.Train(session.Recoverer, context, student, compressed, $"rank {round} {block}",
             new FinetuneStep($"ranking block {block}", steps, session.Recoverer.ImagesPerStep, PartsLeft(session, round, block)));
-        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Recoverability.Score(student) * session.Weight(block), finetune)
+        StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Structure.Weigh(block, session.Recoverability.Score(student)), finetune)
         {
             Measures = session.Options.MeasureCandidates ? session.MeasureCandidate(student, context.Cancellation) : null,
         });
@@ -47,7 +50,7 @@ internal static class RankingStage
     internal static ImmutableArray<int> Order(DcVitSession session)
     {
         if (session.Structure.Order is { } given) return given;
-        if (!session.Options.Profile.Rerank) return [.. Ranked(session).Take(session.Structure.Count).Select(r => r.Block)];
+        if (!session.Options.Profile.Rerank) return session.Structure.Choose([.. Ranked(session).Select(r => r.Block)]);
         var order = new List<int>();
         for (var round = 0; round < session.Structure.Count && Ranked(session, round) is { Length: > 0 } ranked; round++) order.Add(ranked[0].Block);
         return [.. order];
@@ -59,21 +62,29 @@ internal static class RankingStage
     /// <param name="block">The block.</param>
     /// <param name="step">Counts compressed blocks.</param>
     /// <param name="order">All blocks to compress, once they are known.</param>
-    internal static VitModel Compress(DcVitSession session, VitModel student, int block, int step, IReadOnlyCollection<int>? order = null)
+    internal static Model Compress(DcVitSession session, Model student, int block, int step, IReadOnlyCollection<int>? order = null)
     {
         var compression = session.Compression(block, order);
         using var scope = new TensorScope();
         var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
-            ? ActivationStatistics.MeanActivation(session.Teacher, session.Samples.Train, block) : [];
-        if (!session.Options.Profile.GlobalUnitRandom) return compression.Apply(student, block, step, mean);
+            ? ActivationStatistics.MeanActivation((VitModel)session.Teacher, session.Samples.Train, block) : [];
+        if (!session.Options.Profile.GlobalUnitRandom) return Apply(compression);
         // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.
         var candidates = session.Structure.Candidates;
         var draw = step == 0 ? candidates.IndexOf(block) : candidates.Length + step;
-        return (compression with { Stream = draw }).Apply(student, block, step, mean);
+        return Apply(compression with { Stream = draw });
+
+        Model Apply(BlockCompression edit)
+        {
+            if (student is not CnnModel cnn) return edit.Apply((VitModel)student, block, step, mean);
+            var cut = edit.Apply(cnn, block, step);
+            if (session.Options is not { Variant: BlockVariant.Compress, Profile.Repair: true }) return cut;
+            using (cut) return ConvolutionRepair.Run((CnnModel)session.Teacher, cut, block, session.Samples.Train);
+        }
     }
 
     // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.
-    private static long Steps(DcVitSession session, StepContext context, VitModel student, int[] compressed, int round, int block)
+    private static long Steps(DcVitSession session, StepContext context, Model student, int[] compressed, int round, int block)
     {
         var effort = session.Request.Effort;
         if ((effort.RankSteps ?? effort.Steps) is { } given) return given;

@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.DcVit.Cnn;
 using Espalier.Models;
+using Espalier.Models.Cnn;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
@@ -13,21 +16,42 @@ namespace Espalier.DcVit;
 /// <param name="Before">Cost of the given network.</param>
 /// <param name="After">Cost of the result.</param>
 /// <param name="Warnings">What the user should know about the choice.</param>
-public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
+public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
     /// <summary>The blocks in the order of compression when that needs no ranking: as given, or by a <see cref="BlockChoice"/>; null else.</summary>
-    public ImmutableArray<int>? Order { get; private init; }
+    public ImmutableArray<int>? Order { get; protected init; }
 
     /// <summary>The plan behind it; null when the edit has no width to choose.</summary>
     public DcVitPlan? Dense { get; private init; }
 
     /// <summary>Hidden units that stay in a candidate.</summary>
-    public int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
+    public virtual int HiddenIn(int block) => Dense is { } plan ? plan.ChosenOption.Units[Candidates.IndexOf(block)] : Hidden ?? 0;
 
-    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>.</summary>
-    public Structure For(IReadOnlyCollection<int> blocks) => blocks.Count == Count && Dense?.For(blocks) is { } plan
-        ? this with { Dense = plan, After = plan.ChosenOption.Cost } : this;
+    /// <summary>The network with whole blocks edited, by their indices; null when the edit has a width to choose.</summary>
+    private Func<IEnumerable<int>, VitArchitecture>? Edited { get; init; }
+
+    /// <summary>The same once its blocks are known, see <see cref="DcVitPlan.For"/>: where stages differ, a plan counts on those that save least.</summary>
+    public virtual Structure For(IReadOnlyCollection<int> blocks) => blocks.Count != Count ? this
+        : Dense?.For(blocks) is { } plan ? this with { Dense = plan, After = plan.ChosenOption.Cost }
+        : Edited is { } edited ? this with { After = VitCost.Of(edited(blocks)) } : this;
+
+    /// <summary>What each candidate saves, where that counts in the ranking; else empty.</summary>
+    private ImmutableArray<long> Saved { get; init; } = [];
+
+    /// <summary>
+    /// What a candidate's distance from the teacher counts in the ranking. DC-ViT's candidates save about the same; PRACTISE divides by what a block
+    /// saves, here over what the one that saves least does: nothing changes where all are alike.
+    /// </summary>
+    public virtual double Weigh(int block, double metric) => Saved.IsEmpty ? metric : metric * ((double)Saved.Min() / Saved[Candidates.IndexOf(block)]);
+
+    /// <summary>The blocks to compress, of all candidates by rank.</summary>
+    public virtual ImmutableArray<int> Choose(ImmutableArray<int> ranked) => [.. ranked.Take(Count)];
+
+    /// <summary>Plans for a network of any family that the method knows.</summary>
+    /// <inheritdoc cref="Plan(VitArchitecture, Target, DcVitOptions, ulong)"/>
+    public static Structure Plan(ModelSource source, Target target, DcVitOptions options, ulong seed = 0) => source.Architecture is CnnArchitecture net
+        ? CnnStructure.Plan(net, target, options, seed) : Plan(source.Vit, target, options, seed);
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
     /// <param name="net">The network.</param>
@@ -51,31 +75,37 @@ public sealed record Structure(ImmutableArray<int> Candidates, int Count, int? H
         var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
         int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, []), options, seed);
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
+        {
+            Saved = options.Recovery is null ? [] : [.. whole.Candidates.Indices.Select(b => (whole.Before
+                - VitCost.Of(BlockVariants.Apply(net, [b], options.Variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],
+            Edited = blocks => BlockVariants.Apply(net, blocks, options.Variant, hidden: 0, options.Profile),
+        }, options, seed);
     }
 
     private static Structure Checked(Structure structure, DcVitOptions options, ulong seed)
     {
-        if (options.Order is not { } order) return structure with { Order = Chosen(structure, options.Choice, seed) };
+        if (options.Order is not { } order) return structure with { Order = structure.Chosen(options.Choice, seed) };
         if (order.Length != structure.Count)
             throw new UsageException($"--order names {order.Length} blocks but --k asks for {structure.Count}.");
         return structure with { Order = order };
     }
 
-    private static ImmutableArray<int>? Chosen(Structure structure, BlockChoice choice, ulong seed) => choice switch
+    /// <summary>The blocks a <see cref="BlockChoice"/> takes without ranking; null when it ranks.</summary>
+    protected ImmutableArray<int>? Chosen(BlockChoice choice, ulong seed) => choice switch
     {
-        BlockChoice.First => [.. structure.Candidates.Take(structure.Count)],
-        BlockChoice.Last => [.. structure.Candidates.TakeLast(structure.Count)],
-        BlockChoice.Random => [.. new SeededRandom(seed, "block choice").Choose(structure.Candidates.Length, structure.Count).Select(i => structure.Candidates[i])],
+        BlockChoice.First => Choose(Candidates),
+        BlockChoice.Last => Choose([.. Candidates.Reverse()]),
+        BlockChoice.Random => Choose([.. new SeededRandom(seed, "block choice").Permutation(Candidates.Length).Select(i => Candidates[i])]),
         _ => null,
     };
 
     /// <summary>The network with the first candidates edited: before blocks are ranked, as good an example as any other.</summary>
-    public VitArchitecture Example(VitArchitecture net, DcVitOptions options)
+    public virtual Architecture Example(Architecture net, DcVitOptions options)
     {
-        int[] blocks = [.. Candidates.Take(Count)];
+        var blocks = Choose(Candidates);
         var plan = For(blocks);
-        return blocks.Aggregate(net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
+        return blocks.Aggregate((VitArchitecture)net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
     }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
@@ -36,7 +38,7 @@ public static class UpdateRanges
     /// <param name="lastBlock">e, see <see cref="LastBlock"/>.</param>
     /// <param name="trainNorm">Whether the final LayerNorm moves.</param>
     /// <param name="reach">Last block the loss depends on: tensors after it are left out.</param>
-    public static IReadOnlyList<string> Names(VitModel model, UpdateRange range, IReadOnlyCollection<int> compressed, int lastBlock,
+    public static IReadOnlyList<string> Names(Model model, UpdateRange range, IReadOnlyCollection<int> compressed, int lastBlock,
         bool trainNorm, int reach)
     {
         var (first, last) = range switch
@@ -46,11 +48,25 @@ public static class UpdateRanges
             _ => (0, model.Architecture.Depth - 1),
         };
         var whole = range is UpdateRange.Before or UpdateRange.All or UpdateRange.Inter;
+        if (model is CnnModel cnn) return CnnNames(cnn, range, first, Math.Min(last, reach));
         // A norm after the pooling is no part of the tokens that are compared.
-        trainNorm &= !model.Architecture.FcNorm;
+        trainNorm &= !((VitModel)model).Architecture.FcNorm;
         return [.. model.Weights.Keys.Where(name => BlockOf(name) is { } block
             ? block >= first && block <= Math.Min(last, reach) && (whole || Matches(range, name))
             : whole && (VitTensors.IsFinalNorm(name) ? trainNorm : !VitTensors.IsHead(name)))];
+    }
+
+    // The stem moves with the blocks; what comes after them (a convolution, the head) only when everything does.
+    private static IReadOnlyList<string> CnnNames(CnnModel model, UpdateRange range, int first, int last)
+    {
+        if (range is not (UpdateRange.Before or UpdateRange.All or UpdateRange.Inter or UpdateRange.LayerNorms))
+            throw new UsageException($"--update: {model.Architecture.Name} is a convolutional network, which has neither MLPs nor attentions; give before, all, inter or ln.");
+        return [.. model.Parameters.Select(t => t.Key).Where(name => !model.IsHead(name) && model.Layer(name) - 1 is var block && range switch
+        {
+            UpdateRange.LayerNorms => model.IsNorm(name) && block <= last,
+            UpdateRange.All => block <= last || block == model.Architecture.Depth,
+            _ => block == -1 || (block >= first && block <= last),
+        })];
     }
 
     private static bool Matches(UpdateRange range, string name) => range switch

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Runs;
 
 namespace Espalier.FewShot;
@@ -13,7 +13,7 @@ public interface IFewShotMethod
     string? Profile { get; }
 
     /// <summary>A structure that meets the target, as far as can be told before anything is measured.</summary>
-    VitArchitecture Example { get; }
+    Architecture Example { get; }
 
     /// <summary>What the user should know about the plan.</summary>
     ImmutableArray<string> Warnings { get; }

@@ -76,7 +76,9 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     Tensor ITrainingTask.Loss(TensorBatch batch, long step)
     {
         var x = Augment(_images, step);
-        var loss = Functional.CrossEntropy(_teacher.Logits(x).To(DType.Float32), _targets);
+        var (logits, statistics) = _teacher.LogitsWithStatistics(x);
+        var loss = Functional.CrossEntropy(logits.To(DType.Float32), _targets);
+        if (statistics is not null && _options.Statistics != 0) loss += statistics * _options.Statistics;
         if (_options.Tv2 != 0) loss += InversionLoss.TotalVariation2(x, _options.Beta) * _options.Tv2;
         if (_options.Tv1 != 0) loss += InversionLoss.TotalVariation1(x) * _options.Tv1;
         return _options.L2 == 0 ? loss : loss + InversionLoss.L2(x) * _options.L2;

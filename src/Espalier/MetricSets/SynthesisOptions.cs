@@ -26,6 +26,9 @@ public sealed record SynthesisOptions
     /// <summary>Weight of the L2 term.</summary>
     public double L2 { get; init; } = 1e-5;
 
+    /// <summary>Weight of the distance from the running statistics of BatchNorms, where the teacher has any.</summary>
+    public double Statistics { get; init; } = 0.01;
+
     /// <summary>Largest circular shift per axis, as a share of the image side: 30 pixels of 224.</summary>
     public double Jitter { get; init; } = 30.0 / 224;
 

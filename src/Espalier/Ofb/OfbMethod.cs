@@ -171,7 +171,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     private void TellWidths(VitArchitecture net, StepContext context)
     {
         if (request.TellWidths)
-            context.Progress.Report(ProgressUpdate.Message("search", $"width {net.EmbedDim}; heads×dim/MLP "
+            context.Progress.Report(ProgressUpdate.Message("search", $"width {string.Join('/', net.Stages.Select(net.WidthOf))}; heads×dim/MLP "
                 + string.Join(' ', net.Blocks.Select(b => $"{b.Heads}×{b.QkDim}/{b.MlpHidden}"))));
     }
 

@@ -47,6 +47,8 @@ public sealed record OfbPlan
         var space = SearchSpace.Of(net, fixedEmbed);
         var before = VitCost.Of(net);
         var limit = target.Resolve(before);
+        if (net.Staged && limit.Measure == CostMeasure.Parameters)
+            throw new UsageException("ofb counts a Swin's parameters by no formula of its widths alone (each head has biases by position); state the target in MACs.");
         var cost = SearchCost.Of(space, limit.Measure);
         var (least, most) = (cost.Total(space.Tables, [.. space.Tables.Select(_ => 0)]), before.In(limit.Measure));
         if (!limit.Met(least) || limit.Amount > most * (1 + Limit.Tolerance))

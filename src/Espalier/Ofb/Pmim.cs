@@ -41,11 +41,7 @@ public static class Pmim
     }
 
     /// <summary>Side of the neighbourhood: the largest odd number up to a fifth of the image (47 of 224), at least 3.</summary>
-    public static int Window(int side)
-    {
-        var most = Math.Max(3, (int)Math.Floor(0.21 * side));
-        return most % 2 == 1 ? most : most - 1;
-    }
+    public static int Window(int side) => (Math.Max(3, (int)Math.Floor(0.21 * side)) - 1) | 1;
 
     /// <summary>Images [B, C, S, S] as patches [B, patches, C·P·P].</summary>
     public static Tensor Patches(Tensor pixels, int patch)

@@ -4,43 +4,47 @@ using Espalier.Models.Vit;
 namespace Espalier.Ofb;
 
 /// <summary>One submodule and the sizes it may be cut to.</summary>
-/// <param name="Kind">What is searched in it: one embedding width for the whole network, an attention or an MLP of a block.</param>
-/// <param name="Block">Its block; -1 for the embedding, which all blocks share.</param>
+/// <param name="Kind">What is searched in it: a width for the whole network or one stage of it, an attention or an MLP of a block.</param>
+/// <param name="Block">Its block; of a width the first one of its stage, -1 for the embedding.</param>
 /// <param name="Table">Its candidates.</param>
 public sealed record Submodule(VitWidth Kind, int Block, CandidateTable Table)
 {
     /// <summary>How files and messages call it: <c>embed</c>, <c>blocks.3.attn</c>, <c>blocks.3.mlp</c>.</summary>
     public string Name => Kind switch
     {
-        VitWidth.Embedding => "embed",
+        VitWidth.Embedding => Block < 0 ? "embed" : $"blocks.{Block}.embed",
         VitWidth.HeadChannels => $"blocks.{Block}.attn",
         _ => $"blocks.{Block}.mlp",
     };
 }
 
-/// <summary>All submodules of a network, in the order in which they are pruned: the embedding, then attention and MLP block by block.</summary>
+/// <summary>All submodules of a network, in the order in which they are pruned: the embedding, then attention and MLP block by block; so for every stage.</summary>
 public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> Submodules)
 {
-    /// <summary>The search space of a plain ViT.</summary>
+    /// <summary>The search space of a plain ViT or a Swin.</summary>
     /// <param name="net">Its blocks may differ in width, but must be whole.</param>
     /// <param name="fixedEmbed">Keep all residual channels.</param>
-    /// <exception cref="UsageException">It is no plain ViT, a block lost its attention or MLP, or its query and value widths differ.</exception>
+    /// <exception cref="UsageException">It is neither, a block lost its attention or MLP, or its query and value widths differ.</exception>
     public static SearchSpace Of(VitArchitecture net, bool fixedEmbed = false)
     {
-        if (!net.IsPlain) throw new UsageException($"{net.Name} is no plain ViT (one class token, biases, no windows, no further norms or scales), and ofb searches no other.");
+        if (!net.IsPlain) throw new UsageException($"{net.Name} is no plain ViT (one class token, biases, no further norms or scales) or Swin, and ofb searches no other.");
         var submodules = ImmutableArray.CreateBuilder<Submodule>();
-        submodules.Add(new(VitWidth.Embedding, -1, fixedEmbed ? CandidateTable.Decided(1, net.EmbedDim) : CandidateTable.Embed(net.EmbedDim)));
         for (var i = 0; i < net.Depth; i++)
         {
             var block = net.Blocks[i];
             if (block.Kind != BlockKind.Full || block.QkDim != block.VDim)
                 throw new UsageException($"{net.Name}: block {i} is {block.Kind.JsonName()}{(block.QkDim != block.VDim ? " with different query and value widths" : "")}; "
                     + "ofb searches whole blocks whose queries, keys and values are alike, so give the model before it was compressed.");
+            if (net.Stages.Contains(i))
+                submodules.Add(new(VitWidth.Embedding, i > 0 ? i : -1, fixedEmbed ? CandidateTable.Decided(1, net.WidthOf(i)) : CandidateTable.Embed(net.WidthOf(i))));
             submodules.Add(new(VitWidth.HeadChannels, i, CandidateTable.Attention(block.Heads, block.QkDim)));
             submodules.Add(new(VitWidth.Hidden, i, CandidateTable.Mlp(block.MlpHidden)));
         }
         return new(net, submodules.ToImmutable());
     }
+
+    /// <summary>The width a submodule reads: that of its stage, or for a width that of the stage before; -1 for the embedding.</summary>
+    public int WidthFor(int submodule) => Enumerable.Range(0, submodule).LastOrDefault(k => Submodules[k].Kind == VitWidth.Embedding, -1);
 
     public ImmutableArray<CandidateTable> Tables => [.. Submodules.Select(s => s.Table)];
     /// <summary>Number of different networks, as a power of ten.</summary>
@@ -62,7 +66,7 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     // The factor on the logits of an attention stays what it was, however narrow the heads become.
     private static VitArchitecture With(VitArchitecture net, Submodule submodule, int heads, int dims)
     {
-        if (submodule.Kind == VitWidth.Embedding) return net with { EmbedDim = dims };
+        if (submodule.Kind == VitWidth.Embedding) return net.WithWidth(submodule.Block, dims);
         var block = net.Blocks[submodule.Block];
         return net with
         {

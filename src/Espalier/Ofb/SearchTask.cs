@@ -39,7 +39,7 @@ public sealed class SearchTask : ITrainingTask
     {
         (_net, _plan, _options, _steps, _seed) = (net, plan, options, steps, seed);
         _epochsPerStep = (double)options.Accumulate / batchesPerEpoch;
-        _schedule = new OfbSchedule { Epochs = steps * _epochsPerStep, Gamma = options.Pmim ? (0.05, 0.25) : null };
+        _schedule = new OfbSchedule { Epochs = steps * _epochsPerStep, Gamma = options.Pmim && !plan.Space.Net.Staged ? (0.05, 0.25) : null };
         if (options.Lambda is { } lambda) _schedule = _schedule with { Lambda = (lambda, lambda) };
         _fuse = Math.Max(1, (long)Math.Round(_schedule.FuseShare * steps));
         // A short run would hardly have an event in a third of an epoch.
@@ -73,7 +73,7 @@ public sealed class SearchTask : ITrainingTask
         {
             var plain = new AdamOptions();
             var alpha = new AdamOptions { Beta1 = 0.5, WeightDecay = _options.Recipe.WeightDecay };
-            var decays = _net.Model.Weights.ToLookup(t => t.Value.Shape.Length > 1 && t.Key is not ("cls_token" or "pos_embed"));
+            var decays = _net.Model.Weights.ToLookup(t => t.Value.Shape.Length > 1 && !SupervisedTask.IsPosition(t.Key));
             return
             [
                 new("weights", [.. decays[true]]),
@@ -193,7 +193,7 @@ public sealed class SearchTask : ITrainingTask
     private Tensor ArchitectureLoss(Tensor?[] probabilities, Tensor[] sizes, double epoch)
     {
         var weights = _options.LossWeights;
-        var cost = (_options.CounterCost || _plan.Limit.Measure == Budget.CostMeasure.Parameters
+        var cost = (_options.CounterCost || _plan.Space.Net.Staged || _plan.Limit.Measure == Budget.CostMeasure.Parameters
             ? _plan.Cost : SearchCost.Official(_plan.Space, _net.Tables)).Total(sizes);
         var loss = ArchitectureLosses.Budget(cost, _plan.Limit.Amount, _plan.Dense) * weights.Budget;
         for (var k = 0; k < probabilities.Length; k++)

@@ -1,8 +1,8 @@
 namespace Espalier.Ofb;
 
 /// <summary>
-/// The best combination of live candidates whose cost lies in a window: for every embedding width, a multiple-choice knapsack over the other
-/// submodules. Partial costs that fall into one of 2,000 bins compete and the best is kept with its exact cost, so an answer is always true.
+/// The best combination of live candidates whose cost lies in a window: a multiple-choice knapsack along the submodules, for every size of the
+/// width they read. Partial costs that fall into one of 2,000 bins compete and the best is kept with its exact cost, so an answer is always true.
 /// </summary>
 public static class StructureChoice
 {
@@ -16,64 +16,56 @@ public static class StructureChoice
     /// <param name="high">Most cost, above 0.</param>
     public static int[]? Best(IReadOnlyList<CandidateTable> tables, Func<int, int, double> preference, SearchCost cost, double low, double high)
     {
-        (int[] Choice, double Value)? best = null;
-        foreach (var embed in tables[0].LiveOnes)
+        var widths = cost.Parts.Select(p => p.Width).ToHashSet();
+        var rows = new Row[tables.Count][];
+        var start = new Row(0);
+        start.Values[0] = 0;
+        for (var k = 0; k < tables.Count; k++)
         {
-            var found = Best(tables, tables[0].SizeOf(embed), preference, cost, low, high);
-            if (found is not { } inner) continue;
-            var value = inner.Value + preference(0, embed);
-            if (best is null || value > best.Value.Value) best = ([embed, .. inner.Choice], value);
+            var before = k == 0 ? [start] : rows[k - 1];
+            // A new width begins a row for each of its sizes, which any row before may lead to; all else goes on along its row.
+            var live = tables[k].LiveOnes.ToList();
+            var isWidth = k == 0 || widths.Contains(k);
+            rows[k] = isWidth ? [.. live.Select(c => new Row(tables[k].SizeOf(c)))] : [.. before.Select(row => new Row(row.Width))];
+            for (var c = 0; c < live.Count; c++)
+                for (var r = 0; r < before.Length; r++)
+                    Extend(before[r], r, rows[k][isWidth ? c : r], live[c], cost.Parts[k].Cost.At(before[r].Width, tables[k].SizeOf(live[c])), preference(k, live[c]), high);
         }
-        return best?.Choice;
+        (int Row, int Bin)? best = null;
+        for (var r = 0; r < rows[^1].Length; r++)
+            for (var bin = 0; bin < Bins; bin++)
+                if (rows[^1][r] is var row && !double.IsNegativeInfinity(row.Values[bin]) && row.Exact[bin] >= low
+                    && (best is null || row.Values[bin] > rows[^1][best.Value.Row].Values[best.Value.Bin])) best = (r, bin);
+        return best is { } end ? Walk(rows, end) : null;
     }
 
-    private static (int[] Choice, double Value)? Best(IReadOnlyList<CandidateTable> tables, int embed, Func<int, int, double> preference,
-        SearchCost cost, double low, double high)
+    private static void Extend(Row before, int index, Row after, int candidate, double price, double worth, double high)
     {
-        var parts = tables.Count - 1;
         var step = high / (Bins - 1);
-        var (values, exact) = (Empty(), new double[Bins]);
-        var (chosen, from) = (new int[parts][], new int[parts][]);
-        var start = cost.Base.At(embed, 0);
-        if (start > high) return null;
-        (values[(int)(start / step)], exact[(int)(start / step)]) = (0, start);
-        for (var k = 0; k < parts; k++)
-        {
-            var (nextValues, nextExact) = (Empty(), new double[Bins]);
-            (chosen[k], from[k]) = (new int[Bins], new int[Bins]);
-            foreach (var candidate in tables[k + 1].LiveOnes)
-            {
-                var price = cost.Parts[k].At(embed, tables[k + 1].SizeOf(candidate));
-                var worth = preference(k + 1, candidate);
-                for (var bin = 0; bin < Bins; bin++)
-                {
-                    if (double.IsNegativeInfinity(values[bin])) continue;
-                    var total = exact[bin] + price;
-                    if (total > high) continue;
-                    var (to, value) = ((int)(total / step), values[bin] + worth);
-                    if (value <= nextValues[to]) continue;
-                    (nextValues[to], nextExact[to], chosen[k][to], from[k][to]) = (value, total, candidate, bin);
-                }
-            }
-            (values, exact) = (nextValues, nextExact);
-        }
-        var last = -1;
         for (var bin = 0; bin < Bins; bin++)
-            if (!double.IsNegativeInfinity(values[bin]) && exact[bin] >= low && (last < 0 || values[bin] > values[last])) last = bin;
-        return last < 0 ? null : (Walk(chosen, from, last), values[last]);
+        {
+            if (double.IsNegativeInfinity(before.Values[bin])) continue;
+            var total = before.Exact[bin] + price;
+            if (total > high) continue;
+            var (to, value) = ((int)(total / step), before.Values[bin] + worth);
+            if (value <= after.Values[to]) continue;
+            (after.Values[to], after.Exact[to], after.From[to]) = (value, total, (candidate, index, bin));
+        }
     }
 
-    private static int[] Walk(int[][] chosen, int[][] from, int bin)
+    private static int[] Walk(Row[][] rows, (int Row, int Bin) at)
     {
-        var choice = new int[chosen.Length];
-        for (var k = choice.Length - 1; k >= 0; k--) (choice[k], bin) = (chosen[k][bin], from[k][bin]);
+        var choice = new int[rows.Length];
+        for (var k = choice.Length - 1; k >= 0; k--)
+            (choice[k], at.Row, at.Bin) = rows[k][at.Row].From[at.Bin];
         return choice;
     }
 
-    private static double[] Empty()
+    // The best partial combinations by cost, for one size of the width that is read; and the candidate, row and bin each came by.
+    private sealed class Row(int width)
     {
-        var values = new double[Bins];
-        Array.Fill(values, double.NegativeInfinity);
-        return values;
+        public readonly int Width = width;
+        public readonly double[] Values = [.. Enumerable.Repeat(double.NegativeInfinity, Bins)], Exact = new double[Bins];
+        public readonly (int Candidate, int Row, int Bin)[] From = new (int, int, int)[Bins];
     }
 }

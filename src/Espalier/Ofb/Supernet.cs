@@ -38,7 +38,7 @@ public sealed class Supernet : IDisposable
     /// <summary>A supernet around a pretrained model, which it takes over. Importance is N(0, 0.2²), alpha uniform in [0, 1).</summary>
     public static Supernet Create(SearchSpace space, VitModel model, bool pmim, ulong seed)
     {
-        var net = new Supernet(space, model, space.Tables, pmim);
+        var net = new Supernet(space, model, space.Tables, pmim && !space.Net.Staged);
         net.Fill((name, shape) => Fresh(name, shape, seed));
         return net;
     }
@@ -152,10 +152,10 @@ public sealed class Supernet : IDisposable
     private WidthCut Cut(int k, CandidateTable box)
     {
         var (submodule, kept) = (Submodules[k], Ranking(k).Kept(box.MostHeads, box.MostDims));
-        var cut = new WidthCut(submodule.Kind, submodule.Block, Tables[k].Units, [.. kept]);
+        var cut = WidthCut.Of(Model.Architecture, submodule.Kind, submodule.Block, [.. kept]);
         Exchange(submodule.Kind switch
         {
-            VitWidth.Embedding => Model.KeepEmbedding(kept),
+            VitWidth.Embedding => Model.KeepEmbedding(kept, submodule.Block),
             VitWidth.HeadChannels => Model.KeepHeadChannels(submodule.Block, box.MostHeads, kept),
             _ => Model.KeepHidden(submodule.Block, kept),
         });
@@ -190,7 +190,10 @@ public sealed class Supernet : IDisposable
     }
 
     private UnitFactors Collect(IReadOnlyList<Tensor> factors) => new(factors[0],
-        [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.HeadChannels)], [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.Hidden)]);
+        [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.HeadChannels)], [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.Hidden)])
+    {
+        Stages = [.. Submodules.Select((s, k) => (First: s.Block, Embed: factors[k], s.Kind)).Where(s => s is { Kind: VitWidth.Embedding, First: > 0 }).Select(s => (s.First, s.Embed))],
+    };
 
     private void Fill(Func<string, long[], float[]> values)
     {

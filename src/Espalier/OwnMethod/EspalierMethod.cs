@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Runs;
 
@@ -23,7 +24,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
 
     public string? Profile => null;
 
-    public VitArchitecture Example => _plan.Start;
+    public Architecture Example => _plan.Start;
 
     public ImmutableArray<string> Warnings => [];
 

@@ -29,7 +29,11 @@ internal sealed record ChartPoint(string Series, double X, double Y)
     }
 
     /// <summary>A channel that tells series apart, in the order in which they came.</summary>
-    internal static JsonObject BySeries() => new() { ["field"] = "series", ["type"] = "nominal", ["sort"] = null };
+    internal static JsonObject BySeries(IReadOnlyList<ChartPoint> points) => new()
+    {
+        ["field"] = "series", ["type"] = "nominal",
+        ["scale"] = new JsonObject { ["domain"] = new JsonArray([.. points.Select(p => p.Series).Distinct().Select(s => (JsonNode)s)]) },
+    };
 
     /// <summary>The tooltip of a chart of such points.</summary>
     internal static JsonArray Tooltip(IReadOnlyList<ChartPoint> points) =>

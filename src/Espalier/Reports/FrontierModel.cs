@@ -27,6 +27,6 @@ internal sealed record FrontierModel(string Series, string? Label, double MacsBu
     private static IReadOnlyList<(string, string)> Tell(string model, long macs, long? before, long? full, long? parameters, double? top1, double? agreement, double? kl) =>
     [
         ("model", model), ("MACs left", Share(before, macs)), ("MACs (budget)", Count(macs)), ("MACs (full)", Count(full)), ("parameters", Count(parameters)),
-        ("top-1", Percent(top1)), ("same class", Percent(agreement)), ("KL", kl is { } k ? Metric(k) : "–"),
+        ("top-1", Percent(top1)), ("agreement", Percent(agreement)), ("KL", kl is { } k ? Metric(k) : "–"),
     ];
 }

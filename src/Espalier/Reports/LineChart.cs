@@ -44,7 +44,7 @@ internal static class LineChart
             ["x"] = x.Encode("x"), ["y"] = y.Encode("y"), ["tooltip"] = ChartPoint.Tooltip(points),
             ["detail"] = new JsonObject { ["field"] = "series", ["type"] = "nominal" },
         };
-        if (rivals) (spec["encoding"]!["color"], spec["encoding"]!["strokeDash"]) = (ChartPoint.BySeries(), ChartPoint.BySeries());
+        if (rivals) (spec["encoding"]!["color"], spec["encoding"]!["strokeDash"]) = (ChartPoint.BySeries(points), ChartPoint.BySeries(points));
         return new Chart(title, spec, [.. points.Select(p => p.ToJson())], ChartPoint.Table(title, points, MostRows)) { Caption = caption }.Draw();
     }
 

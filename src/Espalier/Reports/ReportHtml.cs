@@ -16,7 +16,7 @@ public static class ReportHtml
             <p class="kicker">Espalier report</p><h1>{reports.Count} runs compared</h1>
             {ReportTables.Comparison(reports)}
             {Section("Frontier", 1, () => RunCharts.Comparison(reports))}
-            <nav aria-label="Runs"><ol class="soft">{Html.Join(reports.Select((r, i) => Html.Of($"<li><a href=\"#run-{i + 1}\">{r.Command} {Name(r)}, {LastName(r.Output)}</a></li>")))}</ol></nav>
+            <nav aria-label="Runs"><ol class="soft">{Html.Join(reports.Select((r, i) => Html.Of($"<li><a href=\"#run-{i + 1}\">{LastName(r.Output)}</a></li>")))}</ol></nav>
             <div class="runs">{Html.Join(runs)}</div>
             """));
     }

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Reports;
 
@@ -59,8 +59,8 @@ public sealed record ReportRank(int Index, double Metric)
 public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null, int? TokensMerged = null)
 {
     /// <summary>Every block of a network, in order.</summary>
-    public static ImmutableArray<ReportBlock> Of(VitArchitecture net) =>
-        [.. net.Blocks.Select((b, i) => new ReportBlock(i, b.Kind.JsonName(), b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank, b.TokensMerged > 0 ? b.TokensMerged : null))];
+    public static ImmutableArray<ReportBlock> Of(Architecture net) =>
+        [.. net.BlockFacts().Select((b, i) => new ReportBlock(i, b.Kind, b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank, b.TokensMerged))];
 }
 
 /// <summary>One model of a family.</summary>

@@ -16,13 +16,13 @@ internal static class ReportSummary
         Cost("MACs (budget)", r.MacsBudgetBefore, r.MacsBudgetAfter);
         Cost("Parameters", r.ParamsBefore, r.ParamsAfter);
         if (r.Top1After is { } top1) numbers.Add(("Top-1", Percent(top1), r.Top1Before is { } before ? $"{Points(before, top1)}, from {Percent(before)}" : ""));
-        if (r.HeldOutAgreement is { } agreement) numbers.Add(("Answered as before", Percent(agreement), "of images not trained on"));
+        if (r.HeldOutAgreement is { } agreement) numbers.Add(("Agreement", Percent(agreement), "same likeliest class as before"));
         if (r.Family is { Length: > 0 } family)
         {
             numbers.Add(("Models", $"{family.Length}", $"{Percent(family.Max(m => m.Keep))} to {Percent(family.Min(m => m.Keep))} of the MACs"));
             var smallest = family.MinBy(m => m.MacsBudget)!;
             if (smallest.Top1 is { } least) numbers.Add(("Top-1 of the smallest", Percent(least), $"{Points(r.Top1Before, least)}, from {Percent(r.Top1Before)}"));
-            else if (smallest.HeldOutAgreement is { } alike) numbers.Add(("Answered as before", Percent(alike), "of images not trained on, by the smallest"));
+            else if (smallest.HeldOutAgreement is { } alike) numbers.Add(("Agreement of the smallest", Percent(alike), "same likeliest class as before"));
         }
         if (numbers.Count == 0) return Html.Empty;
         return Html.Of($"""

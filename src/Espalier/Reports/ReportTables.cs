@@ -42,7 +42,7 @@ internal static class ReportTables
 
     internal static Html Phases(RunReport r) => Tables.Draw("Where the time went",
         ["phase", "time", "share", "trainings", "steps each"],
-        r.Phases.Where(p => p.Seconds >= 0.05 || p.Steps > 0).Append(new ReportPhase("the rest", Math.Max(0, r.Seconds - r.Phases.Sum(p => p.Seconds)), 0, 0))
+        r.Phases.Append(new ReportPhase("the rest", r.Seconds - r.Phases.Sum(p => p.Seconds), 0, 0)).Where(p => p.Seconds >= 0.05 || p.Steps > 0)
             .Select(p => (string[])[p.Name, Time(p.Seconds), Percent(r.Seconds > 0 ? p.Seconds / r.Seconds : null), p.Trainings > 0 ? Count(p.Trainings) : "–", p.Steps > 0 ? Count(p.Steps) : "–"]));
 
     /// <summary>One row for every run; a column that no run fills is left out.</summary>
@@ -54,7 +54,7 @@ internal static class ReportTables
         [
             ("run", r => areShort ? LastName(r.Output) : r.Output), ("method", r => r.Method ?? r.Command), ("MACs (budget)", r => Count(r.MacsBudgetAfter)),
             ("MACs (full)", r => Count(r.MacsFullAfter)), ("parameters", r => Count(r.ParamsAfter)), ("top-1", r => Percent(r.Top1After)),
-            ("same class", r => Percent(r.HeldOutAgreement)), ("KL", r => r.HeldOutKl is { } kl ? Metric(kl) : "–"), ("time", r => Time(r.Seconds)),
+            ("agreement", r => Percent(r.HeldOutAgreement)), ("KL", r => r.HeldOutKl is { } kl ? Metric(kl) : "–"), ("time", r => Time(r.Seconds)),
         ];
         var filled = columns.Where(c => reports.Any(r => c.Cell(r) != "–")).ToList();
         return Tables.Draw("The runs", [.. filled.Select(c => c.Name)], reports.Select(r => filled.Select(c => c.Cell(r)).ToArray()));

@@ -11,10 +11,10 @@ internal static class RunCharts
     /// <summary>Several runs, quality against cost; nothing when they were not measured alike.</summary>
     internal static Html Comparison(IReadOnlyList<RunReport> reports) => Frontier("Frontier of the runs", reports, label: reports.Count <= 8);
 
-    /// <summary>The network on its way: what it lost with each cut, and got back.</summary>
-    internal static Html Stages(RunReport r) => Html.Of($"""
+    /// <summary>The network on its way: what it lost with each cut, and got back. Two or three stages are no story but a table.</summary>
+    internal static Html Stages(RunReport r) => r.Stages.Select(s => s.Block).OfType<int>().Distinct().Count() < 2 ? Html.Empty : Html.Of($"""
         <div class="multiples">{Stage(r, "Metric loss after every stage", new ChartAxis("metric loss"), s => s.Metric)}
-        {Stage(r, "Images answered as before, after every stage", new ChartAxis("same likeliest class", "%"), s => s.HeldOutAgreement)}
+        {Stage(r, "Agreement with the given model after every stage", new ChartAxis("agreement", "%"), s => s.HeldOutAgreement)}
         {Stage(r, "Top-1 after every stage", new ChartAxis("top-1", "%"), s => s.Top1)}</div>
         """);
 
@@ -41,7 +41,6 @@ internal static class RunCharts
             """);
     }
 
-    // A chart is for a story of several blocks; two or three stages are a table.
     private static Html Stage(RunReport r, string title, ChartAxis axis, Func<ReportStage, double?> value)
     {
         string Write(double v) => axis.Format == "%" ? Percent(v) : Metric(v);
@@ -50,7 +49,7 @@ internal static class RunCharts
             Label = $"{s.Block}",
             Facts = [("stage", $"{s.Stage}, block {s.Block}"), (axis.Title, Write(value(s)!.Value)), ("MACs (budget)", Count(s.MacsBudget))],
         }).ToList();
-        return points.Select(p => p.Label).Distinct().Count() < 2 ? Html.Empty : StageChart.Draw(title, axis, points);
+        return points.Count == 0 ? Html.Empty : StageChart.Draw(title, axis, points);
     }
 
     private static Html Frontier(string title, IReadOnlyList<RunReport> reports, bool label)
@@ -59,7 +58,7 @@ internal static class RunCharts
         // The first measure that every model has; accuracy is worth most.
         (ChartAxis Axis, Func<FrontierModel, double?> Value)[] measures =
         [
-            (new("top-1", "%"), m => m.Top1), (new("same likeliest class as the given model", "%"), m => m.Agreement), (new("KL from the given model"), m => m.Kl),
+            (new("top-1", "%"), m => m.Top1), (new("agreement with the given model", "%"), m => m.Agreement), (new("KL from the given model"), m => m.Kl),
         ];
         if (models.Count < 2 || measures.FirstOrDefault(x => models.All(m => x.Value(m) is not null)) is not { Axis: { } axis } measure) return Html.Empty;
         var level = axis.Title == "top-1" && reports.Select(r => r.Top1Before).Distinct().ToList() is [{ } top1] ? top1 : (double?)null;

@@ -118,7 +118,7 @@ public sealed record RunReport
 
     public int? EmbedDimBefore { get; init; }
 
-    /// <summary>Tokens that enter the first block.</summary>
+    /// <summary>Tokens that enter the first block; null where their number changes from stage to stage anyway.</summary>
     public int? Tokens { get; init; }
 
     /// <summary>Every block of the given model; empty in a report of an earlier version.</summary>

@@ -32,8 +32,8 @@ internal static class ScatterChart
         var encoding = new JsonObject { ["x"] = x.Encode("x"), ["y"] = y.Encode("y") };
         if (points.Any(p => p.Series != points[0].Series))
         {
-            encoding["color"] = ChartPoint.BySeries();
-            marks["encoding"]!["shape"] = ChartPoint.BySeries();
+            encoding["color"] = ChartPoint.BySeries(points);
+            marks["encoding"]!["shape"] = ChartPoint.BySeries(points);
         }
         var spec = new JsonObject { ["height"] = 300, ["encoding"] = encoding, ["layer"] = layers };
         return new Chart(title, spec, [.. points.Select(p => p.ToJson())], table) { Caption = caption }.Draw();

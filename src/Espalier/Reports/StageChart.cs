@@ -20,15 +20,8 @@ internal static class StageChart
         var encoding = spec["encoding"]!;
         (encoding["y"], encoding["tooltip"]) = (y.Encode("y"), ChartPoint.Tooltip(points));
         // What came of it in colour, what it cost on the way in grey.
-        encoding["color"] = new JsonObject
-        {
-            ["field"] = "series", ["type"] = "nominal",
-            ["scale"] = new JsonObject
-            {
-                ["domain"] = new JsonArray([.. points.Select(p => p.Series).Distinct().Reverse().Select(s => (JsonNode)s)]),
-                ["range"] = new JsonArray("var(--leaf)", "var(--bough)", "var(--soft)"),
-            },
-        };
+        encoding["color"] = ChartPoint.BySeries([.. points.Reverse()]);
+        encoding["color"]!["scale"]!["range"] = new JsonArray("var(--leaf)", "var(--bough)", "var(--soft)");
         return new Chart(title, spec, [.. points.Select(p => p.ToJson())], Table: null).Draw();
     }
 }

@@ -21,13 +21,14 @@ internal static class StructureChart
             boxes.AddRange(Boxes("width", "residual width", 0, (columns - 1 + Filled) / Filled, 1, 1, widest, width, $"{widest}", $"{width}"));
         foreach (var (was, now) in r.StructureBefore.Zip(r.Structure)) boxes.AddRange(Block(was, now));
         if (merges) boxes.AddRange(Tokens(r.Tokens!.Value, r.Structure));
+        if (boxes.Count == 0) return table;
         var spec = JsonNode.Parse($$"""
             {
               "height": {{22 * boxes.Select(b => b.Row).Distinct().Count()}},
               "mark": { "type": "rect", "cornerRadius": 1 },
               "encoding": {
                 "y": { "field": "row", "type": "nominal", "sort": null, "scale": { "paddingInner": 0.3, "paddingOuter": 0.1 }, "axis": { "title": null, "labelOverlap": false } },
-                "x": { "field": "from", "type": "quantitative", "scale": { "domain": [0, {{columns}}], "nice": false },
+                "x": { "field": "from", "type": "quantitative", "scale": { "domain": [0, {{JsonValue.Create(columns - 1 + Filled).ToJsonString()}}], "nice": false },
                   "axis": { "orient": "top", "title": null, "domain": false, "values": [{{string.Join(", ", Enumerable.Range(0, columns))}}], "labelAlign": "left", "labelOverlap": false, "labelBound": false,
                     "labelExpr": "['q, k', 'v', 'MLP', 'tokens'][datum.value]" } },
                 "x2": { "field": "to" },

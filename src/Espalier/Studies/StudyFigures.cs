@@ -21,7 +21,7 @@ internal static class StudyFigures
     {
         if (Quality(groups) is not { } quality || groups.Select(g => g.First.Target).Distinct().Count() < 2) return Html.Empty;
         var points = groups.Where(g => g.Mean("macs_budget_share") is not null && g.Mean(quality.Column) is not null).Select(g =>
-            Point(g, quality, Series(g.First, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
+            Point(g, quality, Series(g.First, groups, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
         return Scatter($"{quality.Words} against MACs", new ChartAxis("MACs (budget), of the given model", ".0%"), new ChartAxis(quality.Words, quality.Format), points,
             Level(groups, quality.Column), Spread(groups));
     }
@@ -31,7 +31,7 @@ internal static class StudyFigures
     {
         if (Quality(groups) is not { } quality || groups.Select(g => g.First.Images).Distinct().Count() < 2) return Html.Empty;
         var points = groups.Where(g => g.First.Images is not null && g.Mean(quality.Column) is not null).Select(g =>
-            Point(g, quality, Series(g.First, target: true), g.First.Images!.Value, [("images", $"{g.First.Images}")])).ToList();
+            Point(g, quality, Series(g.First, groups, images: false), g.First.Images!.Value, [("images", $"{g.First.Images}")])).ToList();
         return Scatter($"{quality.Words} against the number of images", new ChartAxis("images", "~s") { Logarithmic = true }, new ChartAxis(quality.Words, quality.Format), points,
             Level(groups, quality.Column), Spread(groups));
     }
@@ -40,8 +40,8 @@ internal static class StudyFigures
     private static Html Switches(IReadOnlyList<StudyGroup> groups)
     {
         if (Quality(groups) is not { } quality || groups.Select(g => g.First.Switch).Distinct().Count() < 2) return Html.Empty;
-        var bars = groups.Where(g => g.Mean(quality.Column) is not null).Select((g, i) => (Series(g.First, target: true), g.Mean(quality.Column)!.Value, i == 0)).ToList();
-        return BarChart.Draw($"{quality.Words}, row by row", ("row", quality.Words), bars, "In colour: the first row.");
+        var bars = groups.Where(g => g.Mean(quality.Column) is not null).Select((g, i) => (Series(g.First, groups), g.Mean(quality.Column)!.Value, i == 0)).ToList();
+        return Titled($"{quality.Words}, row by row", title => BarChart.Draw(title, ("row", quality.Words), bars, "In colour: the first row."));
     }
 
     // Predicted against measured speed-up, at every batch size.
@@ -51,7 +51,7 @@ internal static class StudyFigures
         var points = groups.Where(g => g.Mean(column) is not null && g.Mean("macs_full_share") is > 0).Select(g =>
         {
             var (foretold, measured) = (1 / g.Mean("macs_full_share")!.Value, g.Mean(column)!.Value);
-            return new ChartPoint(Series(g.First, target: false), foretold, measured)
+            return new ChartPoint(Series(g.First, groups, target: false), foretold, measured)
             {
                 Facts = [("row", StudyHtml.Name(g.First)), ("by MACs (full)", Factor(foretold)), ("measured", Factor(measured)),
                     ("10 to 90 %", $"{Factor(g.Mean(column + "_p10") ?? double.NaN)} to {Factor(g.Mean(column + "_p90") ?? double.NaN)}")],
@@ -76,15 +76,15 @@ internal static class StudyFigures
                 Facts = [("criterion", c.Name), ("block", $"{b.Index}"), ("value", Metric(c.Of(b)!.Value))],
             });
         }).ToList();
-        return LineChart.Draw($"{StudyHtml.Name(e.Row)}, seed {e.Row.Seed}: each block compressed alone", new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
-            "Every curve is scaled to one range: what counts is the order.");
+        return Titled($"{StudyHtml.Name(e.Row)}, seed {e.Row.Seed}: each block compressed alone", title => LineChart.Draw(title, new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
+            "Every curve is scaled to one range: what counts is the order."));
     }));
 
     private static ChartPoint Point(StudyGroup g, (string Column, string Words, string Format, Func<double, string> Write) quality, string series, double x, (string, string)[] where)
     {
         var mean = g.Mean(quality.Column)!.Value;
         var deviation = g.Seeds > 1 ? $" ± {quality.Write(g.Deviation(quality.Column)!.Value)}" : "";
-        return new ChartPoint(series, x, mean) { Facts = [("row", StudyHtml.Name(g.First)), .. where, (quality.Words, quality.Write(mean) + deviation), ("seeds", $"{g.Seeds}")] };
+        return new ChartPoint(series, x, mean) { IsJoined = true, Facts = [("row", StudyHtml.Name(g.First)), .. where, (quality.Words, quality.Write(mean) + deviation), ("seeds", $"{g.Seeds}")] };
     }
 
     private static (string Column, string Words, string Format, Func<double, string> Write)? Quality(IReadOnlyList<StudyGroup> groups)
@@ -103,12 +103,20 @@ internal static class StudyFigures
         "Dashed: the given model, where it was measured." + (groups.Any(g => g.Seeds > 1) ? " Points are means over seeds, ± their standard deviation." : "");
 
     private static Html Scatter(string title, ChartAxis x, ChartAxis y, List<ChartPoint> points, double? level, string caption) =>
-        points.Count == 0 ? Html.Empty : ScatterChart.Draw(title, x, y, points, level, caption, ChartPoint.Table(title, points));
+        points.Count == 0 ? Html.Empty : Titled(title, _ => ScatterChart.Draw(title, x, y, points, level, caption, ChartPoint.Table(title, points)));
 
-    private static string Series(StudyRow row, bool target) => string.Join(", ", new[]
+    private static Html Titled(string title, Func<string, Html> figure) => Html.Of($"<h2>{char.ToUpperInvariant(title[0]) + title[1..]}</h2>{figure(title)}");
+
+    // What tells a row from the others, but for what stands along the axis.
+    private static string Series(StudyRow row, IReadOnlyList<StudyGroup> groups, bool target = true, bool images = true)
     {
-        row.Method, row.Switch, target ? row.Target?.TrimStart('-') : null,
-    }.Where(s => !string.IsNullOrEmpty(s)));
+        bool Varies(Func<StudyRow, object?> of) => groups.Select(g => of(g.First)).Distinct().Count() > 1;
+        return string.Join(", ", new[]
+        {
+            row.Method, row.Switch, Varies(r => r.Model) ? Path.GetFileName(row.Model) : null, target && Varies(r => r.Target) ? row.Target?.TrimStart('-') : null,
+            images && Varies(r => r.Images) && row.Images is { } n ? $"{n} images" : null,
+        }.Where(s => !string.IsNullOrEmpty(s)));
+    }
 
     private static string Factor(double value) => value.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -31,6 +31,7 @@ public static class StudyNumbers
             yield return ("held_out_agreement", r.HeldOutAgreement);
             yield return ("held_out_kl", r.HeldOutKl);
             yield return ("held_out_mse", r.HeldOutMseAfter);
+            yield return ("latency_kept", r.LatencyKept);
             foreach (var correlation in Correlations(r)) yield return correlation;
             yield return ("finetune_steps", r.Phases.LastOrDefault()?.Steps);
             yield return ("seconds", r.Seconds);

@@ -26,8 +26,8 @@ public sealed class SupervisedTask(Model model, MixUp mix, double dropPath, ulon
         return Functional.CrossEntropy(model.TrainingLogits(pixels, _dropPath.At(step)).To(DType.Float32), targets);
     }
 
-    // What tells tokens apart is not pulled to nothing.
-    private static bool IsPosition(string name) =>
+    /// <summary>What tells tokens apart is not pulled to nothing.</summary>
+    internal static bool IsPosition(string name) =>
         name is "cls_token" or "pos_embed" || name.EndsWith("relative_position_bias_table", StringComparison.Ordinal);
 
     private IReadOnlyList<ParameterGroup> LayerGroups() =>

@@ -12,7 +12,7 @@ public class PythonPeerTests : TorchTest
 {
     private static readonly string[] s_modules = ["torch"];
 
-    private const string Loader = """
+    internal const string Loader = """
         import importlib.util, json, os, sys, torch
         torch.set_num_threads(1)
         for folder in sys.argv[1:]:
@@ -25,7 +25,7 @@ public class PythonPeerTests : TorchTest
         """;
 
     // One step against the gradient, of a length that no curvature of these small networks spoils.
-    private const string Training = """
+    internal const string Training = """
         import importlib.util, os, sys, torch
         torch.set_num_threads(1)
         for folder in sys.argv[1:]:

@@ -61,14 +61,14 @@ internal static class TestNets
     }
 
     /// <summary>Normal noise as input, in the current scope.</summary>
-    public static Tensor Pixels(VitArchitecture net, int count, ulong seed)
+    public static Tensor Pixels(Architecture net, int count, ulong seed)
     {
         TorchRuntime.Seed(seed);
         return Tensor.RandN([count, net.Channels, net.ImageSize, net.ImageSize]);
     }
 
     /// <summary>Logits without recording, in the current scope.</summary>
-    public static Tensor Answer(this VitModel model, Tensor pixels)
+    public static Tensor Answer(this Model model, Tensor pixels)
     {
         using var noGrad = new NoGrad();
         return model.Logits(pixels);

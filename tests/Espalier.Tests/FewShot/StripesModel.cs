@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -12,6 +14,22 @@ namespace Espalier.Tests.FewShot;
 public sealed class StripesSwin() : StripesModel(
     VitArchitecture.Swin("stripes-swin", Side, patchSize: 2, channels: 1, embedDim: 16, depths: [2, 4], headDim: 8, window: 4, classes: 4));
 
+/// <summary>The same with a ResNet of two stages; the last two blocks of each can go.</summary>
+public sealed class StripesCnn() : StripesModel(Net)
+{
+    public static CnnArchitecture Net { get; } = new()
+    {
+        Name = "stripes-cnn", ImageSize = Side, Channels = 1, Classes = 4, Style = CnnStyle.ResNet, Stem = new CnnStem(8, 3, 1, Pool: false),
+        Blocks = [.. Stage(0, 8, 8, 1), .. Stage(1, 8, 16, 2)],
+    };
+
+    private static ImmutableArray<CnnBlock> Stage(int stage, int inputs, int width, int stride) =>
+    [
+        new() { Kind = CnnBlockKind.Basic, Stage = stage, Inputs = inputs, Hidden = width, Outputs = width, Stride = stride, Shortcut = stride > 1 },
+        .. Enumerable.Repeat(new CnnBlock { Kind = CnnBlockKind.Basic, Stage = stage, Inputs = width, Hidden = width, Outputs = width }, 2),
+    ];
+}
+
 /// <summary>A tiny ViT trained for seconds on an easy set (stripes of four directions in noise), and images of that set. Made once.</summary>
 public class StripesModel : IDisposable
 {
@@ -21,14 +39,14 @@ public class StripesModel : IDisposable
     {
     }
 
-    protected StripesModel(VitArchitecture architecture)
+    protected StripesModel(Architecture architecture)
     {
         Directory.CreateDirectory(Folder);
         TorchRuntime.Threads = 1;
         Train = Images(200, seed: 1);
         Test = Images(120, seed: 2);
         var preprocessing = new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.5] };
-        using var model = VitInit.Random(architecture, preprocessing, seed: 3);
+        using var model = architecture.Random(preprocessing, seed: 3);
         var task = new SupervisedTask(model, new MixUp(), dropPath: 0, seed: 4);
         using var batches = new ImageBatches(Train, new EvalTransform(preprocessing), new LoaderOptions { BatchSize = 40 });
         using var loop = new TrainingLoop(task, batches, new TrainingOptions { Steps = 200, LearningRate = new LearningRate { Peak = 2e-3 } });

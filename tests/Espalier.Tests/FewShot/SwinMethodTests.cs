@@ -5,7 +5,6 @@ using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
-using Espalier.Ofb;
 using Espalier.OwnMethod;
 using Espalier.Runs;
 using Espalier.Testing;
@@ -47,7 +46,8 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     [InlineData(BlockVariant.Compress)]
     public void Every_edit_goes_in_a_given_order(BlockVariant variant)
     {
-        int[] order = variant == BlockVariant.Compress ? [2, 1] : [2, 1, 3];
+        // Blocks of different stages save differently, whatever order they come in.
+        int[] order = variant == BlockVariant.Compress ? [2, 1] : [1, 3, 2];
         var result = DcVit("a", Request(steps: 2) with { Target = new Target(TargetForm.KeepMacs, 0.8) }, new DcVitOptions { Variant = variant, Order = [.. order], BatchSize = 8 });
         result.Order.ShouldBe(order);
         var net = ModelSource.Open(PathOf("a")).Vit;
@@ -71,12 +71,10 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     }
 
     [Fact]
-    public void What_needs_tokens_of_one_width_in_one_place_is_refused()
+    public void Tokens_are_not_merged()
     {
         Should.Throw<UsageException>(() => Espalier("a", Request(steps: 0), new EspalierOptions { MergeTokens = true })).Message
             .ShouldBe("--merge-tokens: the windows of stripes-swin need every token in its place; leave it out, and widths are cut alone.");
-        Should.Throw<UsageException>(() => OfbPlan.Create(toy.Source.Vit, new Target(TargetForm.KeepMacs, 0.5))).Message
-            .ShouldContain("stripes-swin is no plain ViT");
     }
 
     private string PathOf(string name) => Path.Combine(_root, name);

@@ -1,4 +1,5 @@
 using Espalier.MetricSets;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
@@ -43,6 +44,22 @@ public class InversionTests : TorchTest
         images.Shape.ShouldBe([4, 3, 32, 32]);
         images.RequiresGrad.ShouldBeFalse();
         teacher.Weights.Differences(before.Weights).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Images_come_nearer_to_the_statistics_a_convolutional_teacher_remembers()
+    {
+        var entry = ModelRegistry.Find("fashion-resnet")!;
+        using var teacher = entry.Architecture.Random(entry.Preprocessing, 2);
+        Distance(1).ShouldBeLessThan(0.9 * Distance(0));
+        teacher.Weights["bn1.running_mean"].Abs().Max().Item().ShouldBe(0);
+
+        double Distance(double weight)
+        {
+            var (images, _) = Inversion.Run(teacher, s_options with { Steps = 60, Statistics = weight });
+            using var noGrad = new NoGrad();
+            return teacher.LogitsWithStatistics(images).Statistics!.Item();
+        }
     }
 
     [Fact]

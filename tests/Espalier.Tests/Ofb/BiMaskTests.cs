@@ -1,3 +1,4 @@
+using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Ofb;
 using Espalier.Torch;

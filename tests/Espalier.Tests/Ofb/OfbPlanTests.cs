@@ -59,7 +59,9 @@ public class OfbPlanTests
         var random = new SeededRandom(3);
         for (var trial = 0; trial < 60; trial++)
         {
-            var space = SearchSpace.Of(VitArchitecture.Uniform("t", 4, 2, 1, 6, 1, 2, 2, mlpHidden: 10));
+            var space = SearchSpace.Of(trial % 3 == 0
+                ? VitArchitecture.Swin("t", 8, 2, 1, embedDim: 4, depths: [1, 1], headDim: 4, window: 2, classes: 2).WithBlocks(b => b with { MlpHidden = 4 })
+                : VitArchitecture.Uniform("t", 4, 2, 1, 6, 1, 2, 2, mlpHidden: 10));
             var cost = SearchCost.Of(space, CostMeasure.MacsFull);
             var worth = space.Tables.Select(t => Enumerable.Range(0, t.Count).Select(_ => random.NextGaussian()).ToArray()).ToArray();
             var all = Combinations(space).Select(c => (Choice: c, Cost: cost.Total(space.Tables, c))).ToList();

@@ -17,7 +17,7 @@ public class PruningTests : TorchTest
     public void Candidates_below_a_fifth_of_an_even_share_die()
     {
         var table = CandidateTable.Grid([1], [2, 3, 4]);
-        var free = new Pruning(new SearchCost(default, []), 0, null);
+        var free = new Pruning(new SearchCost([]), 0, null);
         // 0.2/3 = 0.0667.
         var result = free.Event([table], [[.95, .04, .01]]);
         result.Eliminated.ShouldBe([2]);
@@ -85,7 +85,7 @@ public class PruningTests : TorchTest
         for (var s = 1; s < s_space.Submodules.Length; s++)
             foreach (var (smaller, larger) in s_space.Tables[s].LiveOnes.Zip(s_space.Tables[s].LiveOnes.Skip(1)))
                 if (s_space.Tables[s].SizeOf(smaller) < s_space.Tables[s].SizeOf(larger))
-                    s_cost.Parts[s - 1].At(40, s_space.Tables[s].SizeOf(smaller)).ShouldBeLessThan(s_cost.Parts[s - 1].At(40, s_space.Tables[s].SizeOf(larger)));
+                    s_cost.Parts[s].Cost.At(40, s_space.Tables[s].SizeOf(smaller)).ShouldBeLessThan(s_cost.Parts[s].Cost.At(40, s_space.Tables[s].SizeOf(larger)));
     }
 
     private static double Most(IReadOnlyList<CandidateTable> tables) => s_cost.Total([.. tables.Select(t => (double)t.LiveOnes.Max(c => t.SizeOf(c)))]);

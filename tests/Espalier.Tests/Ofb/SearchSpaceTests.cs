@@ -45,6 +45,25 @@ public class SearchSpaceTests
     }
 
     [Fact]
+    public void Any_combination_of_a_swin_costs_what_the_counter_says()
+    {
+        var random = new SeededRandom(6);
+        foreach (var name in new[] { "swin_tiny_patch4_window7_224", "swin_micro_patch2_window7_28" })
+        {
+            var space = SearchSpace.Of(VitRegistry.Find(name)!.Architecture);
+            space.Submodules.Where(s => s.Kind == VitWidth.Embedding).Select(s => s.Block).ShouldBe(space.Net.Stages.Select(i => i > 0 ? i : -1));
+            foreach (var measure in new[] { CostMeasure.MacsBudget, CostMeasure.MacsFull })
+                for (var trial = 0; trial < 10; trial++)
+                {
+                    var choice = space.Tables.Select(t => random.NextInt(t.Count)).ToArray();
+                    var net = space.Chosen(space.Tables, choice);
+                    SearchCost.Of(space, measure).Total(space.Tables, choice).ShouldBe(VitCost.Of(net).In(measure));
+                    net.Stages.ShouldBe(space.Net.Stages);
+                }
+        }
+    }
+
+    [Fact]
     public void Any_combination_costs_what_the_counter_says()
     {
         var random = new SeededRandom(5);

@@ -55,6 +55,50 @@ public class SlicingTests : TorchTest
     }
 
     [Fact]
+    public void The_order_of_a_stages_channels_does_not_matter()
+    {
+        using var model = Double(FamilyNets.Swins[1].Net, 3);
+        var net = model.Architecture;
+        var pixels = TestNets.Pixels(net, 2, 5).To(DType.Float64);
+        var before = model.Answer(pixels);
+        var random = new SeededRandom(2);
+        foreach (var first in net.Stages)
+        {
+            var cut = WidthCut.Of(net, VitWidth.Embedding, first > 0 ? first : -1, [.. random.Permutation(net.WidthOf(first))]);
+            using var weights = new Weights();
+            foreach (var (name, tensor) in model.Weights) weights.Set(name, cut.Apply(name, tensor).Clone());
+            using var permuted = new VitModel(net, model.Preprocessing, weights);
+            Distance(permuted.Answer(pixels), before).ShouldBeLessThan(1e-10);
+            weights.Differences(model.Weights).ShouldNotBeEmpty();
+        }
+        using var narrow = model.KeepEmbedding([.. Enumerable.Range(0, 17)], first: 2);
+        narrow.Architecture.Stages.Select(narrow.Architecture.WidthOf).ShouldBe([12, 17, 48]);
+        foreach (var (name, shape) in VitTensors.Expected(narrow.Architecture)) narrow.Weights[name].Shape.ShouldBe([.. shape], name);
+    }
+
+    // A factor on a stage's channels is one on what patches, or patch merging, and every branch write: branches by a hook, the rest by hand.
+    [Fact]
+    public void Folding_the_factors_of_stages_is_masking_what_they_write()
+    {
+        var random = new SeededRandom(4);
+        using var model = Double(FamilyNets.Swins[0].Net, 7);
+        var net = model.Architecture;
+        Tensor Factor(int units) => Tensor.From<double>([.. Enumerable.Range(0, units).Select(_ => random.NextDouble(0.2, 1))]);
+        Tensor Ones(int units) => Tensor.Ones([units], DType.Float64);
+        var (first, second) = (Factor(12), Factor(24));
+        var factors = new UnitFactors(first, [.. net.Blocks.Select(b => Ones(b.Heads * b.QkDim))], [.. net.Blocks.Select(b => Ones(b.MlpHidden))]) { Stages = [(2, second)] };
+        using var folded = new VitModel(net, model.Preprocessing, Folding.Apply(model.Weights, factors, allWrites: true));
+        using var noGrad = new NoGrad();
+        var pixels = TestNets.Pixels(net, 2, 5).To(DType.Float64);
+        Tensor Masked(int block, Tensor branch) => branch * (block < 2 ? first : second);
+        var x = model.Blocks(model.Embed(pixels) * first, 0, 2, Masked);
+        x = model.Downsample(2, x) * second;
+        x = model.AfterMlp(2, model.AfterAttention(2, x, Masked), Masked);
+        x = model.Blocks(x, 3, net.Depth, Masked);
+        Distance(folded.Answer(pixels), model.Head(model.Norm(x))).ShouldBeLessThan(1e-10);
+    }
+
+    [Fact]
     public void Folding_factors_is_masking_activations()
     {
         var random = new SeededRandom(4);

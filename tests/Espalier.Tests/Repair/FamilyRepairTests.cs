@@ -58,7 +58,7 @@ public class FamilyRepairTests : TorchTest
     public void Removed_attentions_and_dropped_blocks_of_a_swin_leave_patch_merging()
     {
         using var test = new RepairCase(Folded("swin"), 3, images: 24);
-        var target = test.Net with { Blocks = test.Net.Blocks.SetItem(1, new VitBlock { MlpHidden = 20 }).SetItem(2, test.Net.Blocks[2].Dropped) };
+        var target = test.Net with { Blocks = test.Net.Blocks.SetItem(1, new VitBlock { MlpHidden = 20 }).SetItem(2, test.Net.Blocks[2].Emptied()) };
         using var repaired = test.Repaired(test.Teacher, target, new RepairOptions());
         using var removed = test.Teacher.RemoveAttention(1);
         using var dropped = removed.DropBlock(2);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Espalier.Reports;
 using Espalier.Studies;
 
 namespace Espalier.Tests.Studies;
@@ -117,10 +118,8 @@ public sealed class StudyTests : IDisposable
     private static void Report(string folder, double kl)
     {
         Directory.CreateDirectory(folder);
-        System.IO.File.WriteAllText(Path.Combine(folder, "report.json"), new JsonObject
-        {
-            ["command"] = "compress", ["command_line"] = "", ["version"] = "0", ["model"] = "m", ["output"] = folder, ["held_out_kl"] = kl,
-        }.ToJsonString());
+        System.IO.File.WriteAllText(Path.Combine(folder, "report.json"),
+            new RunReport { Command = "compress", CommandLine = "", Version = "0", Model = "m", Output = folder, HeldOutKl = kl }.ToJson());
     }
 
     private Study Read(string text, params (string Name, string Value)[] set)

@@ -56,15 +56,45 @@ public class CheckpointTests : TorchTest
         second.Values.ShouldBe(whole.Values);
     }
 
-    [Fact]
-    public void A_network_on_augmented_images_resumes_to_the_same_bits()
+    [Theory]
+    [InlineData("tiny-test-vit")]
+    [InlineData("fashion-resnet")]
+    [InlineData("fashion-mobilenet")]
+    public void A_network_on_augmented_images_resumes_to_the_same_bits(string name)
     {
-        using var whole = Train(null, null);
+        using var whole = Train(name, null, null);
         using var folder = new TemporaryFolder();
         var checkpoint = Never(folder);
-        Should.Throw<OperationCanceledException>(() => Train(checkpoint, 5));
-        using var resumed = Train(checkpoint, null);
+        Should.Throw<OperationCanceledException>(() => Train(name, checkpoint, 5));
+        using var resumed = Train(name, checkpoint, null);
         resumed.Weights.Differences(whole.Weights).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Running_statistics_are_averaged_with_the_weights_they_were_counted_for()
+    {
+        var entry = ModelRegistry.Find("fashion-resnet")!;
+        using var model = entry.Architecture.Random(entry.Preprocessing, 1);
+        var task = new SupervisedTask(model, new MixUp(), dropPath: 0, seed: 3);
+        task.Buffers.Count.ShouldBe(model.Weights.Keys.Count(k => k.Contains("running_")));
+        task.Parameters.Count.ShouldBe(model.Weights.Count - task.Buffers.Count);
+        // After t steps the decay is min(0.5, (1 + t) / (10 + t)); the average is followed by hand.
+        var (mean, t) = (model.Weights["bn1.running_mean"].Clone(), 0);
+        using var batches = new ImageBatches(TestNets.Images(20, 28, 1, 10, 1), new EvalTransform(model.Preprocessing), new LoaderOptions { BatchSize = 8, Seed = 2 });
+        using var loop = new TrainingLoop(task, batches, s_options with { Steps = 9, EmaDecay = 0.5 })
+        {
+            OnStep = _ =>
+            {
+                using var noGrad = new NoGrad();
+                using var scope = new TensorScope();
+                var decay = Math.Min(0.5, (1.0 + ++t) / (10 + t));
+                mean.CopyFrom(mean * decay + model.Weights["bn1.running_mean"] * (1 - decay));
+            },
+        };
+        loop.Run();
+        Distance(model.Weights["bn1.running_mean"], mean).ShouldBeGreaterThan(1e-4);
+        loop.Finish();
+        Distance(model.Weights["bn1.running_mean"], mean).ShouldBeLessThan(1e-6);
     }
 
     [Fact]
@@ -118,13 +148,15 @@ public class CheckpointTests : TorchTest
         loop.Finish();
     }
 
-    private static VitModel Train(Checkpoint? checkpoint, int? cancelAt)
+    private static Model Train(string name, Checkpoint? checkpoint, int? cancelAt)
     {
-        var model = TestNets.Tiny(1);
+        var entry = ModelRegistry.Find(name)!;
+        var net = entry.Architecture;
+        var model = net.Random(entry.Preprocessing, 1);
         try
         {
             var task = new SupervisedTask(model, new MixUp { MixUpAlpha = 0.8, CutMixAlpha = 1, LabelSmoothing = 0.1 }, dropPath: 0.2, seed: 3);
-            using var batches = new ImageBatches(TestNets.Images(20, 32, 3, 10, 1), new PaddedCropTransform(model.Preprocessing, 2),
+            using var batches = new ImageBatches(TestNets.Images(20, net.ImageSize, net.Channels, 10, 1), new PaddedCropTransform(model.Preprocessing, 2),
                 new LoaderOptions { BatchSize = 8, Seed = 2 });
             using var stop = new CancellationTokenSource();
             using var loop = new TrainingLoop(task, batches, s_options with { Steps = 12 })

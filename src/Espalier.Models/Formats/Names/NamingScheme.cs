@@ -3,13 +3,13 @@ using System.Text.RegularExpressions;
 
 namespace Espalier.Models.Formats.Names;
 
-/// <summary>How one library names the tensors of a Vision Transformer, as a table from its names to timm's.</summary>
+/// <summary>How one library names the tensors of a family of networks, as a table from its names to timm's.</summary>
 /// <param name="Title">For people.</param>
 /// <param name="Anchor">A tensor that only this scheme has; what stands before it in a file is a prefix (<c>module.</c>, <c>vit.</c>).</param>
 /// <param name="KeepsOthers">Names that are in no rule are timm's own.</param>
 /// <param name="Table">
 /// One rule a line, <c>theirs -> ours</c>. <c>#</c> is a number, of several the same one at the same place on both sides; <c>*</c> at the end is any rest; without it the rest is nothing,
-/// <c>.weight</c> or <c>.bias</c> and is kept. <c>ours/0</c>, <c>ours/1</c>, … are parts of one tensor, joined along the first dimension.
+/// <c>.weight</c>, <c>.bias</c> or a running statistic and is kept. <c>ours/0</c>, <c>ours/1</c>, … are parts of one tensor, joined along the first dimension.
 /// Nothing after the arrow: the tensor is of no use here. <c>!reason</c>: the network cannot be used.
 /// </param>
 internal sealed record NamingScheme(string Title, string Anchor, bool KeepsOthers, string Table)
@@ -39,7 +39,7 @@ internal sealed record NamingScheme(string Title, string Anchor, bool KeepsOther
             var (from, to) = line.Split("->", StringSplitOptions.TrimEntries) is [var theirs, var ours] ? (theirs, ours)
                 : throw new InvalidOperationException($"The rule '{line}' needs one arrow.");
             var pattern = Regex.Escape(from.TrimEnd('*')).Replace("\\#", @"(?<number>\d{1,4})");
-            return (new Regex($"^{pattern}{(from.EndsWith('*') ? ".*" : @"(?<rest>\.weight|\.bias)?")}$", RegexOptions.CultureInvariant), to);
+            return (new Regex($"^{pattern}{(from.EndsWith('*') ? ".*" : @"(?<rest>\.weight|\.bias|\.running_mean|\.running_var)?")}$", RegexOptions.CultureInvariant), to);
         }),
     ];
 }

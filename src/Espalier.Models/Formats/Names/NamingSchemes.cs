@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Espalier.Models.Formats.Names;
 
-/// <summary>The names that Vision Transformers come with, plain ones and Swin.</summary>
+/// <summary>The names that networks come with.</summary>
 internal static class NamingSchemes
 {
     /// <summary>
@@ -87,7 +87,36 @@ internal static class NamingSchemes
         decoder.* ->
         """);
 
-    public static readonly ImmutableArray<NamingScheme> All = [Timm, TorchVision, TorchVisionSwin, HuggingFace];
+    /// <summary>timm's and torchvision's ResNets are named alike.</summary>
+    public static readonly NamingScheme ResNet = new("timm", "layer1.0.conv1.weight", KeepsOthers: true, "");
+
+    public static readonly NamingScheme MobileNet = new("timm", "conv_stem.weight", KeepsOthers: true, "");
+
+    /// <summary>torchvision numbers the blocks of a MobileNetV2 through all stages; the first has no widening convolution.</summary>
+    public static readonly NamingScheme TorchVisionMobileNet = new("torchvision", "features.18.0.weight", KeepsOthers: false, $"""
+        features.0.0 -> conv_stem
+        features.0.1 -> bn1
+        features.1.conv.0.0 -> blocks.0.0.conv_dw
+        features.1.conv.0.1 -> blocks.0.0.bn1
+        features.1.conv.1 -> blocks.0.0.conv_pw
+        features.1.conv.2 -> blocks.0.0.bn2
+        {string.Join('\n', new[] { 2, 3, 4, 3, 3, 1 }.SelectMany((count, stage) => Enumerable.Range(0, count).Select(i => (stage + 1, i)))
+            .Select((at, k) => MobileNetBlock($"features.{k + 2}", $"blocks.{at.Item1}.{at.i}")))}
+        features.18.0 -> conv_head
+        features.18.1 -> bn2
+        classifier.1 -> classifier
+        """);
+
+    public static readonly ImmutableArray<NamingScheme> All = [Timm, TorchVision, TorchVisionSwin, HuggingFace, ResNet, MobileNet, TorchVisionMobileNet];
+
+    private static string MobileNetBlock(string theirs, string ours) => $"""
+        {theirs}.conv.0.0 -> {ours}.conv_pw
+        {theirs}.conv.0.1 -> {ours}.bn1
+        {theirs}.conv.1.0 -> {ours}.conv_dw
+        {theirs}.conv.1.1 -> {ours}.bn2
+        {theirs}.conv.2 -> {ours}.conv_pwl
+        {theirs}.conv.3 -> {ours}.bn3
+        """;
 
     private const int MostStages = 6;
 

@@ -6,6 +6,8 @@ namespace Espalier.Models.Formats.Names;
 internal static class TimmNames
 {
     private const int Shown = 3;
+    // How many batches a BatchNorm has seen: nothing goes by it.
+    private const string Counter = ".num_batches_tracked";
 
     /// <summary>The file under timm's names; its owner is the result. A file of no known scheme is left as it is.</summary>
     /// <exception cref="InputException">It holds several networks, parts of a tensor are missing, or it is of a kind that is not read.</exception>
@@ -34,7 +36,7 @@ internal static class TimmNames
     // Pairs of their name and ours, the latter with "/part" where several make one.
     private static IEnumerable<(string Theirs, string Ours)> Rename(ITensorFile file, NamingScheme scheme, string prefix)
     {
-        foreach (var name in file.Infos.Select(t => t.Name))
+        foreach (var name in file.Infos.Select(t => t.Name).Where(n => !n.EndsWith(Counter, StringComparison.Ordinal)))
         {
             var bare = Strip(name, prefix);
             switch (scheme.Target(bare))

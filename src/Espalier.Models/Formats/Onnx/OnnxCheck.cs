@@ -68,9 +68,9 @@ internal sealed class OnnxCheck(string path)
             ?? throw Wrong($"node {node.Name} is {node.Domain}{(node.Domain.Length > 0 ? "." : "")}{node.OpType} in opset {opset}");
         if (node.Input.Count > operation.Inputs || node.Input.Count < operation.Inputs - operation.OptionalInputs)
             throw Wrong($"node {node.Name} ({node.OpType}) has {node.Input.Count} inputs");
-        var odd = node.Attribute.FirstOrDefault(a => !operation.Attributes.Contains(a.Name));
+        var odd = node.Attribute.FirstOrDefault(a => !operation.Attributes.Contains(a.Name) && !operation.OptionalAttributes.Contains(a.Name));
         if (odd is not null) throw Wrong($"node {node.Name} ({node.OpType}) has the attribute {odd.Name}");
-        if (node.Attribute.DistinctBy(a => a.Name).Count() != operation.Attributes.Length)
+        if (node.Attribute.DistinctBy(a => a.Name).Count() != node.Attribute.Count || !operation.Attributes.All(name => node.Attribute.Any(a => a.Name == name)))
             throw Wrong($"node {node.Name} ({node.OpType}) lacks an attribute, or has one twice");
         return new OnnxNode(node.Name, operation, [.. node.Input], [.. node.Output], node.Attribute.ToImmutableDictionary(a => a.Name), []);
     }

@@ -25,6 +25,8 @@ internal readonly struct OnnxCall(OnnxNode node, Tensor[] inputs)
     public long[] Integers(int input) => inputs[input].DType == DType.Int64 ? inputs[input].ToArray<long>()
         : throw new ArgumentException($"input {input} is {inputs[input].Describe()} instead of whole numbers");
 
+    public bool Has(string name) => node.Attributes.ContainsKey(name);
+
     public long Int(string name) => Find(name, AttributeProto.Types.AttributeType.Int).I;
 
     public double Float(string name) => Find(name, AttributeProto.Types.AttributeType.Float).F;

@@ -20,6 +20,9 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
     /// <summary>How many of the last inputs may be missing.</summary>
     public int OptionalInputs { get; init; }
 
+    /// <summary>Attributes that may be missing.</summary>
+    public string[] OptionalAttributes { get; init; } = [];
+
     private static readonly FrozenDictionary<string, OnnxOperator[]> s_all = new OnnxOperator[]
     {
         new("Add", 2, [], c => [c[0] + c[1]]),
@@ -30,7 +33,13 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
         new("Gelu", 1, [], c => [c[0].Gelu()]) { Since = 20 },
         new("MatMul", 2, [], c => [c[0].MatMul(c[1])]),
         new("Gemm", 3, ["transB"], c => [c[0].MatMul(c.Int("transB") == 0 ? c[1] : c[1].Transpose(0, 1)) + c[2]]),
-        new("Conv", 3, ["kernel_shape", "strides"], Conv) { OptionalInputs = 1 },
+        new("Conv", 3, ["kernel_shape", "strides"], Conv) { OptionalInputs = 1, OptionalAttributes = ["pads", "group"] },
+        new("BatchNormalization", 5, ["epsilon"], c => [c[0].BatchNorm(c[1], c[2], c[3], c[4], training: false, momentum: 0, c.Float("epsilon"))]),
+        new("Relu", 1, [], c => [c[0].Relu()]),
+        new("Clip", 3, [], c => [c[0].Clamp(c[1], c[2])]),
+        new("MaxPool", 1, ["kernel_shape", "pads", "strides"], MaxPool),
+        new("GlobalAveragePool", 1, [], c => [c[0].Mean([2, 3], keepDim: true)]),
+        new("Flatten", 1, ["axis"], Flatten),
         new("LayerNormalization", 3, ["axis", "epsilon"], LayerNorm) { Since = 17 },
         new("Softmax", 1, ["axis"], c => [c[0].Softmax(c.Int("axis"))]),
         new("ReduceMean", 1, ["axes", "keepdims"], c => [c[0].Mean(c.Ints("axes"), c.Int("keepdims") != 0)]) { Until = 17 },
@@ -63,7 +72,27 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
         var (strides, kernel) = (call.Ints("strides"), call.Ints("kernel_shape"));
         Require(strides.Length == 2 && strides[0] == strides[1], "its strides must be two of one size");
         Require(kernel.SequenceEqual(call[1].Shape[2..]), "its kernel_shape must be its weight's");
-        return [call[0].Conv2d(call[1], call.Inputs > 2 ? call[2] : null, (int)strides[0])];
+        return [call[0].Conv2d(call[1], call.Inputs > 2 ? call[2] : null, (int)strides[0], call.Has("pads") ? Padding(call) : 0, call.Has("group") ? (int)call.Int("group") : 1)];
+    }
+
+    private static Tensor[] MaxPool(OnnxCall call)
+    {
+        var (strides, kernel) = (call.Ints("strides"), call.Ints("kernel_shape"));
+        Require(strides is [var down, var right] && down == right && kernel is [var height, var width] && height == width, "its windows and strides must be square");
+        return [call[0].MaxPool2d((int)kernel[0], (int)strides[0], Padding(call))];
+    }
+
+    private static Tensor[] Flatten(OnnxCall call)
+    {
+        Require(call.Int("axis") == 1, "it must keep the images apart");
+        return [call[0].Reshape(call[0].Size(0), -1)];
+    }
+
+    private static int Padding(OnnxCall call)
+    {
+        var pads = call.Ints("pads");
+        Require(pads is [>= 0, _, _, _] && pads.All(p => p == pads[0]), "it must pad all sides alike");
+        return (int)pads[0];
     }
 
     private static Tensor[] LayerNorm(OnnxCall call)

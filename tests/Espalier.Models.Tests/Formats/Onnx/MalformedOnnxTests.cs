@@ -29,7 +29,7 @@ public sealed class MalformedOnnxTests : TorchTest
         ["an unknown operator"] = ("Attention", m => Node(m, "Softmax").OpType = "Attention"),
         ["an operator of another domain"] = ("com.microsoft.Gelu", m => (Node(m, "Erf").Domain, Node(m, "Erf").OpType) = ("com.microsoft", "Gelu")),
         ["an operator of a later opset"] = ("Gelu in opset 17", m => Node(m, "Erf").OpType = "Gelu"),
-        ["an unknown attribute"] = ("attribute group", m => Node(m, "Conv").Attribute.Add(new AttributeProto { Name = "group", Type = AttributeType.Int, I = 1 })),
+        ["an unknown attribute"] = ("attribute dilation", m => Node(m, "Conv").Attribute.Add(new AttributeProto { Name = "dilations", Type = AttributeType.Int, I = 1 })),
         ["a missing attribute"] = ("lacks an attribute", m => Node(m, "Softmax").Attribute.Clear()),
         ["a missing input"] = ("has 1 inputs", m => Node(m, "Add").Input.RemoveAt(1)),
         ["a tensor that is not there"] = ("'nothing'", m => Node(m, "Add").Input[0] = "nothing"),
