@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh app|tests|charts|onnxruntime: installs what is missing, builds the native door, builds the .NET side; tries once more what charts need;
-# or installs ONNX Runtime alone.
+# setup.sh app|tests|charts|native|onnxruntime: installs what is missing, builds the native door, builds the .NET side; tries once more what charts
+# need; or builds the door alone; or installs ONNX Runtime alone.
 # Says everything on stderr.
 # Safe to run twice at once: the second waits for the first. Failures are one line that says what to do.
 set -euo pipefail
@@ -27,6 +27,13 @@ if [[ $what == onnxruntime ]]; then
   source "$root/eng/packages.sh"
   install_missing onnxruntime
   install_onnxruntime
+  exit
+fi
+if [[ $what == native ]]; then
+  source "$root/eng/packages.sh"
+  source "$root/eng/build.sh"
+  install_missing app
+  build_native
   exit
 fi
 if [[ $what == charts ]]; then

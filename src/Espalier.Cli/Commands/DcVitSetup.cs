@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;

@@ -40,8 +40,7 @@ internal static class FewShotSetup
 
     /// <summary>Real images as the metric set, unless another was asked for: those judge students better than synthetic ones, and cost nothing to make.</summary>
     public static FewShotRequest WithRealImages(this FewShotRequest request, MethodSettings method) =>
-        method.MetricSet is not null || request.Images is null ? request
-            : request with { MetricSet = request.MetricSet with { Source = MetricSetOptions.TrainingImages } };
+        method.MetricSet is null ? request.JudgedByItsImages() : request;
 
     private static MetricSetOptions MetricSet(MethodSettings method) => new()
     {

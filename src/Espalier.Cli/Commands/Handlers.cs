@@ -1,4 +1,3 @@
-using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Reports;
 

@@ -26,12 +26,11 @@ internal static class OfbSetup
         Refuse(given.WarmupEpochs is not null, "--warmup");
         Refuse(given.Ema is not null, "--ema");
         Refuse(given.LayerDecay is not null, "--layer-decay");
-        var isLarge = imageSize > 64;
         return options with
         {
             Accumulate = accumulate ?? options.Accumulate,
             LinearRate = options.LinearRate && given.LearningRate is null,
-            Recipe = given.Over(options.Recipe with { MixUp = isLarge ? 0.8 : 0, CutMix = isLarge ? 1 : 0 }),
+            Recipe = given.Over(options.MixedFor(imageSize).Recipe),
         };
     }
 

@@ -10,7 +10,7 @@ namespace Espalier.Cli.Commands;
 /// <summary><c>search</c>.</summary>
 internal static class SearchHandler
 {
-    private const int DefaultEpochs = 20, MostHeldOut = 1000;
+    private const int DefaultEpochs = 20;
 
     public static CompressResult Run(SearchOptions options, CommandContext context)
     {
@@ -22,7 +22,7 @@ internal static class SearchHandler
             Target = options.Target,
             Data = data,
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
-            HoldOut = options.Training.HoldOut ?? Math.Min(MostHeldOut, (data.Count + 9) / 10),
+            HoldOut = options.Training.HoldOut ?? SearchRequest.DefaultHoldOut(data),
             Options = OfbSetup.Options(options.Profile, options.Switches).With(options.Training, options.Accumulate, model.Architecture.ImageSize),
             Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
                 ? new TrainingEffort(Epochs: DefaultEpochs)

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
 using Espalier.Runs;

@@ -1,8 +1,11 @@
 using System.CommandLine;
 using Espalier.Cli.Options;
-using Espalier.Cli.Output;
 
 namespace Espalier.Cli.Commands;
+
+/// <summary>What <c>train</c> and <c>finetune</c> are asked; the model is an architecture for <c>train</c>.</summary>
+public sealed record TrainOptions(string Model, string Data, string? Eval, TrainingSettings Training, EffortSettings Effort, string Output,
+    int? ImageSize = null);
 
 /// <summary><c>train</c> and <c>finetune</c>: the same options around another starting point.</summary>
 internal abstract class SupervisedCommand : CliCommand

@@ -1,9 +1,7 @@
-using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.OwnMethod;
 using Espalier.Reports;
 

@@ -1,5 +1,4 @@
 using Espalier.Cli.Output;
-using Espalier.DcVit;
 using Espalier.MetricSets;
 using Espalier.Models;
 using Espalier.Models.Data;

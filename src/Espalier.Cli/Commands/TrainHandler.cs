@@ -1,10 +1,7 @@
-using System.Collections.Immutable;
-using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Reports;
-using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Cli.Commands;
@@ -22,7 +19,7 @@ internal static class TrainHandler
             Data = ImageDataset.Open(options.Data, LabelPolicy.Required),
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
             HoldOut = options.Training.HoldOut ?? 0,
-            Recipe = Recipe(options.Training, fromScratch),
+            Recipe = options.Training.Over(fromScratch ? new TrainRecipe() : TrainRecipe.Finetuning),
             Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
                 ? new TrainingEffort(Epochs: 10)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
@@ -40,13 +37,6 @@ internal static class TrainHandler
             Top5 = result.Top5,
             HoldOutTop1 = result.HoldOutTop1,
         };
-    }
-
-    private static TrainRecipe Recipe(TrainingSettings given, bool fromScratch)
-    {
-        // Finetuning starts from good weights: a smaller step, and no need for a long warm-up.
-        var recipe = fromScratch ? new TrainRecipe() : new TrainRecipe { LearningRate = 1e-4, WarmUpEpochs = 0.5, BatchSize = 64 };
-        return given.Over(recipe);
     }
 
     private static RunReport Report(TrainOptions options, CommandContext context, SupervisedRequest request, SupervisedResult result, double seconds)

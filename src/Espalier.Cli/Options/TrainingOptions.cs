@@ -56,10 +56,6 @@ public sealed record TrainingSettings
     };
 }
 
-/// <summary>What <c>train</c> and <c>finetune</c> are asked; the model is an architecture for <c>train</c>.</summary>
-public sealed record TrainOptions(string Model, string Data, string? Eval, TrainingSettings Training, EffortSettings Effort, string Output,
-    int? ImageSize = null);
-
 /// <summary>The recipe of supervised training.</summary>
 public sealed class TrainingOptions : OptionGroup
 {

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Models.Formats.Safetensors;
 using Espalier.Models.Vit;
 using Espalier.Torch;

@@ -44,8 +44,8 @@ internal static class ModelResolver
             if (File.Exists(weights)) return weights;
         }
         throw new InputException($"The bundled model {Bundled} is not there: no "
-            + $"models/{Bundled}/{ModelFolder.WeightsFile} in {AppContext.BaseDirectory} or above; restore it, or give "
-            + "another model.");
+            + $"models/{Bundled}/{ModelFolder.WeightsFile} in {AppContext.BaseDirectory} or above; add the package Espalier.FashionVit, or "
+            + "give another model.");
     }
 
     private static bool LooksLikePath(string model) =>

@@ -1,6 +1,5 @@
 using Espalier.Models;
 using System.Globalization;
-using Espalier.Models.Vit;
 
 namespace Espalier.Budget;
 

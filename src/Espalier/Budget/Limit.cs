@@ -1,5 +1,4 @@
 using Espalier.Models;
-using Espalier.Models.Vit;
 
 namespace Espalier.Budget;
 

@@ -1,6 +1,5 @@
 using Espalier.Models;
 using System.Globalization;
-using Espalier.Models.Vit;
 
 namespace Espalier.Budget;
 
@@ -21,6 +20,20 @@ public enum TargetForm
 /// <param name="Count">The MACs convention; without meaning for parameters.</param>
 public sealed record Target(TargetForm Form, double Value, CountConvention Count = CountConvention.Budget)
 {
+    /// <summary>This share of the given model's MACs stays.</summary>
+    /// <exception cref="UsageException">Not between 0 and 1.</exception>
+    public static Target KeepMacs(double fraction, CountConvention count = CountConvention.Budget) => new(TargetForm.KeepMacs, Fraction(fraction), count);
+
+    /// <summary>This share of the given model's MACs goes.</summary>
+    /// <exception cref="UsageException">Not between 0 and 1.</exception>
+    public static Target ReduceMacs(double fraction, CountConvention count = CountConvention.Budget) => new(TargetForm.ReduceMacs, Fraction(fraction), count);
+
+    /// <summary>At most so many MACs for one image.</summary>
+    public static Target Macs(double amount, CountConvention count = CountConvention.Budget) => new(TargetForm.Macs, amount, count);
+
+    /// <summary>At most so many parameters.</summary>
+    public static Target Params(double amount) => new(TargetForm.Params, amount);
+
     /// <summary>The MACs (full) at which a share of the latency was found on this machine; null until it was measured, and for all other forms.</summary>
     public double? MacsAtLatency { get; init; }
 
@@ -35,6 +48,9 @@ public sealed record Target(TargetForm Form, double Value, CountConvention Count
         TargetForm.Latency => MacsAtLatency ?? throw new InvalidOperationException("A share of the latency must be measured before it limits anything."),
         _ => Value,
     });
+
+    private static double Fraction(double value) => value is > 0 and < 1 ? value
+        : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"A share of {value}: give one between 0 and 1, such as 0.75."));
 
     /// <summary>The option that states this target, e.g. <c>--keep-macs 0.75</c>; always the same text for the same target.</summary>
     public override string ToString()

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Espalier.Models;
-using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
 

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Runs;

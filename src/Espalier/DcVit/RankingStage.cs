@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
-using Espalier.MetricSets;
 using Espalier.Models.Formats;
 using Espalier.Models;
 using Espalier.Models.Cnn;
@@ -8,7 +7,6 @@ using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Torch;
-using Espalier.Training;
 
 namespace Espalier.DcVit;
 

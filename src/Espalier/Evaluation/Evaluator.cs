@@ -57,8 +57,8 @@ public sealed class Evaluator(TimeProvider time)
     }
 
     /// <summary>An evaluator with a batch that suits the model's images.</summary>
-    public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time) =>
-        new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16 };
+    public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null) =>
+        new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress };
 
     /// <summary>Mean cross-entropy on labelled images.</summary>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>

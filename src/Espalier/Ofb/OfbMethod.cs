@@ -41,6 +41,9 @@ public sealed record SearchRequest
     public required ulong Seed { get; init; }
 
     public required ComputeOptions Compute { get; init; }
+
+    /// <summary>Images to keep aside of a set when nothing else is said: a tenth, at most 1,000.</summary>
+    public static int DefaultHoldOut(ImageDataset data) => Math.Min(1000, (data.Count + 9) / 10);
 }
 
 /// <summary>The network when its sizes were decided (<c>cut</c>) or at the end (<c>finetuned</c>); the metric is the cross-entropy on images kept aside.</summary>

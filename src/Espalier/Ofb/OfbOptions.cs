@@ -98,6 +98,9 @@ public sealed record OfbOptions
         _ => throw new UsageException($"--profile {profile}: the profiles are clean and official."),
     };
 
+    /// <summary>The options with a recovery that mixes images when they are large, as the published recipe does, and does not when they are small.</summary>
+    public OfbOptions MixedFor(int imageSize) => this with { Recipe = Recipe with { MixUp = imageSize > 64 ? 0.8 : 0, CutMix = imageSize > 64 ? 1 : 0 } };
+
     /// <summary>The options with one switch changed.</summary>
     /// <exception cref="UsageException">Unknown topic or setting.</exception>
     public OfbOptions With(string topic, string setting)

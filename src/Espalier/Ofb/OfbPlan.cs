@@ -1,5 +1,4 @@
 using Espalier.Models;
-using System.Collections.Immutable;
 using System.Globalization;
 using Espalier.Budget;
 using Espalier.Models.Vit;

@@ -3,7 +3,6 @@ using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
-using Espalier.Widths;
 
 namespace Espalier.OwnMethod;
 

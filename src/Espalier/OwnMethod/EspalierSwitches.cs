@@ -1,5 +1,4 @@
 using System.Globalization;
-using Espalier.Models;
 using Espalier.Repair;
 using Espalier.Training;
 using Espalier.Widths;

@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Budget;
 using Espalier.FewShot;
-using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;

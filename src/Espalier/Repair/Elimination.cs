@@ -1,4 +1,3 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using Espalier.Torch;
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using static Espalier.Reports.ReportNumbers;
 
 namespace Espalier.Reports;
 

@@ -71,6 +71,9 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Whether a run was begun in <paramref name="path"/>.</summary>
+    public static bool Exists(string path) => File.Exists(System.IO.Path.Combine(path, ManifestFile));
+
     /// <summary>Reads what a run folder was asked to do, without locking it.</summary>
     public static RunManifest ReadManifest(string path)
     {

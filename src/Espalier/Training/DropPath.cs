@@ -1,5 +1,4 @@
 using Espalier.Models;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Training;

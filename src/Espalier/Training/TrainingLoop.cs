@@ -19,7 +19,7 @@ public sealed class TrainingLoop : IDisposable
     private readonly ITrainingTask _task;
     private readonly IBatchSource _batches;
     private readonly TrainingOptions _options;
-    private GroupedOptimizer _optimizer;
+    private readonly GroupedOptimizer _optimizer;
     private ExponentialAverage? _average;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)

@@ -1,4 +1,3 @@
-using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Widths;

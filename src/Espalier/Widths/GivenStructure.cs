@@ -1,6 +1,4 @@
-using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Widths;

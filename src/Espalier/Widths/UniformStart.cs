@@ -1,5 +1,4 @@
 using Espalier.Budget;
-using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Widths;

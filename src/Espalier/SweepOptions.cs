@@ -1,0 +1,33 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using Espalier.Budget;
+using Espalier.OwnMethod;
+
+namespace Espalier;
+
+/// <summary>What <see cref="EspalierModel.Sweep"/> shall do. The method is always <c>espalier</c>.</summary>
+public sealed record SweepOptions : CompressOptions
+{
+    /// <summary>All sizes, the largest first.</summary>
+    [SetsRequiredMembers]
+    public SweepOptions(params ImmutableArray<Target> targets)
+    {
+        if (targets.IsDefaultOrEmpty) throw new UsageException("A family needs at least one size.");
+        (Targets, Target) = (targets, targets[^1]);
+    }
+
+    /// <summary>Sizes evenly spaced, as shares of the given model's MACs.</summary>
+    /// <param name="from">The largest.</param>
+    /// <param name="to">The smallest.</param>
+    /// <param name="points">How many.</param>
+    public static SweepOptions Between(double from, double to, int points)
+    {
+        if (points < 1 || from < to) throw new UsageException($"{points} sizes from {from} to {to}: give at least 1, the largest first.");
+        return new([.. Enumerable.Range(0, points).Select(k => Target.KeepMacs(from + (to - from) * k / Math.Max(1, points - 1)))]);
+    }
+
+    public ImmutableArray<Target> Targets { get; }
+
+    /// <summary>Switches of the method.</summary>
+    public EspalierOptions Espalier { get; init; } = new();
+}

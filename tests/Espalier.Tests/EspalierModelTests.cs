@@ -1,0 +1,141 @@
+using Espalier.Budget;
+using Espalier.Compute;
+using Espalier.DcVit;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.OwnMethod;
+using Espalier.Runs;
+using Espalier.Testing;
+using Espalier.Tests.FewShot;
+using Espalier.Torch;
+using Espalier.Training;
+using Microsoft.Extensions.Logging;
+
+namespace Espalier.Tests;
+
+/// <summary>The library from its call site, on a tiny trained network.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<StripesModel>, IDisposable
+{
+    private static readonly ComputeOptions s_compute = new() { Threads = 1, Precision = Precision.Fp32 };
+    private readonly TemporaryFolder _folder = new();
+    private readonly long _live = Tensor.LiveCount;
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        Tensor.LiveCount.ShouldBe(_live, "tensors were left alive");
+    }
+
+    private EspalierModel Toy => EspalierModel.Open(toy.Folder);
+
+    private CompressOptions Small => new()
+    {
+        Target = Target.KeepMacs(0.7), Images = toy.Train, Count = 40, Steps = 2, Compute = s_compute,
+        Method = CompressionMethod.Espalier(new EspalierOptions { Rounds = 1 }),
+    };
+
+    [Fact]
+    public void A_model_tells_what_it_is_and_what_could_become_of_it()
+    {
+        Toy.Blocks.Length.ShouldBe(6);
+        Toy.Cost.ShouldBe(toy.Source.Architecture.Cost());
+        Toy.Plan(Target.KeepMacs(0.7)).Options.ShouldAllBe(o => o.Cost.MacsBudget <= 0.7 * Toy.Cost.MacsBudget * (1 + 1e-8));
+        Toy.PlanSearch(Target.KeepMacs(0.5)).Space.Log10Size.ShouldBeGreaterThan(5);
+        Should.Throw<BudgetException>(() => Toy.Plan(Target.KeepMacs(0.001)));
+        Should.Throw<UsageException>(() => Target.KeepMacs(75));
+    }
+
+    [Fact]
+    public void Compressing_leaves_a_model_that_evaluates_exports_and_classifies()
+    {
+        var log = new ListLogger();
+        var result = Toy.Compress(_folder["small"], Small, new LoggerProgress(log));
+
+        var small = EspalierModel.Open(_folder["small"]);
+        small.Cost.ShouldBe(result.After);
+        small.Evaluate(toy.Test, s_compute).Top1.ShouldBeGreaterThan(0.8);
+        small.Export(_folder["small.onnx"]).MaxDifference.ShouldBeLessThan(1e-4);
+        log.Lines.ShouldContain(l => l.StartsWith("Information finetuning", StringComparison.Ordinal));
+        Directory.Exists(_folder["small/steps"]).ShouldBeFalse();
+
+        using var classifier = new Classifier(small, s_compute);
+        var item = (ImageMemoryItem)toy.Test.Items[0];
+        var answers = Enumerable.Range(0, 4).AsParallel().WithDegreeOfParallelism(4).Select(_ => classifier.Classify(item.Load(1), count: 2)).ToList();
+        answers.ShouldAllBe(a => a.Length == 2 && a[0].Probability >= a[1].Probability && a[0].Class == answers[0][0].Class);
+    }
+
+    [Fact]
+    public void Another_method_is_a_word_and_a_folder_is_safe()
+    {
+        var options = Small with { Method = CompressionMethod.DcVit(new DcVitOptions { Order = [2, 3], Candidates = null }), Target = Target.KeepMacs(0.75) };
+        Toy.Compress(_folder["dc"], options).Order.ShouldBe([2, 3]);
+        ModelSource.Open(_folder["dc"]).Provenance!["method"]!.GetValue<string>().ShouldBe("dc-vit");
+
+        Should.Throw<UsageException>(() => Toy.Compress(_folder["dc"], options)).Message.ShouldContain("already holds");
+        Should.Throw<UsageException>(() => Toy.Compress(_folder["dc"], options with { Existing = ExistingRun.GoOn })).Message.ShouldContain("finished already");
+        Toy.Compress(_folder["dc"], options with { Existing = ExistingRun.Replace }).Order.ShouldBe([2, 3]);
+    }
+
+    [Fact]
+    public void What_was_cancelled_goes_on_to_the_same_bytes()
+    {
+        Toy.Compress(_folder["whole"], Small);
+        using var stop = new CancellationTokenSource();
+        Should.Throw<OperationCanceledException>(() => Toy.Compress(_folder["cut"], Small, new Stopper(stop, updates: 4), stop.Token));
+        File.Exists(_folder["cut/model.safetensors"]).ShouldBeFalse();
+
+        Toy.Compress(_folder["cut"], Small with { Existing = ExistingRun.GoOn });
+
+        File.ReadAllBytes(_folder["cut/model.safetensors"]).ShouldBe(File.ReadAllBytes(_folder["whole/model.safetensors"]));
+    }
+
+    [Fact]
+    public void A_family_and_a_search_are_as_short()
+    {
+        var family = Toy.Sweep(_folder["family"], new SweepOptions(Target.KeepMacs(0.8), Target.KeepMacs(0.6))
+        {
+            Images = toy.Train, Count = 20, Steps = 0, Compute = s_compute, Espalier = new EspalierOptions { Rounds = 1 },
+        });
+        family.Points.Select(p => EspalierModel.Open(_folder["family/" + p.Folder]).Cost).ShouldBe(family.Points.Select(p => p.Cost));
+
+        var found = Toy.Search(_folder["found"], new SearchOptions
+        {
+            Target = Target.KeepMacs(0.6), Data = toy.Train, Effort = new TrainingEffort(Steps: 12), HoldOut = 20, Compute = s_compute,
+        });
+        EspalierModel.Open(_folder["found"]).Cost.ShouldBe(found.After);
+    }
+
+    [Fact]
+    public void Training_replaces_the_head_and_a_name_alone_is_not_compressed()
+    {
+        var two = new ImageDataset("two", [.. toy.Train.Items.Where(i => i.Label < 2)]);
+        var trained = Toy.Train(_folder["two"], new TrainOptions { Data = two, Effort = new TrainingEffort(Steps: 3), Compute = s_compute });
+        trained.Notes.ShouldContain(n => n.Contains("head"));
+        EspalierModel.Open(_folder["two"]).Architecture.Classes.ShouldBe(2);
+
+        Should.Throw<UsageException>(() => EspalierModel.Open("vit_tiny_patch16_224").Compress(_folder["no"], Small)).Message.ShouldContain("random weights");
+    }
+
+    private sealed class Stopper(CancellationTokenSource stop, int updates) : IProgress<ProgressUpdate>
+    {
+        private int _seen;
+
+        public void Report(ProgressUpdate value)
+        {
+            if (++_seen == updates) stop.Cancel();
+        }
+    }
+
+    private sealed class ListLogger : ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add($"{logLevel} {formatter(state, exception)}");
+    }
+}
