@@ -26,6 +26,7 @@ internal static class OfbTable
         ["lambda-0.99"] = ["lambda=0.99"],
         ["lambda-0.1"] = ["lambda=0.1"],
         ["fast-importance"] = ["importance_rate=alpha"],
+        ["fixed-embed"] = ["embed=fixed"],
         ["official"] = [],
     }.ToImmutableDictionary();
 
