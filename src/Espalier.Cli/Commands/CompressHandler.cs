@@ -14,7 +14,7 @@ internal static class CompressHandler
         var name = options.Method.Method ?? EspalierSetup.Name;
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
             options.Effort, context, options.Eval);
-        request = request with { Target = request.Target.Measured(request.Model, target => Method(request with { Target = target }).Example, context) };
+        request = request.Measured(Method, context);
         // Plans before a folder is made: an impossible target leaves none behind.
         var method = Method(request);
         Warn(method, context);
@@ -42,7 +42,7 @@ internal static class CompressHandler
         if (options.Method.Method is EspalierSetup.Name or BaselineSetup.Magnitude or BaselineSetup.Random)
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
-        request = request with { Target = request.Target.Measured(request.Model, target => Method(request with { Target = target }).Example, context) };
+        request = request.Measured(Method, context);
         var method = Method(request);
         Warn(method, context);
         if (options.Output is not { } output)

@@ -16,7 +16,7 @@ internal static class EspalierPlanHandler
     public static PlanResult Run(PlanOptions options, CommandContext context)
     {
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, s_effort, context);
-        request = request with { Target = request.Target.Measured(request.Model, target => Method(request with { Target = target }).Example, context) };
+        request = request.Measured(Method, context);
         var method = Method(request);
         using var folder = TemporaryRun.Create(context);
         var (structure, result) = method.Plan(folder.Run, context.Progress, context.Cancellation);

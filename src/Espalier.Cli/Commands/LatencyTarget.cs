@@ -4,6 +4,7 @@ using System.Text.Json;
 using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.Evaluation;
+using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Runs;
@@ -39,6 +40,10 @@ internal static class LatencyTarget
         return target with { MacsAtLatency = macs };
     }
 
+    /// <summary>The request with its target measured, for the structures a method would begin with.</summary>
+    public static FewShotRequest Measured(this FewShotRequest request, Func<FewShotRequest, IFewShotMethod> method, CommandContext context) =>
+        request with { Target = request.Target.Measured(request.Model, target => method(request with { Target = target }).Example, context) };
+
     /// <summary>Lets the run go on with the same MACs when it is resumed, wherever that is.</summary>
     public static void Remember(this Target target, RunFolder folder)
     {
@@ -56,18 +61,9 @@ internal static class LatencyTarget
     }
 
     // A method that takes large steps may not come between two sizes; then it takes the smaller one, which was timed.
-    private static double Reachable(LatencyCurve curve, double macs, Func<Target, Architecture> structure)
-    {
-        try
-        {
-            structure(new Target(TargetForm.Macs, macs, CountConvention.Full));
-            return macs;
-        }
-        catch (BudgetException)
-        {
-            return curve.Points.Select(p => (double)p.MacsFull).Where(m => m <= macs).DefaultIfEmpty(macs).Max();
-        }
-    }
+    private static double Reachable(LatencyCurve curve, double macs, Func<Target, Architecture> structure) =>
+        LatencyCurve.Try(structure, new Target(TargetForm.Macs, macs, CountConvention.Full)) is not null ? macs
+            : curve.Points.Select(p => (double)p.MacsFull).Where(m => m <= macs).DefaultIfEmpty(macs).Max();
 
     private static LatencyCurve Measure(ModelSource model, IEnumerable<Architecture> structures, ComputeOptions compute, CommandContext context, string path)
     {

@@ -9,16 +9,8 @@ internal static class CnnInit
     /// <summary>Convolutions N(0, 2 / (k²·outputs/groups)), BatchNorms 1 and 0 with mean 0 and variance 1, the head U(±1/√inputs) with bias 0.</summary>
     public static CnnModel Random(CnnArchitecture net, Preprocessing preprocessing, ulong seed)
     {
-        using var noGrad = new NoGrad();
-        TorchRuntime.Seed(seed);
         var groups = CnnLayers.All(net).ToDictionary(l => l.Conv + ".weight", l => l.Groups);
-        var weights = new Weights();
-        foreach (var (name, shape) in net.Tensors())
-        {
-            using var scope = new TensorScope();
-            weights.Set(name, Fresh(name, [.. shape], groups.GetValueOrDefault(name, 1)));
-        }
-        return new CnnModel(net, preprocessing, weights);
+        return new(net, preprocessing, FreshWeights.Of(net, seed, (name, shape) => Fresh(name, shape, groups.GetValueOrDefault(name, 1))));
     }
 
     private static Tensor Fresh(string name, long[] shape, int groups) => shape.Length switch
@@ -29,9 +21,5 @@ internal static class CnnInit
     };
 
     /// <summary>A fresh matrix of the head, [classes, inputs].</summary>
-    public static Tensor Head(long[] shape)
-    {
-        var bound = 1 / Math.Sqrt(shape[1]);
-        return Tensor.Rand(shape) * (2 * bound) - bound;
-    }
+    public static Tensor Head(long[] shape) => FreshWeights.Uniform(shape, 1 / Math.Sqrt(shape[1]));
 }

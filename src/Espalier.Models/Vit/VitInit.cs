@@ -13,18 +13,8 @@ public static class VitInit
     /// <param name="architecture">Any architecture, also a compressed one.</param>
     /// <param name="preprocessing">Kept with the model.</param>
     /// <param name="seed">Same seed, same weights.</param>
-    public static VitModel Random(VitArchitecture architecture, Preprocessing preprocessing, ulong seed)
-    {
-        using var noGrad = new NoGrad();
-        TorchRuntime.Seed(seed);
-        var weights = new Weights();
-        foreach (var (name, shape) in VitTensors.Expected(architecture))
-        {
-            using var scope = new TensorScope();
-            weights.Set(name, Fresh(name, [.. shape]));
-        }
-        return new VitModel(architecture, preprocessing, weights);
-    }
+    public static VitModel Random(VitArchitecture architecture, Preprocessing preprocessing, ulong seed) =>
+        new(architecture, preprocessing, FreshWeights.Of(architecture, seed, Fresh));
 
     private static Tensor Fresh(string name, long[] shape)
     {
@@ -37,10 +27,6 @@ public static class VitInit
     }
 
     // PyTorch's default for a convolution. The bias shares the weight's fan-in, which its own shape does not show; zero is as good.
-    private static Tensor PatchProjection(long[] shape)
-    {
-        if (shape.Length == 1) return Tensor.Zeros(shape);
-        var bound = 1 / Math.Sqrt(shape[1] * shape[2] * shape[3]);
-        return Tensor.Rand(shape) * (2 * bound) - bound;
-    }
+    private static Tensor PatchProjection(long[] shape) =>
+        shape.Length == 1 ? Tensor.Zeros(shape) : FreshWeights.Uniform(shape, 1 / Math.Sqrt(shape[1] * shape[2] * shape[3]));
 }

@@ -20,14 +20,11 @@ internal static class DcVitCollector
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
-        var cut = pruned.Count < Math.Max(1, count) || session.Teacher.Architecture is not VitArchitecture given ? null : order.Aggregate(given,
-            (net, block) => BlockVariants.Apply(net, [block], session.Options.Variant, structure.HiddenIn(block), session.Options.Profile));
-        // Where stages differ, what dropping saves depends on the blocks; the plan counted on those that save least.
-        return session.Collect(structure.Before, cut is null ? structure.After : VitCost.Of(cut)) with
+        return session.Collect(structure.Before, structure.After) with
         {
             Hidden = structure.Hidden,
             Order = order,
-            Structure = cut,
+            Structure = pruned.Count < Math.Max(1, count) ? null : structure.Apply(session.Teacher.Architecture, order, session.Options) as VitArchitecture,
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,

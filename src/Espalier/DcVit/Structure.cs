@@ -101,12 +101,15 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
     };
 
     /// <summary>The network with the first candidates edited: before blocks are ranked, as good an example as any other.</summary>
-    public virtual Architecture Example(Architecture net, DcVitOptions options)
+    public Architecture Example(Architecture net, DcVitOptions options)
     {
         var blocks = Choose(Candidates);
-        var plan = For(blocks);
-        return blocks.Aggregate((VitArchitecture)net, (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, plan.HiddenIn(b), options.Profile));
+        return For(blocks).Apply(net, blocks, options);
     }
+
+    /// <summary>The network with these blocks edited; what stays of each is this structure's.</summary>
+    public virtual Architecture Apply(Architecture net, IEnumerable<int> blocks, DcVitOptions options) => blocks.Aggregate((VitArchitecture)net,
+        (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, HiddenIn(b), options.Profile));
 
     /// <summary>
     /// The blocks that may be edited, when the switches limit them: an order or a list of candidates names them itself; blocks to keep are

@@ -25,20 +25,19 @@ public sealed record LatencyCurve(long DenseMacsFull, ImmutableArray<LatencyPoin
 
     /// <summary>Structures of several sizes, the largest first, as far as a method can make them.</summary>
     /// <param name="structure">The structure it would begin with for a target; may throw <see cref="BudgetException"/>.</param>
-    public static ImmutableArray<Architecture> Structures(Func<Target, Architecture> structure)
-    {
-        return [.. s_shares.Select(Reachable).OfType<Architecture>()];
+    public static ImmutableArray<Architecture> Structures(Func<Target, Architecture> structure) =>
+        [.. s_shares.Select(share => Try(structure, new Target(TargetForm.KeepMacs, share, CountConvention.Full))).OfType<Architecture>()];
 
-        Architecture? Reachable(double share)
+    /// <summary>The structure for a target; null when the method cannot meet it.</summary>
+    public static Architecture? Try(Func<Target, Architecture> structure, Target target)
+    {
+        try
         {
-            try
-            {
-                return structure(new Target(TargetForm.KeepMacs, share, CountConvention.Full));
-            }
-            catch (BudgetException)
-            {
-                return null;
-            }
+            return structure(target);
+        }
+        catch (BudgetException)
+        {
+            return null;
         }
     }
 

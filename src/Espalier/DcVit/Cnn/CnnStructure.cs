@@ -89,8 +89,7 @@ public sealed record CnnStructure : Structure
         return chosen.ToImmutable();
     }
 
-    public override Architecture Example(Architecture net, DcVitOptions options) =>
-        Choose(Candidates).Aggregate(_net, (cut, b) => Edited(cut, b, _variant == BlockVariant.Compress ? _hidden[b] : null));
+    public override Architecture Apply(Architecture net, IEnumerable<int> blocks, DcVitOptions options) => EditedAll(blocks, _hidden);
 
     public override Structure For(IReadOnlyCollection<int> blocks)
     {
@@ -160,8 +159,10 @@ public sealed record CnnStructure : Structure
     private long Saving(int block, int hidden) =>
         (Before - Edited(_net, block, _variant == BlockVariant.Compress ? hidden : null).Cost()).In(Limit.Measure);
 
-    private Cost CostOf(IEnumerable<int> blocks, ImmutableDictionary<int, int> hidden) =>
-        blocks.Aggregate(_net, (net, b) => Edited(net, b, _variant == BlockVariant.Compress ? hidden[b] : null)).Cost();
+    private Cost CostOf(IEnumerable<int> blocks, ImmutableDictionary<int, int> hidden) => EditedAll(blocks, hidden).Cost();
+
+    private CnnArchitecture EditedAll(IEnumerable<int> blocks, ImmutableDictionary<int, int> hidden) =>
+        blocks.Aggregate(_net, (net, b) => Edited(net, b, _variant == BlockVariant.Compress ? hidden[b] : null));
 
     private static BudgetException Unreachable(CnnArchitecture net, Limit limit, BlockVariant variant, ImmutableArray<int> candidates)
     {
