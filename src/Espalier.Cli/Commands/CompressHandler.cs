@@ -26,7 +26,7 @@ internal static class CompressHandler
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return CompressResult.Of(report);
 
         IFewShotMethod Method(FewShotRequest request) => name switch
@@ -54,7 +54,7 @@ internal static class CompressHandler
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
         ReportFiles.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return Ranking(result) with { Output = output };
 
         DcVitMethod Method(FewShotRequest request) =>

@@ -28,6 +28,7 @@ internal static class SearchHandler
                 ? new TrainingEffort(Epochs: DefaultEpochs)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
             TellWidths = context.Common.Verbose,
+            Strict = options.Training.Strict,
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context.Common),
         };
@@ -45,7 +46,7 @@ internal static class SearchHandler
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return CompressResult.Of(report);
     }
 
@@ -61,6 +62,7 @@ internal static class SearchHandler
             Target = options.Target.ToString(),
             TargetMacs = method.Plan.Limit.Amount,
             Images = request.Data.Count - request.HoldOut,
+            SkippedImages = result.SkippedImages,
             Top1Before = result.Top1Before,
             Top5Before = result.Top5Before,
             Top1After = last.Top1,
@@ -80,7 +82,7 @@ internal static class SearchHandler
             })],
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("search and recovery", seconds, result.Steps)],
-            Notes = [.. method.Plan.Warnings, .. Missed(method, result),
+            Notes = [.. method.Plan.Warnings, .. RunReports.Skipped(result.SkippedImages), .. Missed(method, result),
                 $"All sizes were decided after {cut.Steps} of {result.Steps} steps. The metric is the cross-entropy on {request.HoldOut} training images kept aside."],
         };
     }

@@ -23,7 +23,7 @@ internal static class SweepHandler
         var result = sweep.Run(folder, context.Progress, context.Cancellation);
         var report = Report(options, context, sweep, result, folder.State.Seconds);
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return SweepCommandResult.Of(report);
     }
 

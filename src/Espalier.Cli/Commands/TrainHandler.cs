@@ -23,6 +23,7 @@ internal static class TrainHandler
             Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
                 ? new TrainingEffort(Epochs: 10)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
+            Strict = options.Training.Strict,
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context.Common),
         };
@@ -31,6 +32,7 @@ internal static class TrainHandler
         var result = new SupervisedMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
         var seconds = folder.State.Seconds;
         ReportFiles.Write(Report(options, context, request, result, seconds), folder.Path);
+        folder.Complete();
         return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, seconds)
         {
             Top1 = result.Top1,
@@ -47,11 +49,12 @@ internal static class TrainHandler
         {
             Method = context.Command,
             Images = request.Data.Count - request.HoldOut,
+            SkippedImages = result.SkippedImages,
             Top1After = result.Top1,
             Top5After = result.Top5,
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("training", seconds, result.Steps)],
-            Notes = [.. result.Notes, .. result.HoldOutTop1 is { } top1 ? [$"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside"] : Array.Empty<string>()],
+            Notes = [.. result.Notes, .. RunReports.Skipped(result.SkippedImages), .. result.HoldOutTop1 is { } top1 ? [$"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside"] : Array.Empty<string>()],
         };
     }
 }

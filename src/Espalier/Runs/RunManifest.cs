@@ -14,7 +14,7 @@ public sealed record RunManifest
     public required string Command { get; init; }
 
     /// <summary>Everything typed after the program's name, the command included.</summary>
-    public required ImmutableArray<string> Arguments { get; init; }
+    public required ImmutableArray<string> Arguments { get; init => field = value.IsDefault ? [] : value; }
 
     /// <summary>Where it was typed: relative paths among the arguments start there.</summary>
     public required string WorkingDirectory { get; init; }
@@ -24,4 +24,12 @@ public sealed record RunManifest
 
     /// <summary>True when the folder was new or empty: everything in it is the run's own and may be cleared by <c>--force</c>.</summary>
     public bool OwnsFolder { get; init; }
+}
+
+/// <summary>What <c>run.json</c> says in every version.</summary>
+internal sealed record RunFormat
+{
+    public int? FormatVersion { get; init; }
+
+    public string? Version { get; init; }
 }
