@@ -23,14 +23,14 @@ internal sealed class KillCampaign(string folder, string program)
         _ground.Prepare();
         var begun = Stopwatch.GetTimestamp();
         var kills = Read();
-        while (kills.Count < count && Stopwatch.GetElapsedTime(begun) < time)
+        while (kills.Count(k => k.Struck) < count && Stopwatch.GetElapsedTime(begun) < time)
         {
             // The command with the fewest kills is next.
-            var next = KillCase.All.MinBy(c => kills.Count(k => k.Case == c.Name))!;
+            var next = KillCase.All.MinBy(c => kills.Count(k => k.Case == c.Name && k.Struck))!;
             var struck = Trial(next, kills.Where(k => k.Case == next.Name).Select(k => k.Trial + 1).DefaultIfEmpty(0).Max());
             File.AppendAllLines(Log, struck.Select(k => JsonSerializer.Serialize(k, s_json)));
             kills.AddRange(struck);
-            Console.Error.WriteLine($"{kills.Count} of {count}: {next.Name}, {struck.Count} kills, {(struck.Count > 0 ? struck[0].Outcome : "none struck")}");
+            Console.Error.WriteLine($"{kills.Count(k => k.Struck)} of {count}: {next.Name}, {struck.Count(k => k.Struck)} kills, {struck[0].Outcome}");
         }
         File.WriteAllText(Path.Combine(folder, "summary.md"), Table(kills));
         Console.WriteLine(Table(kills));
@@ -69,8 +69,9 @@ internal sealed class KillCampaign(string folder, string program)
     private static string Table(IReadOnlyList<Kill> kills)
     {
         var text = new StringBuilder("| command | runs | kills | killed while resuming | steps they struck | same bytes |\n|---|---:|---:|---:|---|---:|\n");
-        foreach (var group in KillCase.All.Select(c => kills.Where(k => k.Case == c.Name).ToList()).Where(g => g.Count > 0)) Row(group[0].Case, group);
-        Row("all", kills);
+        var all = kills.Where(k => k.Struck).ToList();
+        foreach (var group in KillCase.All.Select(c => all.Where(k => k.Case == c.Name).ToList()).Where(g => g.Count > 0)) Row(group[0].Case, group);
+        Row("all", all);
         foreach (var odd in kills.Where(k => k.Outcome != KillTrial.Same).DistinctBy(k => (k.Case, k.Trial)))
             text.Append($"\n- {odd.Case}, run {odd.Trial}: {odd.Outcome}");
         return text.ToString();

@@ -70,7 +70,7 @@ public class BatchLoaderTests
         var batches = Read(loader);
 
         batches.Select(b => b.Indices).ShouldBe([[0, 2], [3, 4], [6], [0, 2], [3, 4], [6]]);
-        foreach (var batch in batches) (batch.Labels.Length, batch.Images.Length).ShouldBe((batch.Count, batch.Count * 3 * 4));
+        foreach (var batch in batches) (batch.Labels.Length, batch.Images.Length).ShouldBe((batch.Count, batch.Count * 4));
         batches.Select(b => string.Join(' ', b.Skipped.Select(s => s.Item.Id))).ShouldBe(["1.jpg", "5.jpg", "", "1.jpg", "5.jpg", ""]);
         batches[0].Skipped[0].Reason.ShouldContain("1.jpg: cannot be read");
         using var strict = new BatchLoader(dataset, Plain, options with { SkipUnreadable = false });
