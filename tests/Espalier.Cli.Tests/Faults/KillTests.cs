@@ -53,7 +53,6 @@ public sealed partial class KillTests : IDisposable
     [InlineData("train", "training", "checkpoint.safetensors")]
     [InlineData("synthesize", "synthesis", "checkpoint.safetensors")]
     [InlineData("compress espalier", "search", "position.json")]
-    [InlineData("compress dc-vit", "ranking block", "metric-set.json")]
     public async Task A_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(string name, string stage, string file)
     {
         var command = KillCase.All.Single(c => c.Name == name);
