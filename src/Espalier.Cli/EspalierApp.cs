@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
+using Espalier.Reports;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
