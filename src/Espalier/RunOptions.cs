@@ -28,6 +28,9 @@ public abstract record RunOptions
     /// <summary>What to do with an output folder that holds something.</summary>
     public ExistingRun Existing { get; init; }
 
+    /// <summary>Time between two saved states of a training: at most so much is done again after the process was killed.</summary>
+    public TimeSpan SaveEvery { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Measures and bounds the time.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
@@ -35,9 +38,10 @@ public abstract record RunOptions
     internal T Run<T>(string output, string command, Func<RunFolder, T> work, Func<T, RunFolder, RunReport> report)
     {
         using var folder = Open(output, command);
+        folder.SaveEvery = SaveEvery;
         var result = work(folder);
         ReportFiles.Write(report(result, folder), folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return result;
     }
 
@@ -45,7 +49,7 @@ public abstract record RunOptions
     {
         if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output)) return RunFolder.Create(output, Manifest(command), Existing == ExistingRun.Replace);
         var folder = RunFolder.Open(output);
-        if (!folder.State.Finished) return folder;
+        if (!folder.IsComplete) return folder;
         folder.Dispose();
         throw new UsageException($"'{output}' is finished already; open it as a model, or choose another folder.");
     }

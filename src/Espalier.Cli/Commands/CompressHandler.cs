@@ -27,7 +27,7 @@ internal static class CompressHandler
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return CompressResult.Of(report);
 
         IFewShotMethod Method(FewShotRequest request) => name switch
@@ -55,7 +55,7 @@ internal static class CompressHandler
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
         ReportFiles.Write(FewShotReport.Of(method, result, folder) with { Output = output }, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return Ranking(result) with { Output = output };
 
         DcVitMethod Method(FewShotRequest request) =>

@@ -28,6 +28,7 @@ internal static class SearchHandler
                 ? new TrainingEffort(Epochs: DefaultEpochs)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
             TellWidths = context.Common.Verbose,
+            Strict = options.Training.Strict,
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context.Common),
         };
@@ -47,7 +48,7 @@ internal static class SearchHandler
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return CompressResult.Of(report);
     }
 }

@@ -22,7 +22,7 @@ internal static class SweepHandler
         var result = sweep.Run(folder, context.Progress, context.Cancellation);
         var report = SweepReport.Of(sweep, result, folder) with { Output = options.Output };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return SweepCommandResult.Of(report);
     }
 

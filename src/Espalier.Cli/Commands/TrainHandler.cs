@@ -23,6 +23,7 @@ internal static class TrainHandler
             Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
                 ? new TrainingEffort(Epochs: 10)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
+            Strict = options.Training.Strict,
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context.Common),
         };
@@ -30,7 +31,7 @@ internal static class TrainHandler
         using var folder = context.OpenRun(options.Output);
         var result = new SupervisedMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
         ReportFiles.Write(SupervisedReport.Of(request, result, folder) with { Output = options.Output }, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, folder.State.Seconds)
         {
             Top1 = result.Top1,

@@ -17,6 +17,7 @@ public static class OfbReport
             Target = request.Target.ToString(),
             TargetMacs = method.Plan.Limit.Amount,
             Images = request.Data.Count - request.HoldOut,
+            SkippedImages = result.SkippedImages,
             Top1Before = result.Top1Before,
             Top5Before = result.Top5Before,
             Top1After = last.Top1,
@@ -36,7 +37,7 @@ public static class OfbReport
             })],
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("search and recovery", folder.State.Seconds, result.Steps)],
-            Notes = [.. method.Plan.Warnings, .. Missed(method, result),
+            Notes = [.. method.Plan.Warnings, .. RunReports.Skipped(result.SkippedImages), .. Missed(method, result),
                 $"All sizes were decided after {cut.Steps} of {result.Steps} steps. The metric is the cross-entropy on {request.HoldOut} training images kept aside."],
         };
     }

@@ -51,6 +51,12 @@ internal static class RunReports
         ParamsAfter = after?.Parameters,
     };
 
+    /// <summary>A remark when training images were left out.</summary>
+    public static IEnumerable<string> Skipped(int images)
+    {
+        if (images > 0) yield return $"{images} training {(images == 1 ? "image" : "images")} could not be read and {(images == 1 ? "was" : "were")} left out (--strict refuses them).";
+    }
+
     /// <summary>The command that repeats a run exactly: as typed, with other words for how long it works; null when it was not typed.</summary>
     public static string? Repeat(RunManifest manifest, params IEnumerable<string> effort)
     {

@@ -15,7 +15,7 @@ public sealed record RunManifest
     public required string Command { get; init; }
 
     /// <summary>Everything typed after the program's name, the command included; empty when a program began the run through the library.</summary>
-    public required ImmutableArray<string> Arguments { get; init; }
+    public required ImmutableArray<string> Arguments { get; init => field = value.IsDefault ? [] : value; }
 
     /// <summary>Where it was typed: relative paths among the arguments start there.</summary>
     public required string WorkingDirectory { get; init; }
@@ -29,4 +29,12 @@ public sealed record RunManifest
     /// <summary>Whether a command line says all of it.</summary>
     [JsonIgnore]
     public bool IsTyped => !Arguments.IsEmpty;
+}
+
+/// <summary>What <c>run.json</c> says in every version.</summary>
+internal sealed record RunFormat
+{
+    public int? FormatVersion { get; init; }
+
+    public string? Version { get; init; }
 }

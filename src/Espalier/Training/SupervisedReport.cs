@@ -14,11 +14,12 @@ public static class SupervisedReport
         {
             Method = request.FromScratch ? "train" : "finetune",
             Images = request.Data.Count - request.HoldOut,
+            SkippedImages = result.SkippedImages,
             Top1After = result.Top1,
             Top5After = result.Top5,
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("training", folder.State.Seconds, result.Steps)],
-            Notes = [.. result.Notes, .. result.HoldOutTop1 is { } top1 ? [$"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside"] : Array.Empty<string>()],
+            Notes = [.. result.Notes, .. RunReports.Skipped(result.SkippedImages), .. result.HoldOutTop1 is { } top1 ? [$"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside"] : Array.Empty<string>()],
         };
     }
 }
