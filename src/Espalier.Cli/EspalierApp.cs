@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
+using Espalier.Reports;
 using Espalier.Torch;
 
 namespace Espalier.Cli;

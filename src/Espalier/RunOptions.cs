@@ -1,5 +1,6 @@
 using System.Reflection;
 using Espalier.Compute;
+using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier;
@@ -33,19 +34,20 @@ public abstract record RunOptions
     /// <summary>Measures and bounds the time.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    /// <summary>Opens the run folder, does the work, and clears what its steps left.</summary>
-    internal T Run<T>(string output, Func<RunFolder, T> work)
+    /// <summary>Opens the run folder, does the work, writes the report, and clears what the steps left.</summary>
+    internal T Run<T>(string output, string command, Func<RunFolder, T> work, Func<T, RunFolder, RunReport> report)
     {
-        using var folder = Open(output);
+        using var folder = Open(output, command);
         folder.SaveEvery = SaveEvery;
         var result = work(folder);
+        ReportFiles.Write(report(result, folder), folder.Path);
         folder.Complete();
         return result;
     }
 
-    private RunFolder Open(string output)
+    private RunFolder Open(string output, string command)
     {
-        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output)) return RunFolder.Create(output, Manifest(), Existing == ExistingRun.Replace);
+        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output)) return RunFolder.Create(output, Manifest(command), Existing == ExistingRun.Replace);
         var folder = RunFolder.Open(output);
         if (!folder.IsComplete) return folder;
         folder.Dispose();
@@ -53,9 +55,9 @@ public abstract record RunOptions
     }
 
     // A program repeats its own calls: there is no command line that would.
-    private static RunManifest Manifest() => new()
+    private static RunManifest Manifest(string command) => new()
     {
-        Command = "library",
+        Command = command,
         Arguments = [],
         WorkingDirectory = Directory.GetCurrentDirectory(),
         Version = typeof(RunOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0",

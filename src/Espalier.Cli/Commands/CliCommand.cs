@@ -2,6 +2,7 @@ using System.CommandLine;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Cli.Progress;
+using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Cli.Options;
+using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;

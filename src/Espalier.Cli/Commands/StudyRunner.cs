@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Studies;
 

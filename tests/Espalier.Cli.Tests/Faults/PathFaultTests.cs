@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Cli.Commands;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Testing;
 

@@ -1,10 +1,11 @@
-namespace Espalier.Cli;
+namespace Espalier.Reports;
 
 /// <summary>A command line as one would paste it into a shell.</summary>
-internal static class CommandLineText
+public static class CommandLineText
 {
     private const string Safe = "-_./,:=@%+";
 
+    /// <summary>The program's name and its arguments, quoted where a shell would split them.</summary>
     public static string Of(IEnumerable<string> arguments) => string.Join(' ', arguments.Select(Quote).Prepend("espalier"));
 
     private static string Quote(string argument) => argument.Any(char.IsControl) ? $"$'{string.Concat(argument.Select(Escape))}'"
