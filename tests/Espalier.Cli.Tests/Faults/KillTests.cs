@@ -76,6 +76,24 @@ public sealed partial class KillTests : IDisposable
     }
 
     [Fact]
+    public async Task An_operator_that_takes_longer_than_a_stop_may_is_left()
+    {
+        // One forward of these images takes half a minute on one thread, and nothing looks up meanwhile.
+        string[] line = ["bench", "vit_base_patch16_224", "--batch", "64", "--threads", "1", "--precision", "fp32"];
+        using var process = new Victim(s_program, _folder["none"], _folder["cache"], line).Start();
+        _ = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        WaitFor(() => process.TotalProcessorTime > TimeSpan.FromSeconds(6), process);
+
+        var asked = Stopwatch.GetTimestamp();
+        Signal(process.Id, Terminate).ShouldBe(0);
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+
+        Stopwatch.GetElapsedTime(asked).ShouldBeLessThan(TimeSpan.FromSeconds(5));
+        (process.ExitCode, (await error).Trim()).ShouldBe((ExitCodes.Cancelled, "espalier: Cancelled."));
+    }
+
+    [Fact]
     public void A_second_process_is_refused_and_the_lock_dies_with_the_first()
     {
         using var first = Victim("train", "run").Start();

@@ -38,11 +38,11 @@ public sealed partial class NumberFaultTests : IDisposable
             _folder.WriteModel();
             Data();
             List<string> point = Outputs(), there = [];
-            var library = Library("point");
+            var library = Library("with-point");
             CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = comma;
             there = Outputs();
             there.ShouldBe(point);
-            Library("comma").ShouldBe(library);
+            Library("with-comma").ShouldBe(library);
         }
         finally
         {
