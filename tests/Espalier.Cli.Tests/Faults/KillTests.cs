@@ -28,7 +28,6 @@ public sealed partial class KillTests : IDisposable
 
     // The files after whose appearance a process is killed, in the order in which a run makes them.
     [Theory]
-    [InlineData("train", "checkpoint.safetensors", "model.safetensors")]
     [InlineData("train", "run.json", "report.json")]
     [InlineData("compress espalier", "checkpoint.safetensors", "report.html")]
     [InlineData("compress dc-vit", "metric-set.json", "pruned.json")]
@@ -51,7 +50,6 @@ public sealed partial class KillTests : IDisposable
 
     [Theory]
     [InlineData("train", "training", "checkpoint.safetensors")]
-    [InlineData("synthesize", "synthesis", "checkpoint.safetensors")]
     [InlineData("compress espalier", "search", "position.json")]
     public async Task A_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(string name, string stage, string file)
     {
