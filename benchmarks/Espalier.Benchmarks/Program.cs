@@ -1,8 +1,10 @@
 using Espalier.Benchmarks;
+using Espalier.Benchmarks.Kills;
 using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
+// kills: see benchmarks/kills.sh.
 // train-step [pairs] [words a row must contain]: measures and prints the table; the results are kept when no row was left out.
 const int Batch = 16;
 switch (args)
@@ -13,6 +15,8 @@ switch (args)
     case ["train-step", .. var rest]:
         TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
         return 0;
+    case ["kills", var folder, var program, var count, var minutes]:
+        return new KillCampaign(folder, program).Run(int.Parse(count), TimeSpan.FromMinutes(double.Parse(minutes))) ? 0 : 1;
     case ["ofb", "table", "--out", var folder]:
         OfbTable.Print(folder);
         return 0;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
@@ -19,6 +20,21 @@ public static partial class EspalierApp
 
     /// <summary>Runs one command of the given ones; tests bring their own.</summary>
     internal static int Run(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
+    {
+        var culture = CultureInfo.CurrentCulture;
+        try
+        {
+            // Numbers are written alike everywhere, also for a program that is a guest of another.
+            CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+            return Dispatch(arguments, streams, commands, cancellation);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    private static int Dispatch(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
     {
         var root = new Command("espalier", "Compresses Vision Transformers.");
         var global = new GlobalOptions();

@@ -108,6 +108,14 @@ public sealed class RunFolder : IDisposable
         return AtomicFile.MakeFolder(System.IO.Path.Combine(Path, StepsFolder, step));
     }
 
+    /// <summary>Removes what the steps of a run left that was stopped after its results were whole.</summary>
+    public static void Tidy(string path)
+    {
+        if (!Directory.Exists(System.IO.Path.Combine(path, StepsFolder)) && !Directory.Exists(System.IO.Path.Combine(path, RemovedSteps))) return;
+        using var run = Open(path);
+        run.Complete();
+    }
+
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 

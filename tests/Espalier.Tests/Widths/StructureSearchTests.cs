@@ -31,6 +31,30 @@ public class StructureSearchTests : TorchTest
     });
 
     [Fact]
+    public void A_search_goes_on_from_any_round_to_the_same_rounds() => RepairCase.ForEach(2, test =>
+    {
+        var limit = new Target(TargetForm.KeepMacs, 0.7).Resolve(VitCost.Of(test.Net));
+        var knobs = Knob.Of(test.Net, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], []);
+        using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
+        using var judge = new Judge(test.Teacher, held, bf16: false);
+        List<SearchPosition> positions = [];
+        StructureSearch Search(SearchPosition? from) => new(onCut => new(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnCut = onCut }, judge, test.Teacher, limit, knobs)
+        {
+            From = from,
+            OnMove = positions.Add,
+        };
+        var start = UniformStart.Find(test.Net, limit, knobs);
+        var whole = Search(null).Run(start, 4, default);
+        foreach (var position in positions.ToList())
+        {
+            var rounds = Search(position).Run(start, 4, default);
+            rounds.Select(r => (r.Kl, r.Moves)).ShouldBe(whole.Select(r => (r.Kl, r.Moves)));
+            rounds.Zip(whole).ShouldAllBe(pair => pair.First.Structure.IsSame(pair.Second.Structure));
+        }
+        positions.ShouldNotBeEmpty();
+    });
+
+    [Fact]
     public void Merging_stays_within_its_limit_comes_close_to_it_and_gets_no_worse()
     {
         var net = VitArchitecture.Uniform("merging", imageSize: 28, patchSize: 4, channels: 1, embedDim: 16, depth: 8, heads: 2, classes: 5);
