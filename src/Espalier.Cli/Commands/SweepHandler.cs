@@ -55,6 +55,6 @@ internal static class SweepHandler
         Top1 = p.Stage.Top1,
         Top5 = p.Stage.Top5,
         Steps = p.Stage.Steps ?? 0,
-        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(output, p.Folder)).Vit),
+        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(output, p.Folder)).Architecture),
     };
 }

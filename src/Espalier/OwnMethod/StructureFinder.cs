@@ -21,7 +21,7 @@ internal static class StructureFinder
         var begun = session.Time.GetTimestamp();
         var done = 0;
         var search = new StructureSearch(
-            onCut => new RepairPass(session.Teacher, fit, weights, session.Options.Repair) { OnCut = onCut }, judge, session.Teacher, plan.Limit, plan.Knobs)
+            onCut => RepairPass.Of(session.Teacher, fit, weights, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
         {
             OnRound = round =>
             {

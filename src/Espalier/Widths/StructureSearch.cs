@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Repair;
 
 namespace Espalier.Widths;
@@ -9,7 +9,7 @@ namespace Espalier.Widths;
 /// <param name="Structure">Widths of every block.</param>
 /// <param name="Kl">KL from the teacher on the held-out images, repaired, before any gradient step.</param>
 /// <param name="Moves">Widths changed to come here.</param>
-public sealed record SearchRound(VitArchitecture Structure, double Kl, int Moves);
+public sealed record SearchRound(Architecture Structure, double Kl, int Moves);
 
 /// <summary>
 /// Finds how wide each part of each block should be. Errors of several cuts compound, so widths are not judged alone on the teacher: in every
@@ -21,7 +21,7 @@ public sealed record SearchRound(VitArchitecture Structure, double Kl, int Moves
 /// <param name="teacher">The network to make smaller.</param>
 /// <param name="limit">The target.</param>
 /// <param name="knobs">Widths that may change.</param>
-public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Judge judge, VitModel teacher, Limit limit, ImmutableArray<Knob> knobs)
+public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Judge judge, Model teacher, Limit limit, ImmutableArray<Knob> knobs)
 {
     /// <summary>Told after each round.</summary>
     public Action<SearchRound>? OnRound { get; init; }
@@ -33,7 +33,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
     /// <param name="start">Where to begin; must meet the limit.</param>
     /// <param name="rounds">At least 1: a single round only measures the start.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    public ImmutableArray<SearchRound> Run(VitArchitecture start, int rounds, CancellationToken cancellation)
+    public ImmutableArray<SearchRound> Run(Architecture start, int rounds, CancellationToken cancellation)
     {
         var found = ImmutableArray.CreateBuilder<SearchRound>();
         var (structure, moves, stride) = (start, 0, 2);
@@ -55,7 +55,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         return found.ToImmutable();
     }
 
-    private (double Kl, List<Slope> Slopes) Look(VitArchitecture structure, int stride, CancellationToken cancellation)
+    private (double Kl, List<Slope> Slopes) Look(Architecture structure, int stride, CancellationToken cancellation)
     {
         var alternatives = new List<Alternative>();
         try
@@ -74,7 +74,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
 
     private IEnumerable<Alternative> Around(CutPoint point, int stride)
     {
-        foreach (var knob in knobs.Where(k => k.Block == point.Block && (k.Kind == WidthKind.Hidden) == (point.Part == CutPart.Mlp)))
+        foreach (var knob in knobs.Where(k => k.Block == point.Block && point.Widths.Contains(k.Kind)))
         {
             var (full, step) = (knob.Read(teacher.Architecture), knob.Step(teacher.Architecture) * stride);
             var now = knob.Read(point.Target);
