@@ -14,6 +14,7 @@ public sealed class RunFolder : IDisposable
     private const string StateFile = "state.json";
     private const string StepsFolder = "steps";
     private const string RemovedSteps = ".steps.removed";
+    private const string ResultStep = "result";
     private const string ModelFile = "model.safetensors";
 
     private readonly RunLock _lock;
@@ -108,6 +109,12 @@ public sealed class RunFolder : IDisposable
         return AtomicFile.MakeFolder(System.IO.Path.Combine(Path, StepsFolder, step));
     }
 
+    /// <summary>Where the last step makes the result ready: its files come into the run folder when the run is complete, the weights last of all.</summary>
+    public string ResultFolder => StepFolder(ResultStep);
+
+    /// <summary>Where the result is: ready among the steps, or in the run folder.</summary>
+    public string Result => File.Exists(System.IO.Path.Combine(Ready, ModelFile)) ? Ready : Path;
+
     /// <summary>Removes what the steps of a run left that was stopped after its results were whole.</summary>
     public static void Tidy(string path)
     {
@@ -119,10 +126,11 @@ public sealed class RunFolder : IDisposable
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Marks the run as finished and removes what the steps left; for its end, when the results are whole.</summary>
+    /// <summary>Marks the run as finished, brings its result out and removes what the steps left; for its end, when all else is written.</summary>
     public void Complete()
     {
         if (!State.Finished) Save(State with { Finished = true });
+        BringOut();
         // At one blow: a half of the steps could not be resumed from.
         if (Directory.Exists(PathOf(StepsFolder))) Directory.Move(PathOf(StepsFolder), PathOf(RemovedSteps));
         DeleteRemovedSteps();
@@ -186,6 +194,17 @@ public sealed class RunFolder : IDisposable
             else entry.Delete();
         }
         Save(new RunState());
+    }
+
+    private string Ready => System.IO.Path.Combine(Path, StepsFolder, ResultStep);
+
+    // The result stays whole where it is until the weights go: this may be done again from the start.
+    private void BringOut()
+    {
+        if (Result == Path) return;
+        foreach (var file in Directory.EnumerateFiles(Ready))
+            if (System.IO.Path.GetFileName(file) is var name and not ModelFile) AtomicFile.Copy(file, PathOf(name));
+        AtomicFile.Move(System.IO.Path.Combine(Ready, ModelFile), PathOf(ModelFile));
     }
 
     private void DeleteRemovedSteps()

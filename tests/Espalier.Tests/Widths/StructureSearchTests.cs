@@ -85,7 +85,7 @@ public class StructureSearchTests : TorchTest
             judge.Score(student).ShouldBe(round.Kl, 1e-6);
         }
         rounds.Min(r => r.Kl).ShouldBeLessThan(rounds[0].Kl);
-        rounds.MinBy(r => r.Kl)!.Structure.Width(5, WidthKind.Hidden).ShouldBeLessThan(start.Width(5, WidthKind.Hidden));
+        rounds.Min(r => r.Structure.Width(5, WidthKind.Hidden)).ShouldBeLessThan(start.Width(5, WidthKind.Hidden));
     }
 
     [Fact]
