@@ -20,6 +20,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     private readonly Tensor _low;
     private readonly Tensor _high;
     private double _bestLoss = 1e4;
+    private bool _pools;
 
     private Inversion(Model teacher, SynthesisOptions options)
     {
@@ -50,19 +51,17 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         Func<bool>? stopEarly = null, CancellationToken cancellation = default)
     {
         using var inversion = new Inversion(teacher, options);
-        using (var loop = new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep, StopEarly = stopEarly })
-        {
-            loop.Run(cancellation);
-            loop.Finish();
-        }
+        var pooled = options.HalfResolutionFirst ? options.Steps / 2 : 0;
+        if (pooled == 0 || !inversion.Pass(pooled, pools: true, onStep, stopEarly, cancellation))
+            inversion.Pass(options.Steps - pooled, pools: false, onStep is null ? null : report => onStep(report with { Step = pooled + report.Step }), stopEarly, cancellation);
         return (inversion._best.Alias(), inversion._targets.Alias());
     }
 
     /// <summary>Seconds of one iteration, measured on a few that are thrown away.</summary>
     public static double Measure(Model teacher, SynthesisOptions options, TimeProvider time)
     {
-        using var inversion = new Inversion(teacher, options with { Steps = StepTimer.Steps });
-        return StepTimer.Measure(onStep => new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep }, time);
+        using var inversion = new Inversion(teacher, options);
+        return StepTimer.Measure(onStep => new TrainingLoop(inversion, inversion, inversion.LoopOptions(StepTimer.Steps)) { OnStep = onStep }, time);
     }
 
     /// <summary>Distinct classes drawn without replacement and sorted, one per image; the list is cycled when images outnumber classes.</summary>
@@ -75,7 +74,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
 
     Tensor ITrainingTask.Loss(TensorBatch batch, long step)
     {
-        var x = Augment(_images, step);
+        var x = Augment(_pools ? Halved(_images) : _images, step);
         var (logits, statistics) = _teacher.LogitsWithStatistics(x);
         var loss = Functional.CrossEntropy(logits.To(DType.Float32), _targets);
         if (statistics is not null && _options.Statistics != 0) loss += statistics * _options.Statistics;
@@ -104,10 +103,24 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         foreach (var tensor in new[] { _images, _best, _targets, _low, _high }) tensor.Dispose();
     }
 
-    // Rate: 0.25·(i+1)/100 for the first 100 of 2000 iterations, then a cosine to 0.
-    private TrainingOptions LoopOptions() => new()
+    // Whether it was stopped. The first step of a pass begins anew with which images are best.
+    private bool Pass(long steps, bool pools, Action<StepReport>? onStep, Func<bool>? stopEarly, CancellationToken cancellation)
     {
-        Steps = _options.Steps,
+        var stops = false;
+        _pools = pools;
+        using var loop = new TrainingLoop(this, this, LoopOptions(steps)) { OnStep = onStep, StopEarly = stopEarly is null ? null : () => stops = stopEarly() };
+        loop.Run(cancellation);
+        loop.Finish();
+        return stops;
+    }
+
+    // Means of 2×2 pixels.
+    private static Tensor Halved(Tensor x) => x.Reshape(x.Size(0), x.Size(1), x.Size(2) / 2, 2, x.Size(3) / 2, 2).Mean([3, 5]);
+
+    // Rate: 0.25·(i+1)/100 for the first 100 of 2000 iterations, then a cosine to 0.
+    private TrainingOptions LoopOptions(long steps) => new()
+    {
+        Steps = steps,
         LearningRate = new LearningRate { Peak = _options.LearningRate, WarmUp = WarmUp.LearningRate, WarmUpShare = 0.05 },
         Optimizer = OptimizerKind.Adam,
         Adam = new AdamOptions { Beta1 = 0.5, Beta2 = 0.9 },
@@ -118,7 +131,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     private Tensor Augment(Tensor x, long step)
     {
         var random = new SeededRandom(_options.Seed, "inversion jitter", step);
-        var limit = (int)Math.Round(_options.Jitter * _teacher.Architecture.ImageSize);
+        var limit = (int)Math.Round(_options.Jitter * x.Size(3));
         var (dx, dy) = (random.NextInt(-limit, limit), random.NextInt(-limit, limit));
         x = x.Roll([dy, dx], [2, 3]);
         return _options.Flip && random.NextBool() ? x.Flip(3) : x;
