@@ -1,12 +1,14 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
+using Espalier.Reports;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
 
 /// <summary>The whole program but for the process around it: arguments and streams in, exit code out.</summary>
-public static class EspalierApp
+public static partial class EspalierApp
 {
     // No response files and no bundled letters: an argument means what it says, whatever character it begins with.
     private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
@@ -69,7 +71,7 @@ public static class EspalierApp
         }
     }
 
-    private static int Fail(CliStreams streams, int code, string message)
+    internal static int Fail(CliStreams streams, int code, string message)
     {
         streams.Error.WriteLine($"espalier: {OneLine(message)}");
         return code;
@@ -81,5 +83,9 @@ public static class EspalierApp
         return ExitCodes.Ok;
     }
 
-    private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    // Only breaks become spaces: names may hold several spaces in a row, and what is quoted is to be pasted.
+    private static string OneLine(string text) => string.Concat(LineBreak().Replace(text.Trim(), " ").Select(c => char.IsControl(c) ? ' ' : c));
+
+    [GeneratedRegex(@"[ \t]*[\r\n]+[ \t]*")]
+    private static partial Regex LineBreak();
 }

@@ -41,6 +41,9 @@ public sealed class Distillation : ITrainingTask, IDisposable
     // Statistics that stand still need neither be averaged nor kept.
     public IReadOnlyList<Tensor> Buffers => !_options.BatchStatistics ? [] : [.. _student.Weights.Where(t => _student.IsBuffer(t.Key)).Select(t => t.Value)];
 
+    IReadOnlyList<ParameterGroup> ITrainingTask.Groups =>
+        [new("all", [.. _student.Parameters.Where(t => !_student.IsHead(t.Key))])];
+
     public Tensor Loss(TensorBatch batch, long step)
     {
         var (pixels, _) = _mix.Mix(batch.Pixels, _seed, step);

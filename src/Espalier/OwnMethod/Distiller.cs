@@ -24,6 +24,7 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
             OnStep = hooks.OnStep,
             StopEarly = hooks.StopEarly,
             Checkpoint = hooks.Checkpoint,
+            Curve = hooks.Curve,
         };
         loop.Run(cancellation);
         loop.Finish();

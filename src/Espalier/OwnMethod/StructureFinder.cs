@@ -5,12 +5,27 @@ using Espalier.Widths;
 
 namespace Espalier.OwnMethod;
 
+/// <summary>Where a search stands, structures told by the widths that may change.</summary>
+internal sealed record SavedPosition(ImmutableArray<SavedRound> Rounds, ImmutableArray<int> Next, int Moves, int Stride)
+{
+    internal static SavedPosition Of(SearchPosition position, EspalierPlan plan) => new(
+        [.. position.Rounds.Select(r => new SavedRound(Knob.ReadAll(plan.Knobs, r.Structure), r.Kl, r.Moves))], Knob.ReadAll(plan.Knobs, position.Next), position.Moves, position.Stride);
+
+    internal SearchPosition In(EspalierPlan plan) => new(
+        [.. Rounds.Select(r => new SearchRound(Knob.WriteAll(plan.Knobs, plan.Start, r.Widths), r.Kl, r.Moves))], Knob.WriteAll(plan.Knobs, plan.Start, Next), Moves, Stride);
+}
+
+/// <summary>One round of it.</summary>
+internal sealed record SavedRound(ImmutableArray<int> Widths, double Kl, int Moves);
+
 /// <summary>A structure search as part of a step: fitted on most of the images, judged on the rest, as many rounds as the clock allows.</summary>
 internal static class StructureFinder
 {
-    /// <summary>All rounds.</summary>
+    private const string PositionFile = "position.json";
+
+    /// <summary>All rounds; those of an earlier sitting are not done again.</summary>
     /// <param name="session">The session.</param>
-    /// <param name="context">The step, for progress.</param>
+    /// <param name="context">The step, for progress and for where the search stands.</param>
     /// <param name="weights">What each token counts.</param>
     /// <param name="plan">Target, widths, start.</param>
     /// <param name="time">For all rounds; null runs all rounds.</param>
@@ -19,15 +34,18 @@ internal static class StructureFinder
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation);
         var judge = session.Judge(context.Cancellation);
         var begun = session.Time.GetTimestamp();
+        var from = StepFile.Read<SavedPosition>(context.Folder, PositionFile)?.In(plan);
         var done = 0;
         var search = new StructureSearch(
             onCut => RepairPass.Of(session.Teacher, fit, weights, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
         {
+            From = from,
+            OnMove = position => StepFile.Write(context.Folder, PositionFile, SavedPosition.Of(position, plan)),
             OnRound = round =>
             {
                 done++;
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
-                    $"round {done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
+                    $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
             },
             GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all, // rounds take equally long
         };

@@ -80,7 +80,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
         var best = StructureFinder.Run(session, context, weights, plan, share).MinBy(r => r.Kl)!;
         var nested = Nested(best.Structure, wide);
-        StepFile.Write(context.Folder, StructureFile, new SweepStructure([.. _plan.Knobs.Select(knob => knob.Read(nested))]));
+        StepFile.Write(context.Folder, StructureFile, new SweepStructure(Knob.ReadAll(_plan.Knobs, nested)));
     }
 
     // A search may have widened something beyond the larger model's width; a family is cut one from the other.
@@ -88,8 +88,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         _plan.Knobs.Aggregate(net, (n, knob) => knob.Write(n, Math.Min(knob.Read(n), knob.Read(wide))));
 
     private Architecture Anchor(EspalierSession session, int at) =>
-        _plan.Knobs.Zip(StepFile.Read<SweepStructure>(session.Folder.StepFolder(SearchName(at)), StructureFile)!.Widths)
-            .Aggregate(session.Teacher.Architecture, (net, width) => width.First.Write(net, width.Second));
+        Knob.WriteAll(_plan.Knobs, session.Teacher.Architecture, StepFile.Read<SweepStructure>(session.Folder.StepFolder(SearchName(at)), StructureFile)!.Widths);
 
     private Architecture Structure(EspalierSession session, int at)
     {

@@ -35,8 +35,10 @@ public sealed class Run
             {
                 cancellation.ThrowIfCancellationRequested();
                 _folder.Save(Now() with { Next = step.Name });
-                step.Action(new StepContext(_folder, step, progress, cancellation));
+                var context = new StepContext(_folder, step, progress, cancellation);
+                step.Action(context);
                 _folder.Save(Now() with { Done = _folder.State.Done.Add(step.Name), Next = null });
+                File.Delete(context.CheckpointPath);
             }
             _folder.Save(Now() with { Finished = true });
         }
