@@ -78,6 +78,7 @@ internal sealed class Victim(string program, string run, string cache, IReadOnly
         IEnumerable<string> line = File.Exists(Path.Combine(run, "run.json")) ? ["resume", run, "--quiet"] : arguments;
         var start = new ProcessStartInfo("dotnet", ["exec", program, .. line]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["XDG_CACHE_HOME"] = cache;
+        start.Environment["DOTNET_TieredPGO"] = "0"; // pays only in longer lives
         return Process.Start(start)!;
     }
 }

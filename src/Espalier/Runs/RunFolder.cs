@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 
 namespace Espalier.Runs;
 
@@ -148,7 +149,7 @@ public sealed class RunFolder : IDisposable
 
     private static string Refusal(string path) =>
         File.Exists(System.IO.Path.Combine(path, ManifestFile)) && !File.Exists(System.IO.Path.Combine(path, ModelFile))
-            ? $"'{path}' already holds a run; go on with it (espalier resume {path}), replace it with --force, or choose another folder."
+            ? $"'{path}' already holds a run; go on with it ({CommandLineText.Of(["resume", path])}), replace it with --force, or choose another folder."
             : $"'{path}' already holds files; choose another folder or replace them with --force.";
 
     private static void MakeFolder(string path)

@@ -53,7 +53,6 @@ public sealed partial class KillTests : IDisposable
     [InlineData("train", "training", "checkpoint.safetensors")]
     [InlineData("synthesize", "synthesis", "checkpoint.safetensors")]
     [InlineData("compress espalier", "search", "position.json")]
-    [InlineData("compress dc-vit", "ranking block", "metric-set.json")]
     public async Task A_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(string name, string stage, string file)
     {
         var command = KillCase.All.Single(c => c.Name == name);
@@ -74,6 +73,24 @@ public sealed partial class KillTests : IDisposable
         process.ExitCode.ShouldBe(ExitCodes.Cancelled, said);
         said.ShouldContain(stage);
         said.TrimEnd().Split('\n')[^1].ShouldBe($"espalier: Cancelled. What was done is kept; go on with: espalier resume {_folder["run"]}");
+    }
+
+    [Fact]
+    public async Task An_operator_that_takes_longer_than_a_stop_may_is_left()
+    {
+        // One forward of these images takes half a minute on one thread, and nothing looks up meanwhile.
+        string[] line = ["bench", "vit_base_patch16_224", "--batch", "64", "--threads", "1", "--precision", "fp32"];
+        using var process = new Victim(s_program, _folder["none"], _folder["cache"], line).Start();
+        _ = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        WaitFor(() => process.TotalProcessorTime > TimeSpan.FromSeconds(6), process);
+
+        var asked = Stopwatch.GetTimestamp();
+        Signal(process.Id, Terminate).ShouldBe(0);
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+
+        Stopwatch.GetElapsedTime(asked).ShouldBeLessThan(TimeSpan.FromSeconds(5));
+        (process.ExitCode, (await error).Trim()).ShouldBe((ExitCodes.Cancelled, "espalier: Cancelled."));
     }
 
     [Fact]

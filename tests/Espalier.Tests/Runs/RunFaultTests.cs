@@ -103,6 +103,24 @@ public sealed partial class RunFaultTests : IDisposable
     }
 
     [Fact]
+    public void The_time_worked_is_kept_when_a_run_is_killed_within_a_step()
+    {
+        var time = new ManualTime();
+        using (var folder = Create(force: false))
+            Should.Throw<InvalidOperationException>(() => new Run(folder, [new RunStep("train", context =>
+            {
+                for (var k = 0; k < 5; k++)
+                {
+                    time.Advance(TimeSpan.FromSeconds(25));
+                    context.Progress.Report(new ProgressUpdate("training", k, 10));
+                }
+                throw new InvalidOperationException("killed");
+            })], time).Execute(new Progress<ProgressUpdate>(), default));
+        using var again = RunFolder.Open(_temporary["run"]);
+        (again.State.Seconds, again.State.Next).ShouldBe((75, "train"));
+    }
+
+    [Fact]
     public void No_duration_is_taken_from_the_time_of_day()
     {
         var odd = Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.cs", SearchOption.AllDirectories)
