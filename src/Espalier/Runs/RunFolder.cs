@@ -13,6 +13,8 @@ public sealed class RunFolder : IDisposable
     private const string ManifestFile = "run.json";
     private const string StateFile = "state.json";
     private const string StepsFolder = "steps";
+    // A thousand years.
+    private const double MostSeconds = 3e10;
     private const string ModelFile = "model.safetensors";
 
     private readonly RunLock _lock;
@@ -62,6 +64,7 @@ public sealed class RunFolder : IDisposable
             var state = File.Exists(System.IO.Path.Combine(path, StateFile))
                 ? ReadJson(path, StateFile, RunJson.Default.RunState)
                 : new RunState();
+            if (state.Seconds is not (>= 0 and < MostSeconds)) throw new InputException($"'{System.IO.Path.Combine(path, StateFile)}' says that {state.Seconds} seconds were worked; start again with --force.");
             return new RunFolder(path, manifest, state, held);
         }
         catch
@@ -143,18 +146,7 @@ public sealed class RunFolder : IDisposable
         return owned;
     }
 
-    private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type)
-    {
-        var path = System.IO.Path.Combine(folder, name);
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new JsonException("it is null");
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read '{path}': {error.Message}", error);
-        }
-    }
+    private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type) => JsonFile.Read(System.IO.Path.Combine(folder, name), type);
 
     private void WriteJson<T>(string name, T value, JsonTypeInfo<T> type) =>
         AtomicFile.WriteBytes(PathOf(name), JsonSerializer.SerializeToUtf8Bytes(value, type));

@@ -14,7 +14,7 @@ public sealed record RunManifest
     public required string Command { get; init; }
 
     /// <summary>Everything typed after the program's name, the command included.</summary>
-    public required ImmutableArray<string> Arguments { get; init; }
+    public required ImmutableArray<string> Arguments { get; init => field = value.IsDefault ? [] : value; }
 
     /// <summary>Where it was typed: relative paths among the arguments start there.</summary>
     public required string WorkingDirectory { get; init; }

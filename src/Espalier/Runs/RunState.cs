@@ -6,7 +6,7 @@ namespace Espalier.Runs;
 public sealed record RunState
 {
     /// <summary>Names of the finished steps, in order.</summary>
-    public ImmutableArray<string> Done { get; init; } = [];
+    public ImmutableArray<string> Done { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>The step to do next; null when the run is finished or has not begun.</summary>
     public string? Next { get; init; }
