@@ -27,8 +27,9 @@ public sealed class Weights : IReadOnlyDictionary<string, Tensor>, IDisposable
     /// <summary>Takes a tensor over; replaces and frees one of the same name.</summary>
     public void Set(string name, Tensor tensor)
     {
+        var tensors = Live;
         TensorScope.Release(tensor);
-        if (Live.TryGetValue(name, out var old) && !ReferenceEquals(old, tensor)) old.Dispose();
+        if (tensors.TryGetValue(name, out var old) && !ReferenceEquals(old, tensor)) old.Dispose();
         _tensors[name] = tensor;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Espalier.Torch.Optim;
 
 namespace Espalier.Torch.Tests.Native;
 
@@ -71,7 +72,7 @@ public partial class DoorTests : TorchTest
     {
         var parameter = Range(2);
         parameter.RequiresGrad = true;
-        Optim.Optimizer[] optimizers = [new Optim.Sgd([parameter], 0.1), new Optim.Adam([parameter], 0.1), new Optim.AdamW([parameter], 0.1)];
+        Optimizer[] optimizers = [new Sgd([parameter], 0.1), new Adam([parameter], 0.1), new AdamW([parameter], 0.1)];
         foreach (var optimizer in optimizers)
         {
             optimizer.Dispose();
@@ -79,7 +80,7 @@ public partial class DoorTests : TorchTest
             Should.Throw<ObjectDisposedException>(optimizer.Step, optimizer.GetType().Name);
             Should.Throw<ObjectDisposedException>(() => optimizer.Restore([], 0));
         }
-        var average = new Optim.ExponentialAverage([parameter], 0.9);
+        var average = new ExponentialAverage([parameter], 0.9);
         average.Dispose();
         Should.Throw<ObjectDisposedException>(() => average.Update(1));
         Should.Throw<ObjectDisposedException>(average.CopyToParameters);
