@@ -65,7 +65,7 @@ def main():
             if run("dotnet", "build", str(project), "-c", "Release", "--nologo", "-v", "q", "-p:TreatWarningsAsErrors=false", timeout=300) != 0:
                 continue  # no program
             shutil.copy(binary, target)
-            code = run("dotnet", "test", f"{target}/{tests}.dll", "--nologo", "--filter", picked, timeout=150)
+            code = run("dotnet", "test", f"{target}/{tests}.dll", "--nologo", "--filter", picked, timeout=400)
         finally:
             path.write_text(original)
         left -= 1
