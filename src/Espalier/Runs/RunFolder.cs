@@ -16,6 +16,8 @@ public sealed class RunFolder : IDisposable
     private const string StepsFolder = "steps";
     private const string RemovedSteps = ".steps.removed";
     private const string ResultStep = "result";
+    // A thousand years.
+    private const double MostSeconds = 3e10;
     private const string ModelFile = "model.safetensors";
 
     private readonly RunLock _lock;
@@ -72,6 +74,7 @@ public sealed class RunFolder : IDisposable
             var state = File.Exists(System.IO.Path.Combine(path, StateFile))
                 ? ReadJson(path, StateFile, RunJson.Default.RunState)
                 : new RunState();
+            if (state.Seconds is not (>= 0 and < MostSeconds)) throw new InputException($"'{System.IO.Path.Combine(path, StateFile)}' says that {state.Seconds} seconds were worked; start again with --force.");
             var folder = new RunFolder(path, manifest, state, held);
             folder.DeleteRemovedSteps();
             if (state.Clearing) folder.ClearEarlier();
@@ -213,18 +216,7 @@ public sealed class RunFolder : IDisposable
         if (Directory.Exists(PathOf(RemovedSteps))) Directory.Delete(PathOf(RemovedSteps), recursive: true);
     }
 
-    private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type)
-    {
-        var path = System.IO.Path.Combine(folder, name);
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new JsonException("it is null");
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read '{path}': {error.Message}", error);
-        }
-    }
+    private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type) => JsonFile.Read(System.IO.Path.Combine(folder, name), type);
 
     private void WriteJson<T>(string name, T value, JsonTypeInfo<T> type) =>
         AtomicFile.WriteBytes(PathOf(name), JsonSerializer.SerializeToUtf8Bytes(value, type));

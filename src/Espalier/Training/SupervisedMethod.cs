@@ -98,8 +98,11 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     {
         var architecture = request.Model.Architecture;
         if (request.FromScratch)
-            return (architecture with { Classes = request.Data.ClassCount }).Random(request.Model.Preprocessing, request.Seed)
-                .To(request.Compute.Device);
+        {
+            var fresh = (architecture with { Classes = request.Data.ClassCount }).Random(request.Model.Preprocessing, request.Seed);
+            if (request.Compute.Device == "cpu") return fresh;
+            using (fresh) return fresh.To(request.Compute.Device);
+        }
         var model = request.Model.Load(request.Compute.Device, request.Seed);
         if (architecture.Classes == request.Data.ClassCount) return model;
         var note = $"The data has {request.Data.ClassCount} classes, the model {architecture.Classes}: its head was replaced by a fresh one.";
