@@ -1,7 +1,7 @@
+using Espalier.Benchmarks;
 using Espalier.Benchmarks.Fuzzing;
 using Espalier.Benchmarks.Kills;
 using Espalier.Benchmarks.Ofb;
-using Espalier.Benchmarks;
 
 // worker: one side of a comparison, spoken to through pipes.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
