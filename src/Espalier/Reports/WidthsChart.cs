@@ -14,7 +14,7 @@ internal static class WidthsChart
     /// <summary>How wide every part of every model of a family is.</summary>
     internal static Html Draw(IReadOnlyList<ReportBlock> before, IReadOnlyList<ReportMember> family)
     {
-        (string Name, Func<ReportBlock, int> Size)[] parts = [("q, k", b => b.Heads * b.QkDim), ("v", b => b.Heads * b.VDim), ("MLP", b => b.MlpHidden)];
+        (string Name, Func<ReportBlock, int> Size)[] parts = [("q, k", b => b.Heads * b.QkDim), ("v", b => b.Heads * b.VDim), ("MLP", b => b.MlpHidden), ("channels", b => b.Hidden ?? 0)];
         var rows = before.SelectMany(b => parts.Select(p => (Name: $"{b.Index} {p.Name}", b.Index, p.Size, Was: (double)p.Size(b)))).Where(r => r.Was > 0).ToList();
         var members = family.Where(m => m.Structure.Length == before.Count).OrderBy(m => m.Keep).ToList();
         if (members.Count < 2) return Html.Empty;
