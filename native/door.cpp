@@ -53,23 +53,33 @@ static_assert(sizeof(Value) == 16, "the managed side mirrors this layout");
 enum Code : int32_t { kOk = 0, kError = 1, kOutOfMemory = 2 };
 
 thread_local std::string last_error;
+
+// Memory may be so short that not even the text fits.
+void set_error(const char* text) noexcept {
+  try {
+    last_error = text;
+  } catch (...) {
+    last_error.clear();
+  }
+}
+
 thread_local std::vector<Value> pending;  // results that did not fit the caller's buffer
 std::atomic<int64_t> live_handles{0};
 
 template <typename Body>
-int32_t guarded(Body&& body) {
+int32_t guarded(Body&& body) noexcept {
   try {
     body();
     return kOk;
   } catch (const c10::Error& e) {
-    last_error = e.what_without_backtrace();
+    set_error(e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    last_error = "out of memory";
+    set_error("out of memory");
     return kOutOfMemory;
   } catch (const std::exception& e) {
-    last_error = e.what();
+    set_error(e.what());
   } catch (...) {
-    last_error = "unknown native error";
+    set_error("unknown native error");
   }
   const bool memory = last_error.find("can't allocate memory") != std::string::npos ||
                       last_error.find("out of memory") != std::string::npos;
@@ -258,7 +268,7 @@ bool set_autocast(bool cuda, bool enabled, at::ScalarType dtype) {
 
 }  // namespace
 
-ESP_API const char* esp_error() { return last_error.c_str(); }
+ESP_API const char* esp_error() noexcept { return last_error.c_str(); }
 
 // ---- operators ----
 
@@ -318,7 +328,9 @@ ESP_API int32_t esp_tensor_new(const void* data, const int64_t* sizes, int32_t n
   });
 }
 
-ESP_API void esp_tensor_free(void* handle) { free_value(Value{kTensor, 0, {reinterpret_cast<int64_t>(handle)}}); }
+ESP_API void esp_tensor_free(void* handle) {
+  guarded([&] { free_value(Value{kTensor, 0, {reinterpret_cast<int64_t>(handle)}}); });
+}
 
 ESP_API int32_t esp_tensor_info(const void* handle, int64_t* sizes, int32_t capacity, int32_t* ndim, int32_t* dtype,
                                 int32_t* device_type, int32_t* device_index, int32_t* flags) {
@@ -358,7 +370,7 @@ ESP_API int32_t esp_tensor_set_grad(const void* handle, const void* grad) {
   });
 }
 
-ESP_API int64_t esp_live_tensors() { return live_handles.load(std::memory_order_relaxed); }
+ESP_API int64_t esp_live_tensors() noexcept { return live_handles.load(std::memory_order_relaxed); }
 
 // ---- autograd and modes (per thread) ----
 
@@ -380,8 +392,11 @@ ESP_API int32_t esp_grad(void* const* outputs, int32_t count, void* const* gradi
 }
 
 ESP_API int32_t esp_set_grad_mode(int32_t enabled) {
-  const bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(enabled != 0);
+  bool before = true;
+  guarded([&] {
+    before = at::GradMode::is_enabled();
+    at::GradMode::set_enabled(enabled != 0);
+  });
   return before;
 }
 
@@ -390,23 +405,29 @@ ESP_API int32_t esp_set_autocast(int32_t cuda, int32_t enabled, int32_t dtype, i
 }
 
 // The cache of cast weights is emptied by Python's context manager, not by C++: left alone, training reads stale weights.
-ESP_API void esp_clear_autocast_cache() { at::autocast::clear_cache(); }
+ESP_API void esp_clear_autocast_cache() {
+  guarded([] { at::autocast::clear_cache(); });
+}
 
 // ---- process-wide settings ----
 
-ESP_API int32_t esp_init() {
+ESP_API int32_t esp_init() noexcept {
   // Large freed blocks go back and forth between glibc and the kernel at every step otherwise (10-30 % of a bf16 step).
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   return 1;  // version of this interface
 }
 
-ESP_API const char* esp_torch_version() { return TORCH_VERSION; }
-ESP_API void esp_trim() { malloc_trim(0); }
+ESP_API const char* esp_torch_version() noexcept { return TORCH_VERSION; }
+ESP_API void esp_trim() noexcept { malloc_trim(0); }
 ESP_API int32_t esp_set_threads(int32_t threads) {
   return guarded([&] { at::set_num_threads(threads); });
 }
-ESP_API int32_t esp_threads() { return at::get_num_threads(); }
+ESP_API int32_t esp_threads() {
+  int32_t count = 1;
+  guarded([&] { count = at::get_num_threads(); });
+  return count;
+}
 ESP_API int32_t esp_seed(uint64_t seed) {
   return guarded([&] { at::manual_seed(seed); });
 }

@@ -24,7 +24,7 @@ internal static class CompressHandler
         var report = FewShotReport.Of(method, result, folder) with
         {
             Output = options.Output,
-            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+            LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
         ReportFiles.Write(report, folder.Path);
         folder.Complete();

@@ -14,6 +14,8 @@ internal sealed class ResumeCommand : CliCommand
         Complete();
     }
 
+    public override bool CanBeResumed => false;
+
     public override IReadOnlyList<string> Examples => ["espalier resume runs/small"];
 
     /// <summary>Runs the recorded command on the same folder; how to talk about it is this command line's choice.</summary>

@@ -45,7 +45,7 @@ internal static class SearchHandler
         {
             Profile = options.Profile,
             Output = options.Output,
-            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+            LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
         ReportFiles.Write(report, folder.Path);
         folder.Complete();

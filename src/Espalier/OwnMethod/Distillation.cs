@@ -30,19 +30,18 @@ public sealed class Distillation : ITrainingTask, IDisposable
         _depths = options.FeatureEvery > 0
             ? [.. Enumerable.Range(0, depth - 1).Where(i => (i + 1) % options.FeatureEvery == 0)]
             : [];
-        Parameters = [.. student.Parameters.Where(t => !student.IsHead(t.Key)).Select(t => t.Value)];
+        Groups = [new("all", [.. student.Parameters.Where(t => !student.IsHead(t.Key))])];
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         _start = options.Pull > 0 ? [.. Parameters.Select(p => TensorScope.Release(p.Detach().Clone()))] : [];
     }
 
-    public IReadOnlyList<Tensor> Parameters { get; }
+    public IReadOnlyList<ParameterGroup> Groups { get; }
+
+    public IReadOnlyList<Tensor> Parameters => [.. Groups.SelectMany(g => g.Tensors.Select(t => t.Value))];
 
     // Statistics that stand still need neither be averaged nor kept.
     public IReadOnlyList<Tensor> Buffers => !_options.BatchStatistics ? [] : [.. _student.Weights.Where(t => _student.IsBuffer(t.Key)).Select(t => t.Value)];
-
-    IReadOnlyList<ParameterGroup> ITrainingTask.Groups =>
-        [new("all", [.. _student.Parameters.Where(t => !_student.IsHead(t.Key))])];
 
     public Tensor Loss(TensorBatch batch, long step)
     {

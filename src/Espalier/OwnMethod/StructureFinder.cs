@@ -5,19 +5,6 @@ using Espalier.Widths;
 
 namespace Espalier.OwnMethod;
 
-/// <summary>Where a search stands, structures told by the widths that may change.</summary>
-internal sealed record SavedPosition(ImmutableArray<SavedRound> Rounds, ImmutableArray<int> Next, int Moves, int Stride)
-{
-    internal static SavedPosition Of(SearchPosition position, EspalierPlan plan) => new(
-        [.. position.Rounds.Select(r => new SavedRound(Knob.ReadAll(plan.Knobs, r.Structure), r.Kl, r.Moves))], Knob.ReadAll(plan.Knobs, position.Next), position.Moves, position.Stride);
-
-    internal SearchPosition In(EspalierPlan plan) => new(
-        [.. Rounds.Select(r => new SearchRound(Knob.WriteAll(plan.Knobs, plan.Start, r.Widths), r.Kl, r.Moves))], Knob.WriteAll(plan.Knobs, plan.Start, Next), Moves, Stride);
-}
-
-/// <summary>One round of it.</summary>
-internal sealed record SavedRound(ImmutableArray<int> Widths, double Kl, int Moves);
-
 /// <summary>A structure search as part of a step: fitted on most of the images, judged on the rest, as many rounds as the clock allows.</summary>
 internal static class StructureFinder
 {
@@ -34,13 +21,13 @@ internal static class StructureFinder
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation);
         var judge = session.Judge(context.Cancellation);
         var begun = session.Time.GetTimestamp();
-        var from = StepFile.Read<SavedPosition>(context.Folder, PositionFile)?.In(plan);
+        var from = StepFile.Read<StoredPosition>(context.Folder, PositionFile)?.Of(plan);
         var done = 0;
         var search = new StructureSearch(
             onCut => RepairPass.Of(session.Teacher, fit, weights, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
         {
             From = from,
-            OnMove = position => StepFile.Write(context.Folder, PositionFile, SavedPosition.Of(position, plan)),
+            OnMove = position => StepFile.Write(context.Folder, PositionFile, StoredPosition.Of(position, plan)),
             OnRound = round =>
             {
                 done++;
@@ -50,5 +37,18 @@ internal static class StructureFinder
             GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all, // rounds take equally long
         };
         return search.Run(plan.Start, session.Options.Like is null ? session.Options.Rounds : 1, context.Cancellation);
+    }
+
+    private sealed record StoredRound(KnobWidths Structure, double Kl, int Moves);
+
+    private sealed record StoredPosition(ImmutableArray<StoredRound> Rounds, KnobWidths Next, int Moves, int Stride)
+    {
+        public static StoredPosition Of(SearchPosition position, EspalierPlan plan) => new(
+            [.. position.Rounds.Select(r => new StoredRound(KnobWidths.Of(r.Structure, plan.Knobs), r.Kl, r.Moves))],
+            KnobWidths.Of(position.Next, plan.Knobs), position.Moves, position.Stride);
+
+        public SearchPosition Of(EspalierPlan plan) => new(
+            [.. Rounds.Select(r => new SearchRound(r.Structure.In(plan.Start, plan.Knobs), r.Kl, r.Moves))],
+            Next.In(plan.Start, plan.Knobs), Moves, Stride);
     }
 }

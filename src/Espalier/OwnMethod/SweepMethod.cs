@@ -25,9 +25,6 @@ public sealed record SweepPoint(string Folder, double Keep, Cost Cost, FewShotSt
 /// <param name="Images">Images used.</param>
 public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray<SweepPoint> Points, SampledImages Images);
 
-/// <summary>A structure that was searched for: the value of every width that may change.</summary>
-internal sealed record SweepStructure(ImmutableArray<int> Widths);
-
 /// <summary>
 /// A family of models in one run. Structures are searched for at three sizes and interpolated between, nested; every model is cut from the one
 /// before it, repaired, and finetuned a little further, so that all gradient steps serve all smaller models.
@@ -79,8 +76,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var weights = session.Weigh(context.Cancellation);
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
         var best = StructureFinder.Run(session, context, weights, plan, share).MinBy(r => r.Kl)!;
-        var nested = Nested(best.Structure, wide);
-        StepFile.Write(context.Folder, StructureFile, new SweepStructure(Knob.ReadAll(_plan.Knobs, nested)));
+        StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(best.Structure, wide), _plan.Knobs));
     }
 
     // A search may have widened something beyond the larger model's width; a family is cut one from the other.
@@ -88,7 +84,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         _plan.Knobs.Aggregate(net, (n, knob) => knob.Write(n, Math.Min(knob.Read(n), knob.Read(wide))));
 
     private Architecture Anchor(EspalierSession session, int at) =>
-        Knob.WriteAll(_plan.Knobs, session.Teacher.Architecture, StepFile.Read<SweepStructure>(session.Folder.StepFolder(SearchName(at)), StructureFile)!.Widths);
+        StepFile.Read<KnobWidths>(session.Folder.StepFolder(SearchName(at)), StructureFile)!.In(session.Teacher.Architecture, _plan.Knobs);
 
     private Architecture Structure(EspalierSession session, int at)
     {

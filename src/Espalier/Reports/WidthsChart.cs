@@ -43,7 +43,7 @@ internal static class WidthsChart
         var cells = rows.SelectMany((row, k) => Cells(row, columns, k));
         var table = Tables.Draw(title, [along, .. rows.Select(r => r.Name)],
             columns.Where((_, i) => i % ((columns.Count + 11) / 12) == 0 || i == columns.Count - 1)
-                .Select(c => (string[])[format == "%" ? Percent(c.At) : Count((long)c.At), .. c.Sizes.Select(s => $"{s:0.#}")]));
+                .Select(c => (string[])[format == "%" ? Percent(c.At) : Count((long)c.At), .. c.Sizes.Select(s => FormattableString.Invariant($"{s:0.#}"))]));
         return new Chart(title, spec, [.. cells], table) { Caption = caption }.Draw();
     }
 
@@ -56,7 +56,7 @@ internal static class WidthsChart
             for (next = i + 1; next < columns.Count && Math.Round(columns[next].Sizes[k] / row.Full, 2) == share;) next++;
             yield return new JsonObject
             {
-                ["n"] = row.Name, ["a"] = Chart.Round(Edge(i)), ["b"] = Chart.Round(Edge(next)), ["s"] = share, ["w"] = $"{columns[i].Sizes[k]:0.#} of {row.Full:0}",
+                ["n"] = row.Name, ["a"] = Chart.Round(Edge(i)), ["b"] = Chart.Round(Edge(next)), ["s"] = share, ["w"] = FormattableString.Invariant($"{columns[i].Sizes[k]:0.#} of {row.Full:0}"),
             };
         }
 

@@ -25,13 +25,6 @@ public readonly record struct Knob(int Block, WidthKind Kind)
     /// <summary>The network with this width set.</summary>
     public T Write<T>(T net, int width) where T : Architecture => (T)net.WithWidth(Block, Kind, width);
 
-    /// <summary>All widths of a network, as a file keeps its structure.</summary>
-    internal static ImmutableArray<int> ReadAll(ImmutableArray<Knob> knobs, Architecture net) => [.. knobs.Select(knob => knob.Read(net))];
-
-    /// <summary>The network with all these widths set, see <see cref="ReadAll"/>.</summary>
-    internal static T WriteAll<T>(ImmutableArray<Knob> knobs, T net, ImmutableArray<int> widths) where T : Architecture =>
-        knobs.Zip(widths).Aggregate(net, (n, width) => width.First.Write(n, width.Second));
-
     /// <summary>The step a search changes this width by, out of the given network's.</summary>
     public int Step(Architecture given) => Math.Max(1, Read(given) / (Kind == WidthKind.Hidden ? HiddenSteps : HeadSteps));
 }

@@ -25,7 +25,9 @@ internal sealed class FewShotRuns : IDisposable
     public FewShotResult Compress(string name, IFewShotMethod method)
     {
         using var folder = RunFolder.Create(PathOf(name), Manifest, force: true);
-        return method.Compress(folder, new Listener(_ => { }), default);
+        var result = method.Compress(folder, new Listener(_ => { }), default);
+        folder.Complete();
+        return result;
     }
 
     /// <summary>Runs a method until as many updates were reported, then goes on in a second sitting.</summary>
@@ -55,6 +57,7 @@ internal sealed class FewShotRuns : IDisposable
     {
         using var folder = RunFolder.Open(PathOf(name));
         method.Compress(folder, new Listener(_ => { }), default);
+        folder.Complete();
     }
 
     public SweepResult Sweep(string name, SweepMethod method)
