@@ -14,6 +14,7 @@ internal static class BlockJson
         json.WriteNumber("qk_dim", block.QkDim);
         json.WriteNumber("v_dim", block.VDim);
         json.WriteNumber("mlp_hidden", block.MlpHidden);
+        if (block.GatedMlp) json.WriteBoolean("gated_mlp", true);
         if (block.MixerRank is { } rank) json.WriteNumber("mixer_rank", rank);
         if (block.TokensMerged != 0) json.WriteNumber("tokens_merged", block.TokensMerged);
         if (block.HasWindows) json.WriteNumber("window", block.Window);
@@ -40,6 +41,7 @@ internal static class BlockJson
             QkDim = json.GetInt("qk_dim", path) ?? 0,
             VDim = json.GetInt("v_dim", path) ?? 0,
             MlpHidden = json.GetInt("mlp_hidden", path) ?? 0,
+            GatedMlp = json.GetFlag("gated_mlp", path) ?? false,
             IsLinear = kind == "linear",
             MixerRank = json.GetInt("mixer_rank", path),
             TokensMerged = json.GetInt("tokens_merged", path) ?? 0,
@@ -57,6 +59,7 @@ internal static class BlockJson
                 + $"{block.Kind.JsonName()}.");
         if (block.HasAttention != (block.QkDim > 0) || block.HasAttention != (block.VDim > 0))
             throw new InputException($"{path}: block {index} must have heads, qk_dim and v_dim all above 0, or all 0.");
+        if (block.GatedMlp && !block.HasMlp) throw new InputException($"{path}: block {index} is {kind}, which has no MLP to be gated.");
         if ((!block.HasAttention && (block.QkNorm || !block.QkvBias)) || (block.LayerScale && !block.HasAttention && !block.HasMlp))
             throw new InputException($"{path}: block {index} is {kind}, which has no place for its qkv_bias, qk_norm or layer_scale.");
         if (block.HasMixer && !block.TakesMixer)

@@ -12,8 +12,6 @@ internal static class HuggingFaceConfig
         var type = json.GetText("model_type", path);
         if (type is not (null or "vit" or "deit" or "dinov2" or "dinov2_with_registers" or "vit_mae" or "vit_msn" or "swin"))
             throw new InputException($"{path}: model_type {type} is not supported; this version reads plain ViT, DeiT, DINOv2, ViT-MAE and Swin.");
-        if (json.GetFlag("use_swiglu_ffn", path) == true)
-            throw new InputException($"{path}: use_swiglu_ffn is not supported: gated MLPs (SwiGLU) cannot be read.");
         if (json.GetText("hidden_act", path) is { } activation and not "gelu")
             throw new InputException($"{path}: hidden_act {activation} is not supported; only gelu is.");
         return type;

@@ -58,6 +58,7 @@ public sealed partial record VitArchitecture
         if (PreNorm) yield return "norm before the blocks";
         if (Blocks.Any(b => b.HasAttention && !b.QkvBias)) yield return "no q/k/v bias";
         if (Blocks.Any(b => b.QkNorm)) yield return "q/k norms";
+        if (Blocks.Any(b => b.GatedMlp)) yield return "gated MLPs (SwiGLU)";
         if (HasLayerScale) yield return "layer scale";
         if (Classes == 0) yield return "no head";
     }

@@ -46,8 +46,8 @@ public sealed partial record VitArchitecture
     public override bool IsBlockLike(Architecture other, int block) =>
         other is VitArchitecture vit && vit.WidthOf(block) == WidthOf(block) && Form(vit.Blocks[block]) == Form(Blocks[block]);
 
-    private static (int, int, int, int, int, int, bool) Form(VitBlock block) =>
-        (block.Heads, block.QkDim, block.VDim, block.MlpHidden, block.Window, block.DownsampleDim, block.IsLinear);
+    private static (int, int, int, int, int, int, bool, bool) Form(VitBlock block) =>
+        (block.Heads, block.QkDim, block.VDim, block.MlpHidden, block.Window, block.DownsampleDim, block.IsLinear, block.GatedMlp);
 
     private VitArchitecture With(int block, VitBlock shape) => this with { Blocks = Blocks.SetItem(block, shape) };
 }

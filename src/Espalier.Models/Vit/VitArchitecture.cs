@@ -69,7 +69,7 @@ public sealed partial record VitArchitecture : Architecture
     /// scales or merging besides. Or a Swin, with biases everywhere and none of those either.
     /// </summary>
     public bool IsPlain => this is { ClassToken: true, DistToken: false, RegTokens: 0, Pool: Pooling.Token, FcNorm: false, PreNorm: false, PatchBias: true, EmbedPrefix: true, Staged: false } or { Staged: true, PatchBias: true }
-        && Blocks.All(b => b is { QkvBias: true, QkNorm: false, LayerScale: false, TokensMerged: 0 });
+        && Blocks.All(b => b is { QkvBias: true, QkNorm: false, LayerScale: false, GatedMlp: false, TokensMerged: 0 });
 
     /// <summary>Patches along one side.</summary>
     public int Grid => ImageSize / PatchSize;

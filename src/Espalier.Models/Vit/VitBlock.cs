@@ -45,6 +45,14 @@ public sealed record VitBlock
     /// <summary>Hidden units of the MLP; 0 when the MLP is gone.</summary>
     public int MlpHidden { get; init; }
 
+    /// <summary>
+    /// Whether the MLP is gated (SwiGLU): <c>fc1</c> makes a gate and a value of each hidden unit, all gates first, and fc2 reads silu(gate)·value.
+    /// </summary>
+    public bool GatedMlp { get; init; }
+
+    /// <summary>Outputs of <c>fc1</c>.</summary>
+    public int MlpRows => GatedMlp ? 2 * MlpHidden : MlpHidden;
+
     /// <summary>True when the block is one D×D linear layer (tensor <c>blocks.i.linear</c>).</summary>
     public bool IsLinear { get; init; }
 

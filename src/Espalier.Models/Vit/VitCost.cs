@@ -59,7 +59,7 @@ public static class VitCost
 
     /// <summary>LN2, fc1, fc2 and its scale; zero when the MLP is gone.</summary>
     public static Cost Mlp(VitBlock block, int embedDim, int tokens) => !block.HasMlp ? default
-        : Norm(embedDim, tokens) + Linear(embedDim, block.MlpHidden, tokens) + Linear(block.MlpHidden, embedDim, tokens)
+        : Norm(embedDim, tokens) + Linear(embedDim, block.MlpRows, tokens) + Linear(block.MlpHidden, embedDim, tokens)
             + Scale(block, embedDim);
 
     /// <summary>

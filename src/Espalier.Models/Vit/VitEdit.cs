@@ -35,7 +35,7 @@ public static partial class VitEdit
     {
         if (model.Architecture.Blocks[block].HasMixer)
             throw new ArgumentException($"Block {block} has a token mixer, which needs the MLP; use DropBlock to drop both.");
-        return model.Edit(block, b => b with { MlpHidden = 0, LayerScale = b.LayerScale && b.HasAttention },
+        return model.Edit(block, b => b with { MlpHidden = 0, GatedMlp = false, LayerScale = b.LayerScale && b.HasAttention },
             (w, p) => RemoveAll(w, p + "norm2.", p + "mlp.", p + "ls2."));
     }
 

@@ -15,7 +15,7 @@ internal static class VitFamilies
     private static readonly ImmutableDictionary<string, (int Width, int Depth, int Heads)> Sizes = new Dictionary<string, (int, int, int)>
     {
         ["tiny"] = (192, 12, 3), ["small"] = (384, 12, 6), ["medium"] = (512, 12, 8), ["betwixt"] = (640, 12, 10), ["base"] = (768, 12, 12),
-        ["large"] = (1024, 24, 16), ["huge"] = (1280, 32, 16),
+        ["large"] = (1024, 24, 16), ["huge"] = (1280, 32, 16), ["giant"] = (1536, 40, 24),
     }.ToImmutableDictionary();
 
     /// <summary>Every entry, in the order of the papers.</summary>
@@ -36,7 +36,7 @@ internal static class VitFamilies
         .. new[] { "small", "base", "large" }.SelectMany(size => new[] { Deit3(size, 16, 224), Deit3(size, 16, 384) }),
         Deit3("medium", 16, 224), Deit3("huge", 14, 224),
         // DINOv2
-        .. new[] { "small", "base", "large" }.SelectMany(size => new[] { DinoV2(size, 0), DinoV2(size, 4) }),
+        .. new[] { "small", "base", "large", "giant" }.SelectMany(size => new[] { DinoV2(size, 0), DinoV2(size, 4) }),
         .. Swins,
         FashionVit(), TinyTestVit(),
     ];
@@ -91,7 +91,7 @@ internal static class VitFamilies
     private static VitEntry DinoV2(string size, int registers) => Changed(
         new(Plain(registers == 0 ? $"vit_{size}_patch14_dinov2" : $"vit_{size}_patch14_reg{registers}_dinov2", size, 14, 518),
             Crop(518, ImageNetMean, ImageNetStd)),
-        net => net with { Classes = 0, RegTokens = registers, EmbedPrefix = registers == 0 }, block => block with { LayerScale = true });
+        net => net with { Classes = 0, RegTokens = registers, EmbedPrefix = registers == 0 }, block => size == "giant" ? block with { LayerScale = true, GatedMlp = true, MlpHidden = 4096 } : block with { LayerScale = true });
 
     private static IEnumerable<VitEntry> Swins =>
     [
@@ -137,7 +137,7 @@ internal static class VitFamilies
         foreach (var (stem, name) in new[] { ("deitsmall", "small"), ("vitbase", "base") })
             foreach (var patch in new[] { 16, 8 })
                 yield return ($"dino_{stem}{patch}_pretrain", () => VitRegistry.Find($"vit_{name}_patch{patch}_224.dino"));
-        foreach (var size in new[] { "small", "base", "large" })
+        foreach (var size in new[] { "small", "base", "large", "giant" })
         {
             yield return ($"dinov2_vit{size[0]}14_pretrain", () => VitRegistry.Find($"vit_{size}_patch14_dinov2"));
             yield return ($"dinov2_vit{size[0]}14_reg4_pretrain", () => VitRegistry.Find($"vit_{size}_patch14_reg4_dinov2"));

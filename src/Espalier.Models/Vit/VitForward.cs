@@ -147,9 +147,17 @@ public static class VitForward
         return x + (hook is null ? branch : hook(i, branch));
     }
 
-    /// <summary>Hidden activations GELU(fc1(LN2(x))) of block <paramref name="i"/>, x being the MLP's input: [B, N, mlp_hidden].</summary>
-    public static Tensor MlpHidden(this VitModel model, int i, Tensor x) => model.BlockNorm(i, 2, x)
-        .Linear(model.Weights[$"blocks.{i}.mlp.fc1.weight"], model.Weights[$"blocks.{i}.mlp.fc1.bias"]).Gelu();
+    /// <summary>
+    /// Hidden activations GELU(fc1(LN2(x))) of block <paramref name="i"/>, x being the MLP's input: [B, N, mlp_hidden]; silu(gate)·value of a gated one.
+    /// </summary>
+    public static Tensor MlpHidden(this VitModel model, int i, Tensor x)
+    {
+        var (block, rows) = (model.Architecture.Blocks[i], model.BlockNorm(i, 2, x)
+            .Linear(model.Weights[$"blocks.{i}.mlp.fc1.weight"], model.Weights[$"blocks.{i}.mlp.fc1.bias"]));
+        if (!block.GatedMlp) return rows.Gelu();
+        var halves = rows.Split([block.MlpHidden, block.MlpHidden], -1);
+        return halves[0] * halves[0].Sigmoid() * halves[1];
+    }
 
     /// <summary>Final LayerNorm; nothing when it stands after the pooling.</summary>
     public static Tensor Norm(this VitModel model, Tensor tokens) =>

@@ -120,7 +120,11 @@ public static partial class VitInference
                     QkvBias = shapes.ContainsKey(prefix + "attn.qkv.bias"), QkNorm = shapes.ContainsKey(prefix + "attn.q_norm.weight"),
                 };
             }
-            if (shapes.ContainsKey(prefix + "mlp.fc1.weight")) block = block with { MlpHidden = Hidden(prefix) };
+            if (shapes.ContainsKey(prefix + "mlp.fc1.weight"))
+            {
+                var (hidden, gated) = Mlp(prefix);
+                block = block with { MlpHidden = hidden, GatedMlp = gated };
+            }
             return block with
             {
                 LayerScale = shapes.ContainsKey(prefix + "ls1.gamma") || shapes.ContainsKey(prefix + "ls2.gamma"),
@@ -128,12 +132,12 @@ public static partial class VitInference
             };
         }
 
-        private int Hidden(string prefix)
+        // A gated one (SwiGLU) has a gate and a value for each input of fc2.
+        private (int Hidden, bool Gated) Mlp(string prefix)
         {
-            var hidden = Shape(prefix + "mlp.fc1.weight", 2)[0];
-            return !shapes.TryGetValue(prefix + "mlp.fc2.weight", out var second) || second.Length != 2 || second[1] * 2 != hidden ? Narrow(hidden)
-                : throw new InputException($"{where} is a network that is not supported: it has gated MLPs (SwiGLU; {prefix}mlp.fc1 has {hidden} rows for "
-                    + $"{second[1]} inputs of fc2).");
+            var rows = Shape(prefix + "mlp.fc1.weight", 2)[0];
+            return shapes.TryGetValue(prefix + "mlp.fc2.weight", out var second) && second.Length == 2 && second[1] * 2 == rows
+                ? (Narrow(second[1]), true) : (Narrow(rows), false);
         }
 
         private int? MixerRank(string prefix, VitBlock block)

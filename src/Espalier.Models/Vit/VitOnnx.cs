@@ -114,8 +114,17 @@ internal sealed class VitOnnx
     {
         var prefix = Prefix(i) + "mlp.";
         if (!_net.Blocks[i].HasMlp) return x;
-        var hidden = _graph.Gelu(prefix + "act", Linear(prefix + "fc1", BlockNorm(i, 2, x)));
+        var rows = Linear(prefix + "fc1", BlockNorm(i, 2, x));
+        var hidden = _net.Blocks[i].GatedMlp ? Gated(prefix, rows, _net.Blocks[i].MlpHidden) : _graph.Gelu(prefix + "act", rows);
         return _graph.Add(prefix + "added", x, LayerScale(i, "ls2", Linear(prefix + "fc2", hidden)));
+    }
+
+    private string Gated(string prefix, string rows, long hidden)
+    {
+        string[] halves = [prefix + "gate", prefix + "value"];
+        _graph.Nodes(halves, "Split", [rows, _graph.Integers(prefix + "halves", hidden, hidden)], OnnxGraph.Attribute("axis", -1));
+        var act = _graph.Mul(prefix + "act", halves[0], _graph.Node(prefix + "sigmoid", "Sigmoid", [halves[0]]));
+        return _graph.Mul(prefix + "hidden", act, halves[1]);
     }
 
     private string Norm(string tokens) => _net.FcNorm ? tokens : FinalNorm(tokens);

@@ -83,7 +83,7 @@ public static class VitTensors
             tensors = [
                 .. tensors,
                 .. Norm(prefix + "norm2", d),
-                .. Linear(prefix + "mlp.fc1", block.MlpHidden, d),
+                .. Linear(prefix + "mlp.fc1", block.MlpRows, d),
                 .. Linear(prefix + "mlp.fc2", d, block.MlpHidden),
                 .. Scale(block, prefix + "ls2", d)];
         return tensors;

@@ -27,6 +27,9 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
     /// <summary>Channels of a head before; needed where heads have biases by relative position.</summary>
     public int HeadDim { get; init; }
 
+    /// <summary>How often hidden units lie side by side in fc1: twice where the MLP is gated.</summary>
+    public int HiddenCopies { get; init; } = 1;
+
     /// <summary>The first block after the stage whose residual channels are cut; null when it is the last one.</summary>
     public int? Until { get; init; }
 
@@ -37,7 +40,7 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
         return width switch
         {
             VitWidth.HeadChannels => new(width, block, shape.Heads * shape.QkDim, kept) { HeadDim = shape.QkDim },
-            VitWidth.Hidden => new(width, block, shape.MlpHidden, kept),
+            VitWidth.Hidden => new(width, block, shape.MlpHidden, kept) { HiddenCopies = shape.GatedMlp ? 2 : 1 },
             _ => new(width, block, net.WidthOf(first), kept) { Until = net.Stages.Where(stage => stage > first).Select(stage => (int?)stage).FirstOrDefault() },
         };
     }
@@ -59,7 +62,7 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
         return Width switch
         {
             VitWidth.HeadChannels => !Local(prefix + "attn.") ? [] : Of("qkv.weight", "qkv.bias") ? [(0, 3)] : Of("proj.weight") ? [(1, 1)] : [],
-            VitWidth.Hidden => !Local(prefix + "mlp.") ? [] : Of("fc1.weight", "fc1.bias") ? [(0, 1)] : Of("fc2.weight") ? [(1, 1)] : [],
+            VitWidth.Hidden => !Local(prefix + "mlp.") ? [] : Of("fc1.weight", "fc1.bias") ? [(0, HiddenCopies)] : Of("fc2.weight") ? [(1, 1)] : [],
             _ => Embedding(name),
         };
 

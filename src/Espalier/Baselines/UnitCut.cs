@@ -32,12 +32,13 @@ public sealed class UnitCut(UnitRule rule, ulong seed)
         return student;
     }
 
-    /// <summary>‖(row of fc1, its bias, column of fc2)‖² of each hidden unit.</summary>
+    /// <summary>‖(row of fc1, its bias, column of fc2)‖² of each hidden unit; both rows of one in a gated MLP.</summary>
     public static float[] HiddenScores(VitModel model, int block)
     {
         using var scope = new TensorScope();
         var (p, w) = ($"blocks.{block}.mlp.", model.Weights);
-        return (Rows(w[p + "fc1.weight"], w[p + "fc1.bias"]) + Squares(w[p + "fc2.weight"]).Sum([0])).ToArray<float>();
+        var rows = Rows(w[p + "fc1.weight"], w[p + "fc1.bias"]).Reshape(-1, model.Architecture.Blocks[block].MlpHidden).Sum([0]);
+        return (rows + Squares(w[p + "fc2.weight"]).Sum([0])).ToArray<float>();
     }
 
     /// <summary>

@@ -71,7 +71,6 @@ public class HuggingFaceFolderTests : TorchTest
 
     [Theory]
     [InlineData("""{"model_type":"swinv2"}""", "model_type swinv2 is not supported")]
-    [InlineData("""{"model_type":"dinov2","use_swiglu_ffn":true}""", "gated MLPs (SwiGLU)")]
     [InlineData("""{"model_type":"vit","hidden_act":"gelu_new"}""", "hidden_act gelu_new is not supported")]
     [InlineData("""{"architecture":"vit_base_patch16_clip_quickgelu_224"}""", "QuickGELU")]
     [InlineData("""{"architecture":"x","global_pool":"map"}""", "global_pool map is not supported")]

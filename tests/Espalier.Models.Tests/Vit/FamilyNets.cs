@@ -28,6 +28,7 @@ internal static class FamilyNets
         ("layer scale", s_base.WithBlocks(b => b with { LayerScale = true })),
         ("q/k norms", s_base.WithBlocks(b => b with { QkNorm = true })),
         ("no q/k/v bias", s_base.WithBlocks(b => b with { QkvBias = false })),
+        ("gated MLPs", s_base.WithBlocks(b => b with { GatedMlp = true, MlpHidden = 14 })),
         ("mean of patches beside a class token", s_base with { Pool = Pooling.Average }),
         ("norm after the pooling", s_base with { Pool = Pooling.Average, FcNorm = true }),
         ("no class token", s_average),
@@ -39,7 +40,7 @@ internal static class FamilyNets
         ("registers alone", s_average with { RegTokens = 3, EmbedPrefix = false, FcNorm = true }),
         ("no head", s_base with { Classes = 0 }),
         ("all at once", (s_base with { DistToken = true, DistHead = true, RegTokens = 2, EmbedPrefix = false, PreNorm = true, PatchBias = false })
-            .WithBlocks(b => b with { LayerScale = true, QkNorm = true, QkvBias = false })),
+            .WithBlocks(b => b with { LayerScale = true, QkNorm = true, QkvBias = false, GatedMlp = true })),
     ];
 
     private static VitArchitecture Swin(int image, int window, int[] depths) =>
@@ -67,6 +68,7 @@ internal static class FamilyNets
         };
         if (!net.DistHead && random.NextInt(4) == 0) net = net with { Classes = 0 };
         var (scale, norm, bias) = (random.NextBool(), random.NextBool(), random.NextBool());
-        return net.WithBlocks(b => b with { LayerScale = scale, QkNorm = norm, QkvBias = bias });
+        var gated = random.NextBool();
+        return net.WithBlocks(b => b with { LayerScale = scale, QkNorm = norm, QkvBias = bias, GatedMlp = gated });
     }
 }

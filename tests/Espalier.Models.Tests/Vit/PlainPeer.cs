@@ -69,6 +69,10 @@ internal static class PlainPeer
             return linear(norm(x, w, p + 'downsample.norm', eps), w, p + 'downsample.reduction')
         def mlp(x, w, p):
             h = linear(x, w, p + 'mlp.fc1')
+            units = w[p + 'mlp.fc2.weight'].shape[1]
+            if h.shape[-1] == 2 * units:
+                gate = h[..., :units]
+                return linear(gate / (1 + torch.exp(-gate)) * h[..., units:], w, p + 'mlp.fc2') * w.get(p + 'ls2.gamma', 1)
             return linear(h * 0.5 * (1 + torch.erf(h / math.sqrt(2))), w, p + 'mlp.fc2') * w.get(p + 'ls2.gamma', 1)
         for spec in json.loads(sys.argv[1]):
             w, ps = read(spec['file']), spec['patch']

@@ -72,7 +72,6 @@ public class VitInferenceTests
     }
 
     [Theory]
-    [InlineData("blocks.0.mlp.fc1.weight", 512, 64, "gated MLPs (SwiGLU; blocks.0.mlp.fc1 has 512 rows for 256 inputs of fc2)")]
     [InlineData("head.weight", 10, 128, "class token and mean of the patches side by side")]
     [InlineData("pos_embed", 1, 20, "pos_embed has 20 positions, which is not a square grid, with or without 1 for other tokens")]
     public void What_shapes_alone_betray_is_refused(string tensor, long rows, long columns, string because)
@@ -80,6 +79,15 @@ public class VitInferenceTests
         var shapes = Shapes(VitRegistry.Find("tiny-test-vit")!.Architecture);
         shapes[tensor] = shapes[tensor].Length == 3 ? [rows, columns, 64] : [rows, columns];
         Should.Throw<InputException>(() => VitInference.Infer(shapes, new VitHints("tiny-test-vit"), "file")).Message.ShouldContain(because);
+    }
+
+    [Fact]
+    public void Gated_mlps_are_known_by_two_rows_of_fc1_for_each_input_of_fc2()
+    {
+        var giant = VitRegistry.Find("vit_giant_patch14_reg4_dinov2")!.Architecture;
+        var found = VitInference.Infer(Shapes(giant), new VitHints(), "file").Architecture;
+        found.Blocks.ShouldBe(giant.Blocks);
+        (found.Blocks[0].GatedMlp, found.Blocks[0].MlpHidden, found.RegTokens).ShouldBe((true, 4096, 4));
     }
 
     [Fact]

@@ -40,6 +40,7 @@ public class VitRegistryTests
     [InlineData("deit3_base_patch16_224", 86_585_320)]
     [InlineData("vit_base_patch14_dinov2", 86_579_712)]
     [InlineData("vit_small_patch14_reg4_dinov2", 22_057_344)]
+    [InlineData("vit_giant_patch14_dinov2", 1_136_479_232)]
     [InlineData("vit_base_patch16_224.mae", 85_798_656)]
     [InlineData("vit_medium_patch16_gap_256", 38_861_288)]
     [InlineData("vit_base_patch32_clip_224", 88_225_000)]

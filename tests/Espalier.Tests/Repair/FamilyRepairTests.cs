@@ -33,7 +33,7 @@ public class FamilyRepairTests : TorchTest
     public void A_mixer_stands_in_for_the_attention_of_every_member(string name)
     {
         using var test = new RepairCase(Folded(name), 4, images: 24);
-        var target = test.With(0, b => new VitBlock { MlpHidden = b.MlpHidden, MixerRank = 2 });
+        var target = test.With(0, b => new VitBlock { MlpHidden = b.MlpHidden, GatedMlp = b.GatedMlp, MixerRank = 2 });
         using var repaired = test.Repaired(test.Teacher, target, new RepairOptions());
         using var removed = test.Teacher.RemoveAttention(0);
         test.Error(repaired, 0, afterMlp: true).ShouldBeLessThan(0.9 * test.Error(removed, 0, afterMlp: true));

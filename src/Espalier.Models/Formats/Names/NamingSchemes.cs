@@ -17,9 +17,10 @@ internal static class NamingSchemes
         decoder_* ->
         head.mlp.* ->
         head.last_layer.* ->
-        blocks.#.mlp.w12 -> !it has gated MLPs (SwiGLU)
-        blocks.#.mlp.fc1_g -> !it has gated MLPs (SwiGLU)
-        blocks.#.mlp.w1 -> !it has gated MLPs (SwiGLU)
+        blocks.#.mlp.w12 -> blocks.#.mlp.fc1
+        blocks.#.mlp.w3 -> blocks.#.mlp.fc2
+        blocks.#.mlp.fc1_g -> !it has gated MLPs in three layers
+        blocks.#.mlp.w1 -> !it has gated MLPs in three layers
         blocks.#.mlp.norm -> !it has a norm inside its MLPs
         blocks.#.attn.norm -> !it has a norm inside its attentions
         blocks.#.attn.q_bias -> !it has separate query and value biases (BEiT)
@@ -183,7 +184,8 @@ internal static class NamingSchemes
         {at}.output.dense -> blocks.#.mlp.fc2
         {at}.mlp.fc1 -> blocks.#.mlp.fc1
         {at}.mlp.fc2 -> blocks.#.mlp.fc2
-        {at}.mlp.weights_in -> !it has gated MLPs (SwiGLU)
+        {at}.mlp.weights_in -> blocks.#.mlp.fc1
+        {at}.mlp.weights_out -> blocks.#.mlp.fc2
         {at}.layer_scale2.lambda1 -> blocks.#.ls2.gamma
         """;
 }

@@ -30,6 +30,7 @@ internal sealed record OnnxOperator(string Name, int Inputs, string[] Attributes
         new("Mul", 2, [], c => [c[0] * c[1]]),
         new("Div", 2, [], c => [c[0] / c[1]]),
         new("Erf", 1, [], c => [c[0].Erf()]),
+        new("Sigmoid", 1, [], c => [c[0].Sigmoid()]),
         new("Gelu", 1, [], c => [c[0].Gelu()]) { Since = 20 },
         new("MatMul", 2, [], c => [c[0].MatMul(c[1])]),
         new("Gemm", 3, ["transB"], c => [c[0].MatMul(c.Int("transB") == 0 ? c[1] : c[1].Transpose(0, 1)) + c[2]]),

@@ -11,13 +11,21 @@ public class TimmNamesTests
     private const string HuggingFace = "vit.embeddings.patch_embeddings.projection.weight";
 
     [Theory]
-    [InlineData("blocks.0.mlp.w12.weight", "gated MLPs (SwiGLU)")]
+    [InlineData("blocks.0.mlp.fc1_g.weight", "gated MLPs in three layers")]
     [InlineData("blocks.3.attn.q_bias", "separate query and value biases (BEiT)")]
     [InlineData("attn_pool.latent", "it pools by attention")]
     [InlineData("pre_logits.fc.weight", "a representation layer")]
     [InlineData("blocks.0.11.norm1.weight", "its blocks are cut into chunks")]
     public void Networks_of_another_kind_are_named(string tensor, string reason) =>
         Fault("patch_embed.proj.weight", tensor).ShouldMatch($"^file is a network that is not supported: .*{System.Text.RegularExpressions.Regex.Escape(reason)}.* \\(tensor {tensor}\\)\\.$");
+
+    [Fact]
+    public void Gated_mlps_in_two_layers_have_other_names_elsewhere()
+    {
+        Names("patch_embed.proj.weight", "blocks.0.mlp.w12.weight", "blocks.0.mlp.w3.bias").ShouldBe(["blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.bias", "patch_embed.proj.weight"]);
+        Names(HuggingFace, "vit.encoder.layer.1.mlp.weights_in.weight", "vit.encoder.layer.1.mlp.weights_out.weight")
+            .ShouldBe(["blocks.1.mlp.fc1.weight", "blocks.1.mlp.fc2.weight", "patch_embed.proj.weight"]);
+    }
 
     [Fact]
     public void Parts_belong_together()
