@@ -1,4 +1,5 @@
 using Espalier.Evaluation;
+using Espalier.Models.Formats;
 using Espalier.MetricSets;
 using Espalier.Models.Formats.Safetensors;
 using Espalier.Torch;
@@ -101,6 +102,23 @@ public class TrainingFaultTests : TorchTest
     [InlineData("1 2 x")]
     [InlineData("1 2 0.5 7")]
     public void A_damaged_curve_is_an_invalid_input(string text) => Should.Throw<InputException>(() => new LossCurve(40).Restore(text));
+
+    [Fact]
+    public void A_damaged_checkpoint_is_an_invalid_input_that_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoint = Never(folder);
+        using var toy = new Toy();
+        checkpoint.Save(toy.Parameters, 7);
+        var whole = File.ReadAllBytes(checkpoint.Path);
+        foreach (var length in new[] { 0, 5, whole.Length / 2, whole.Length - 1 })
+        {
+            File.WriteAllBytes(checkpoint.Path, whole[..length]);
+            Should.Throw<InputException>(() => checkpoint.Load()).Message.ShouldContain(checkpoint.Path);
+        }
+        SafetensorsWriter.Write(checkpoint.Path, new Dictionary<string, Tensor> { ["00000"] = toy.Weight }.ToTensorData(), new Dictionary<string, string> { ["step"] = "soon" });
+        Should.Throw<InputException>(() => checkpoint.Load()).Message.ShouldContain("names no step");
+    }
 
     [Fact]
     public void A_synthesis_goes_on_to_the_same_images()
