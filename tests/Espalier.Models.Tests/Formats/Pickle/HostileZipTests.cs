@@ -77,6 +77,35 @@ public class HostileZipTests
     }
 
     [Fact]
+    public void Sizes_that_do_not_fit_in_32_bits_are_read_from_the_field_for_them()
+    {
+        using var folder = new TemporaryFolder();
+        PickleWriter.Save(folder["a.pth"], s_good);
+        var bytes = File.ReadAllBytes(folder["a.pth"]);
+        var (header, end) = (Header(bytes, 1), bytes.Length - 22);
+        // Another field first, then the sizes and the place: lengths in the header say "look there".
+        var local = BitConverter.ToInt32(bytes, header + 42);
+        byte[] extra = [0x34, 0x12, 2, 0, 9, 9, 1, 0, 24, 0, .. BitConverter.GetBytes(40L), .. BitConverter.GetBytes(40L), .. BitConverter.GetBytes((long)local)];
+        foreach (var at in new[] { 20, 24, 42 }) Set(bytes, header + at, -1);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(header + 30), (ushort)extra.Length);
+        Set(bytes, end + 12, BitConverter.ToInt32(bytes, end + 12) + extra.Length);
+        var name = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(header + 28));
+        byte[] large = [.. bytes[..(header + 46 + name)], .. extra, .. bytes[(header + 46 + name)..]];
+        File.WriteAllBytes(folder["b.pth"], large);
+        using (var file = TorchFile.Open(folder["b.pth"])) file.ReadFloats("w").ShouldBe(new float[10]);
+
+        // Nine exabytes, and less than nothing, lie nowhere.
+        foreach (var lie in new[] { long.MaxValue, -1L, 1L << 40 })
+            foreach (var at in new[] { 10, 18, 26 })
+            {
+                BinaryPrimitives.WriteInt64LittleEndian(large.AsSpan(header + 46 + name + at), lie);
+                File.WriteAllBytes(folder["b.pth"], large);
+                Error(folder["b.pth"]);
+                BinaryPrimitives.WriteInt64LittleEndian(large.AsSpan(header + 46 + name + at), at == 26 ? local : 40);
+            }
+    }
+
+    [Fact]
     public void A_deflated_storage_shorter_than_it_claims_is_refused_when_it_is_read()
     {
         using var folder = new TemporaryFolder();
