@@ -1,9 +1,11 @@
 using Espalier.Benchmarks;
 using Espalier.Benchmarks.Fuzzing;
+using Espalier.Benchmarks.Kills;
 using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
+// kills: see benchmarks/kills.sh.
 // fuzz: hostile inputs, see benchmarks/fuzz.sh.
 // memory [steps]: resident memory over a training and a compression.
 // train-step [pairs] [words a row must contain]: measures and prints the table; the results are kept when no row was left out.
@@ -16,6 +18,8 @@ switch (args)
     case ["train-step", .. var rest]:
         TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
         return 0;
+    case ["kills", var folder, var program, var count, var minutes]:
+        return new KillCampaign(folder, program).Run(int.Parse(count), TimeSpan.FromMinutes(double.Parse(minutes))) ? 0 : 1;
     case ["fuzz", var folder, .. var rest]:
         return FuzzCampaign.Run(folder, rest.Length > 0 ? rest[0] : "all", rest.Length > 1 ? long.Parse(rest[1]) : 1000) ? 0 : 1;
     case ["memory", .. var rest]:

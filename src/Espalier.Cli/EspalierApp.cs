@@ -1,13 +1,16 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
+using Espalier.Reports;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
 
 /// <summary>The whole program but for the process around it: arguments and streams in, exit code out.</summary>
-public static class EspalierApp
+public static partial class EspalierApp
 {
     // No response files and no bundled letters: an argument means what it says, whatever character it begins with.
     private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
@@ -18,6 +21,21 @@ public static class EspalierApp
 
     /// <summary>Runs one command of the given ones; tests bring their own.</summary>
     internal static int Run(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
+    {
+        var culture = CultureInfo.CurrentCulture;
+        try
+        {
+            // Numbers are written alike everywhere, also for a program that is a guest of another.
+            CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+            return Dispatch(arguments, streams, commands, cancellation);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    private static int Dispatch(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
     {
         var root = new Command("espalier", "Compresses Vision Transformers.");
         var global = new GlobalOptions();
@@ -71,7 +89,7 @@ public static class EspalierApp
         }
     }
 
-    private static int Fail(CliStreams streams, int code, string message)
+    internal static int Fail(CliStreams streams, int code, string message)
     {
         streams.Error.WriteLine($"espalier: {Printable.Line(OneLine(message))}");
         return code;
@@ -83,5 +101,9 @@ public static class EspalierApp
         return ExitCodes.Ok;
     }
 
-    private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    // Only breaks become spaces: names may hold several spaces in a row, and what is quoted is to be pasted.
+    private static string OneLine(string text) => string.Concat(LineBreak().Replace(text.Trim(), " ").Select(c => char.IsControl(c) ? ' ' : c));
+
+    [GeneratedRegex(@"[ \t]*[\r\n]+[ \t]*")]
+    private static partial Regex LineBreak();
 }

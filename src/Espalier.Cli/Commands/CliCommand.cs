@@ -2,6 +2,7 @@ using System.CommandLine;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Cli.Progress;
+using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 
@@ -38,19 +39,22 @@ public abstract class CliCommand(string name, string description) : Command(name
                 Command = Name, Arguments = [.. arguments], Common = common, Streams = streams, Progress = progress,
                 Cancellation = cancellation, ResumedFolder = resumed,
             };
+            using var late = new LateExit(streams, () => Farewell(context), cancellation);
             try
             {
                 return Run(parsed, context);
             }
             catch (OperationCanceledException error)
             {
-                var next = context.RunPath is { } run ? $" What was done is kept; go on with: {CommandLineText.Of(["resume", run])}" : "";
-                throw new OperationCanceledException($"Cancelled.{next}", error);
+                throw new OperationCanceledException(Farewell(context), error);
             }
         });
         if (result is not null) ResultOutput.Write(result, common, streams);
         return ExitCodes.Ok;
     }
+
+    private static string Farewell(CommandContext context) => context.RunPath is { } run
+        ? $"Cancelled. What was done is kept; go on with: {CommandLineText.Of(["resume", run])}" : "Cancelled.";
 
     /// <summary>Carries the command out inside another one, whose progress it shares.</summary>
     internal CommandResult? RunInside(ParseResult parsed, CommandContext context) => Run(parsed, context);

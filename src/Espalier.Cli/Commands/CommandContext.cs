@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Cli.Options;
+using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;
@@ -37,7 +38,10 @@ public sealed class CommandContext
     {
         var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
         RunPath = ResumedFolder ?? output;
-        return run;
+        run.SaveEvery = TimeSpan.FromSeconds(Common.SaveEvery);
+        if (!run.IsComplete) return run;
+        run.Dispose();
+        throw new UsageException($"'{RunPath}' is finished already; there is nothing to resume.");
     }
 
     /// <summary>This context for another command, which this one carries out in its own name.</summary>

@@ -13,7 +13,7 @@ internal static class CompressHandler
     {
         var name = options.Method.Method ?? EspalierSetup.Name;
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
-            options.Effort, context, options.Eval);
+            options.Effort, context, options.Eval, options.ImageSize);
         request = request.Measured(Method, context);
         // Plans before a folder is made: an impossible target leaves none behind.
         var method = Method(request);
@@ -21,12 +21,13 @@ internal static class CompressHandler
         using var folder = context.OpenRun(options.Output);
         request.Target.Remember(folder);
         var result = method.Compress(folder, context.Progress, context.Cancellation);
-        var report = FewShotReport.Of(method, result, options.Model, options.Eval, options.Output, folder.State.Seconds, context) with
+        var report = FewShotReport.Of(method, result, folder) with
         {
-            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+            Output = options.Output,
+            LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return CompressResult.Of(report);
 
         IFewShotMethod Method(FewShotRequest request) => name switch
@@ -53,8 +54,8 @@ internal static class CompressHandler
         using var folder = context.OpenRun(output);
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
-        ReportFiles.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder.Path);
-        folder.RemoveSteps();
+        ReportFiles.Write(FewShotReport.Of(method, result, folder) with { Output = output }, folder.Path);
+        folder.Complete();
         return Ranking(result) with { Output = output };
 
         DcVitMethod Method(FewShotRequest request) =>

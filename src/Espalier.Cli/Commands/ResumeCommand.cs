@@ -23,6 +23,8 @@ internal sealed class ResumeCommand : CliCommand
     {
         var folder = Path.GetFullPath(parsed.GetRequiredValue(_run));
         var manifest = RunFolder.ReadManifest(folder);
+        if (!manifest.IsTyped)
+            throw new UsageException($"'{folder}' was begun by a program that uses the library; only that program knows its options: let it go on with ExistingRun.GoOn.");
         List<string> arguments = [.. manifest.Arguments];
         foreach (var (given, option) in new[] { (context.Common.Json, "--json"), (context.Common.Quiet, "--quiet"), (context.Common.Verbose, "--verbose") })
             if (given && !arguments.Contains(option)) arguments.Add(option);

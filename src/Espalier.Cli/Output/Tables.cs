@@ -23,6 +23,11 @@ internal static class Tables
     /// <summary>Writes the widths of every block.</summary>
     public static void WriteStructure(this IAnsiConsole console, IReadOnlyCollection<ReportBlock> blocks)
     {
+        if (blocks.Any(b => b.Hidden is not null))
+        {
+            console.WriteTable(["block", "kind", "inner channels"], blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Hidden}"]));
+            return;
+        }
         var merges = blocks.Any(b => b.TokensMerged is not null);
         console.WriteTable(
             ["block", "kind", "heads", "q/k", "v", "MLP hidden", .. Merged("merged")],

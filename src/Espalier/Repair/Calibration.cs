@@ -1,7 +1,6 @@
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch;
 
 namespace Espalier.Repair;
@@ -20,7 +19,7 @@ public sealed class Calibration : IDisposable
     /// <param name="cancellation">Stops between two batches.</param>
     /// <param name="crops">Random crops of each image to look at besides the whole: few images then say more, and fits generalise better.</param>
     /// <param name="seed">Of the crops.</param>
-    public Calibration(ImageDataset images, VitModel model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0)
+    public Calibration(ImageDataset images, Model model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0)
     {
         if (images.Count == 0) throw new ArgumentException("A repair needs images; there are none.");
         Count = images.Count;
@@ -49,9 +48,12 @@ public sealed class Calibration : IDisposable
 
     internal int FoldOf(int batch) => batch % _perView * Folds / _perView;
 
-    /// <summary>The tokens that enter block 0 of a network.</summary>
-    internal TokenStream Embed(VitModel model, CancellationToken cancellation) =>
-        TokenStream.Of(_batches.Length, k => model.Embed(_batches[k]), cancellation);
+    /// <summary>What enters block 0 of a network.</summary>
+    /// <param name="model">The network.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <param name="most">Batches from the first that are no more images than these; at least one batch.</param>
+    internal TokenStream Embed(Model model, CancellationToken cancellation, long most = long.MaxValue) =>
+        TokenStream.Of((int)Math.Clamp(most / _batches[0].Size(0), 1, _batches.Length), k => model.Stem(_batches[k]), cancellation);
 
     public void Dispose()
     {

@@ -6,6 +6,7 @@ namespace Espalier.Runs;
 /// </summary>
 public sealed class Run
 {
+    private static readonly TimeSpan s_leastPause = TimeSpan.FromSeconds(1);
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<RunStep> _steps;
     private readonly TimeProvider _time;
@@ -28,15 +29,26 @@ public sealed class Run
     {
         var begun = _time.GetTimestamp();
         var before = _folder.State.Seconds;
+        var saved = begun;
         RunState Now() => _folder.State with { Seconds = before + _time.GetElapsedTime(begun).TotalSeconds };
+        var watched = new Told(update =>
+        {
+            progress.Report(update);
+            if (_time.GetElapsedTime(saved) < (_folder.SaveEvery < s_leastPause ? s_leastPause : _folder.SaveEvery)) return;
+            // So that a run that is killed knows it, too.
+            _folder.Save(Now());
+            saved = _time.GetTimestamp();
+        });
         try
         {
             foreach (var step in _steps.Skip(_folder.State.Done.Length))
             {
                 cancellation.ThrowIfCancellationRequested();
                 _folder.Save(Now() with { Next = step.Name });
-                step.Action(new StepContext(_folder, step, progress, cancellation));
+                var context = new StepContext(_folder, step, watched, cancellation);
+                step.Action(context);
                 _folder.Save(Now() with { Done = _folder.State.Done.Add(step.Name), Next = null });
+                File.Delete(context.CheckpointPath);
             }
             _folder.Save(Now() with { Finished = true });
         }
@@ -46,5 +58,10 @@ public sealed class Run
             _folder.Save(Now());
             throw;
         }
+    }
+
+    private sealed class Told(Action<ProgressUpdate> tell) : IProgress<ProgressUpdate>
+    {
+        public void Report(ProgressUpdate value) => tell(value);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 
 namespace Espalier.Runs;
 
@@ -13,6 +14,8 @@ public sealed class RunFolder : IDisposable
     private const string ManifestFile = "run.json";
     private const string StateFile = "state.json";
     private const string StepsFolder = "steps";
+    private const string RemovedSteps = ".steps.removed";
+    private const string ResultStep = "result";
     // A thousand years.
     private const double MostSeconds = 3e10;
     private const string ModelFile = "model.safetensors";
@@ -29,21 +32,28 @@ public sealed class RunFolder : IDisposable
 
     public RunState State { get; private set; }
 
+    /// <summary>Time between two saved states of a training; zero saves after every step.</summary>
+    public TimeSpan SaveEvery { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>True when all is done and nothing is left to resume: the steps' files go last.</summary>
+    public bool IsComplete => State.Finished && !Directory.Exists(PathOf(StepsFolder));
+
     /// <summary>Starts a run in <paramref name="path"/>; refuses a folder that holds files unless <paramref name="force"/> is set.</summary>
     public static RunFolder Create(string path, RunManifest manifest, bool force)
     {
         path = FullPath(path);
         if (File.Exists(path)) throw new UsageException($"'{path}' is a file; give a folder for the output.");
-        var earlier = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => System.IO.Path.GetFileName(e) != RunLock.FileName);
+        var earlier = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => !IsTrace(System.IO.Path.GetFileName(e)));
         if (earlier && !force) throw new UsageException(Refusal(path));
         MakeFolder(path);
         var held = RunLock.Take(path);
         try
         {
-            var alone = !earlier || ClearEarlier(path);
-            var folder = new RunFolder(path, manifest with { OwnsFolder = alone }, new RunState(), held);
+            var folder = new RunFolder(path, manifest with { OwnsFolder = !earlier || IsOwned(path) }, new RunState { Clearing = earlier }, held);
+            // From here on nothing of an earlier run counts, whatever stops this one.
+            if (earlier) folder.Save(folder.State);
             folder.WriteJson(ManifestFile, folder.Manifest, RunJson.Default.RunManifest);
-            folder.Save(folder.State);
+            folder.ClearEarlier();
             return folder;
         }
         catch
@@ -65,7 +75,10 @@ public sealed class RunFolder : IDisposable
                 ? ReadJson(path, StateFile, RunJson.Default.RunState)
                 : new RunState();
             if (state.Seconds is not (>= 0 and < MostSeconds)) throw new InputException($"'{System.IO.Path.Combine(path, StateFile)}' says that {state.Seconds} seconds were worked; start again with --force.");
-            return new RunFolder(path, manifest, state, held);
+            var folder = new RunFolder(path, manifest, state, held);
+            folder.DeleteRemovedSteps();
+            if (state.Clearing) folder.ClearEarlier();
+            return folder;
         }
         catch
         {
@@ -82,23 +95,49 @@ public sealed class RunFolder : IDisposable
     {
         if (!File.Exists(System.IO.Path.Combine(path, ManifestFile)))
             throw new InputException($"'{path}' is not a run folder: it has no {ManifestFile}.");
-        var manifest = ReadJson(path, ManifestFile, RunJson.Default.RunManifest);
-        return manifest.FormatVersion == RunManifest.CurrentFormat
-            ? manifest
-            : throw new InputException($"'{path}' was made by Espalier {manifest.Version}, whose run folders this version cannot resume; start again with --force.");
+        // Another version's file may lack what this one needs, or mean something else by it; so the version comes first.
+        var mark = ReadJson(path, ManifestFile, RunJson.Default.RunFormat);
+        if (mark.FormatVersion is null) throw new InputException($"Cannot read '{System.IO.Path.Combine(path, ManifestFile)}': it names no format version.");
+        if (mark.FormatVersion != RunManifest.CurrentFormat)
+            throw new InputException($"'{path}' was made by Espalier {mark.Version ?? "of an unknown version"}, whose run folders (format {mark.FormatVersion}) "
+                + $"this version (format {RunManifest.CurrentFormat}) cannot resume; resume it there, or start again with --force.");
+        return ReadJson(path, ManifestFile, RunJson.Default.RunManifest);
     }
 
     /// <summary>The folder a step may fill and later steps may read; made when missing.</summary>
-    public string StepFolder(string step) => Directory.CreateDirectory(System.IO.Path.Combine(Path, StepsFolder, step)).FullName;
+    /// <exception cref="FailureException">The run folder is gone, or the step's cannot be made.</exception>
+    public string StepFolder(string step)
+    {
+        // Made anew it would hold the later half of a run.
+        if (!File.Exists(PathOf(ManifestFile))) throw new FailureException($"The run folder '{Path}' was removed while the run was working in it; start it again.");
+        return AtomicFile.MakeFolder(System.IO.Path.Combine(Path, StepsFolder, step));
+    }
+
+    /// <summary>Where the last step makes the result ready: its files come into the run folder when the run is complete, the weights last of all.</summary>
+    public string ResultFolder => StepFolder(ResultStep);
+
+    /// <summary>Where the result is: ready among the steps, or in the run folder.</summary>
+    public string Result => File.Exists(System.IO.Path.Combine(Ready, ModelFile)) ? Ready : Path;
+
+    /// <summary>Removes what the steps of a run left that was stopped after its results were whole.</summary>
+    public static void Tidy(string path)
+    {
+        if (!Directory.Exists(System.IO.Path.Combine(path, StepsFolder)) && !Directory.Exists(System.IO.Path.Combine(path, RemovedSteps))) return;
+        using var run = Open(path);
+        run.Complete();
+    }
 
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Empties what the steps left; for the end of a run, when the results are whole.</summary>
-    public void RemoveSteps()
+    /// <summary>Marks the run as finished, brings its result out and removes what the steps left; for its end, when all else is written.</summary>
+    public void Complete()
     {
-        var steps = System.IO.Path.Combine(Path, StepsFolder);
-        if (Directory.Exists(steps)) Directory.Delete(steps, recursive: true);
+        if (!State.Finished) Save(State with { Finished = true });
+        BringOut();
+        // At one blow: a half of the steps could not be resumed from.
+        if (Directory.Exists(PathOf(StepsFolder))) Directory.Move(PathOf(StepsFolder), PathOf(RemovedSteps));
+        DeleteRemovedSteps();
     }
 
     public void Dispose() => _lock.Dispose();
@@ -113,7 +152,7 @@ public sealed class RunFolder : IDisposable
 
     private static string Refusal(string path) =>
         File.Exists(System.IO.Path.Combine(path, ManifestFile)) && !File.Exists(System.IO.Path.Combine(path, ModelFile))
-            ? $"'{path}' already holds a run; go on with it (espalier resume {path}), replace it with --force, or choose another folder."
+            ? $"'{path}' already holds a run; go on with it ({CommandLineText.Of(["resume", path])}), replace it with --force, or choose another folder."
             : $"'{path}' already holds files; choose another folder or replace them with --force.";
 
     private static void MakeFolder(string path)
@@ -128,22 +167,53 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>
-    /// Clears what an earlier run left; true when the folder is empty after it. A folder a run had to itself goes whole;
-    /// in one that held other files before, only the run's own are removed.
-    /// </summary>
-    private static bool ClearEarlier(string path)
+    // What a process leaves that was killed before it had a run: nothing anyone would miss.
+    private static bool IsTrace(string name) =>
+        name == RunLock.FileName || name == AtomicFile.TemporaryName(ManifestFile) || name == AtomicFile.TemporaryName(StateFile);
+
+    // Whether an earlier run had the folder to itself; one that cannot be read tells nothing.
+    private static bool IsOwned(string path)
     {
-        var isRun = File.Exists(System.IO.Path.Combine(path, ManifestFile));
-        var owned = isRun && ReadJson(path, ManifestFile, RunJson.Default.RunManifest).OwnsFolder;
-        string[] own = isRun ? [ManifestFile, StateFile, StepsFolder, ModelFile] : [ModelFile];
-        foreach (var entry in new DirectoryInfo(path).GetFileSystemInfos())
+        try
         {
-            if (entry.Name == RunLock.FileName || (!owned && !own.Contains(entry.Name))) continue;
+            return File.Exists(System.IO.Path.Combine(path, ManifestFile)) && ReadJson(path, ManifestFile, RunJson.Default.RunManifest).OwnsFolder;
+        }
+        catch (InputException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Removes what an earlier run left. A folder that runs had to themselves is emptied; in one that held other files before, only a run's own are
+    /// removed.
+    /// </summary>
+    private void ClearEarlier()
+    {
+        foreach (var entry in State.Clearing ? new DirectoryInfo(Path).GetFileSystemInfos() : [])
+        {
+            if (entry.Name is RunLock.FileName or ManifestFile or StateFile) continue;
+            if (!Manifest.OwnsFolder && entry.Name is not (StepsFolder or RemovedSteps or ModelFile)) continue;
             if (entry is DirectoryInfo { LinkTarget: null } directory) directory.Delete(recursive: true);
             else entry.Delete();
         }
-        return owned;
+        Save(new RunState());
+    }
+
+    private string Ready => System.IO.Path.Combine(Path, StepsFolder, ResultStep);
+
+    // The result stays whole where it is until the weights go: this may be done again from the start.
+    private void BringOut()
+    {
+        if (Result == Path) return;
+        foreach (var file in Directory.EnumerateFiles(Ready))
+            if (System.IO.Path.GetFileName(file) is var name and not ModelFile) AtomicFile.Copy(file, PathOf(name));
+        AtomicFile.Move(System.IO.Path.Combine(Ready, ModelFile), PathOf(ModelFile));
+    }
+
+    private void DeleteRemovedSteps()
+    {
+        if (Directory.Exists(PathOf(RemovedSteps))) Directory.Delete(PathOf(RemovedSteps), recursive: true);
     }
 
     private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type) => JsonFile.Read(System.IO.Path.Combine(folder, name), type);

@@ -14,6 +14,9 @@ public sealed record RunState
     /// <summary>True once every step is done.</summary>
     public bool Finished { get; init; }
 
+    /// <summary>True while what an earlier run left is being removed; whoever finds it set goes on removing.</summary>
+    public bool Clearing { get; init; }
+
     /// <summary>Seconds worked so far, over all sittings.</summary>
     public double Seconds { get; init; }
 }

@@ -12,23 +12,45 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
     private readonly Lock orderLock = new();
     private (int Epoch, int[] Order) latest = (-1, []);
 
-    public int BatchesPerEpoch { get; } = (dataset.Count + options.BatchSize - 1) / options.BatchSize;
+    public int BatchesPerEpoch { get; } = (int)((dataset.Count + (long)options.BatchSize - 1) / options.BatchSize);
 
     public Batch Make(LoaderPosition position, CancellationToken cancellation)
     {
         var first = position.Batch * options.BatchSize;
         var indices = Order(position.Epoch).AsSpan(first, Math.Min(options.BatchSize, dataset.Count - first)).ToArray();
-        var labels = Array.ConvertAll(indices, i => dataset.Items[i].Label ?? -1);
         var length = transform.Channels * transform.Size * transform.Size;
-        if (!buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<float>(checked(options.BatchSize * length));
-        for (var k = 0; k < indices.Length; k++)
+        if (!buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<float>(Floats(length));
+        List<(ImageItem, string)> skipped = [];
+        var kept = 0;
+        foreach (var index in indices)
         {
             cancellation.ThrowIfCancellationRequested();
-            var random = new SeededRandom(options.Seed, "augment", position.Epoch, indices[k]);
-            transform.Apply(cache.Get(indices[k]), random, buffer.AsSpan(k * length, length));
+            if (Read(index, skipped) is not { } image) continue;
+            var random = new SeededRandom(options.Seed, "augment", position.Epoch, index);
+            transform.Apply(image, random, buffer.AsSpan(kept * length, length));
+            indices[kept++] = index;
         }
-        return new(position, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add);
+        if (kept == 0) throw new InputException($"{dataset.Name}: none of the {indices.Length} images of a batch can be read; the first: {skipped[0].Item2}");
+        indices = indices[..kept];
+        var labels = Array.ConvertAll(indices, i => dataset.Items[i].Label ?? -1);
+        return new(position, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add) { Skipped = skipped };
     }
+
+    private ImageBuffer? Read(int index, List<(ImageItem, string)> skipped)
+    {
+        try
+        {
+            return cache.Get(index);
+        }
+        catch (InputException e) when (options.SkipUnreadable)
+        {
+            skipped.Add((dataset.Items[index], e.Message));
+            return null;
+        }
+    }
+
+    private int Floats(long length) => Math.Min(options.BatchSize, dataset.Count) * length is var floats && floats <= Array.MaxLength ? (int)floats
+        : throw new UsageException($"A batch of {options.BatchSize} images of {transform.Size}×{transform.Size} pixels is more than one array can hold; give a smaller --batch.");
 
     private int[] Order(int epoch)
     {
