@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Runs;
 using Espalier.Torch;
 using Espalier.Training;
@@ -16,7 +17,7 @@ internal static class ResidentMemory
     /// <summary>Measures and prints a table in Markdown; true when nothing grows.</summary>
     public static bool Run(long steps)
     {
-        Console.WriteLine("| work | steps | live tensors before, after | resident after a fifth of them, MiB | at the end | growth, bytes a step |");
+        Console.WriteLine("| work | steps | live tensors before, after | resident after half of them, MiB | at the end | growth, bytes a step |");
         Console.WriteLine("|---|---:|---:|---:|---:|---:|");
         return s_works.Aggregate(true, (flat, work) => flat & Measure(work, steps));
     }
@@ -30,11 +31,11 @@ internal static class ResidentMemory
             var before = Tensor.LiveCount;
             var watch = new Watch();
             var compute = new Compute.ComputeOptions { Threads = 1 };
-            var (model, data) = (EspalierModel.Open("fashion-vit"), Images(64));
-            if (work == "train") model.Train(Path.Combine(folder, "out"), new TrainOptions { Data = data, Effort = new TrainingEffort(Steps: steps), Compute = compute }, watch);
+            var (model, data) = (Model(Path.Combine(folder, "model")), Images(64));
+            if (work == "train") model.Train(Path.Combine(folder, "out"), new TrainOptions { Data = data, Effort = new TrainingEffort(Steps: steps), Recipe = new TrainRecipe { BatchSize = 16 }, Compute = compute }, watch);
             else model.Compress(Path.Combine(folder, "out"), new CompressOptions { Target = Target.KeepMacs(0.7), Images = data, Count = 64, Steps = steps, Compute = compute }, watch);
             var samples = watch.Longest();
-            var (first, last) = (samples[samples.Count / 5], samples[^1]);
+            var (first, last) = (samples[samples.Count / 2], samples[^1]);
             var growth = (double)(last.Bytes - first.Bytes) / Math.Max(1, last.Step - first.Step);
             Console.WriteLine(FormattableString.Invariant($"| {work} | {last.Step} | {before}, {Tensor.LiveCount} | {first.Bytes / 1048576.0:0.0} | {last.Bytes / 1048576.0:0.0} | {growth:0} |"));
             return growth < MostGrowth && Tensor.LiveCount == before;
@@ -45,26 +46,38 @@ internal static class ResidentMemory
         }
     }
 
+    private static EspalierModel Model(string folder)
+    {
+        var tiny = ModelRegistry.Find("tiny-test-vit")!;
+        using var model = tiny.Architecture.Random(tiny.Preprocessing, 1);
+        ModelFolder.Write(Directory.CreateDirectory(folder).FullName, model);
+        return EspalierModel.Open(folder);
+    }
+
     private static ImageDataset Images(int count)
     {
-        const int Side = 28, Classes = 10;
+        const int Side = 32, Channels = 3, Classes = 10;
         return new("noise", [.. Enumerable.Range(0, count).Select(i =>
         {
             var random = new SeededRandom(1, "image", i);
-            var pixels = new byte[Side * Side];
+            var pixels = new byte[Side * Side * Channels];
             foreach (ref var pixel in pixels.AsSpan()) pixel = (byte)random.NextInt(256);
-            return (ImageItem)new ImageMemoryItem($"{i}", i % Classes, new ImageBuffer(Side, Side, 1, pixels));
+            return (ImageItem)new ImageMemoryItem($"{i}", i % Classes, new ImageBuffer(Side, Side, Channels, pixels));
         })], classCount: Classes);
     }
 
-    /// <summary>Notes the memory at every update of a stage that counts steps.</summary>
+    /// <summary>Notes the memory now and then in every stage that counts steps, without what the collector has not come to yet.</summary>
     private sealed class Watch : IProgress<ProgressUpdate>
     {
+        private const int Every = 25;
         private readonly Dictionary<string, List<(long Step, long Bytes)>> _stages = [];
 
         public void Report(ProgressUpdate value)
         {
-            if (value.Total == 0) return;
+            if (value.Total == 0 || value.Step % Every != 0) return;
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            GC.Collect();
             lock (_stages)
             {
                 if (!_stages.TryGetValue(value.Stage, out var samples)) _stages[value.Stage] = samples = [];

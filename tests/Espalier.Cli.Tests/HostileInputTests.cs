@@ -48,7 +48,7 @@ public sealed class HostileInputTests : IDisposable
     {
         var run = CliRun.Of("inspect", $"/nowhere/{Nasty}.safetensors");
         run.Code.ShouldBe(3);
-        run.ErrorLine.ShouldContain("[red]�");
+        run.ErrorLine.ShouldContain("�evil�");
         Clean(run.Error);
         Clean(CliRun.Of("inspect", $"/nowhere/{Nasty}.safetensors", "--verbose").Error);
 

@@ -62,4 +62,25 @@ public class WidthCutTests : TorchTest
         Should.Throw<ArgumentException>(() => model.KeepHeadChannels(0, heads, units)).Message.ShouldContain(message);
         Should.Throw<ArgumentException>(() => model.KeepEmbedding([])).Message.ShouldContain("at least one");
     }
+
+    [Fact]
+    public void A_stage_of_a_swin_is_narrowed_with_the_patch_merging_on_both_sides()
+    {
+        var net = FamilyNets.Swins[0].Net;
+        using var model = TestNets.Model(net, 3);
+        using var noGrad = new NoGrad();
+        foreach (var first in net.Stages)
+        {
+            var before = net.WidthOf(first);
+            int[] kept = [.. Enumerable.Range(0, before).Where(c => c % 3 != 1)];
+            using var cut = model.KeepEmbedding(kept, first);
+            foreach (var (name, shape) in cut.Architecture.Tensors()) cut.Weights[name].Shape.ShouldBe([.. shape], name);
+            cut.Logits(Tensor.Zeros([1, net.Channels, net.ImageSize, net.ImageSize])).Sum().Item().ShouldNotBe(double.NaN);
+            var next = net.Stages.FirstOrDefault(stage => stage > first);
+            if (next == 0) continue;
+            // Four neighbours side by side: what is kept of a channel is kept of each.
+            var (all, left) = (model.Weights[$"blocks.{next}.downsample.norm.weight"].ToArray<float>(), cut.Weights[$"blocks.{next}.downsample.norm.weight"].ToArray<float>());
+            left.ShouldBe([.. Enumerable.Range(0, 4).SelectMany(k => kept.Select(c => all[k * before + c]))]);
+        }
+    }
 }

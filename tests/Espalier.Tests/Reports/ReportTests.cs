@@ -111,7 +111,7 @@ public sealed class ReportTests : IDisposable
             ImageListHash = "h", Profile = "c",
         }).ToJson())!;
         var texts = Poison(json);
-        texts.ShouldBeGreaterThan(30);
+        texts.ShouldBeGreaterThan(25);
         _temporary.Write("nasty/report.json", json.ToJsonString());
         var report = RunReport.Load(_temporary["nasty"]);
 

@@ -6,8 +6,6 @@ namespace Espalier.Tests.Training;
 /// <summary>Gradients of the losses that are not one operator, against central differences of the same function in float64.</summary>
 public class LossGradientTests : TorchTest
 {
-    private const double Step = 1e-6;
-
     [Theory]
     [InlineData(true, true)]
     [InlineData(false, true)]
@@ -29,7 +27,8 @@ public class LossGradientTests : TorchTest
     public void Of_soft_answers()
     {
         var wanted = Noise(2, 3, 4);
-        ShouldDifferentiate(x => Functional.KlPerSample(wanted / 4, x / 4).Mean() * 16, 3, 4);
+        // It is computed in single precision, so that the step must be large.
+        ShouldDifferentiate(x => Functional.KlPerSample(wanted / 4, x / 4).Mean() * 16, 1e-2, 1e-3, 3, 4);
     }
 
     [Fact]
@@ -45,21 +44,23 @@ public class LossGradientTests : TorchTest
         return Tensor.RandN(shape).To(DType.Float64);
     }
 
-    private static void ShouldDifferentiate(Func<Tensor, Tensor> loss, params long[] shape)
+    private static void ShouldDifferentiate(Func<Tensor, Tensor> loss, params long[] shape) => ShouldDifferentiate(loss, 1e-6, 1e-6, shape);
+
+    private static void ShouldDifferentiate(Func<Tensor, Tensor> loss, double step, double tolerance, params long[] shape)
     {
         var start = Noise(7, shape).ToArray<double>();
         var x = Tensor.From<double>(start, shape);
         x.RequiresGrad = true;
         var gradient = Autograd.Gradients(loss(x), [x])[0]!.ToArray<double>();
         gradient.ShouldContain(g => g != 0);
-        for (var k = 0; k < start.Length; k++) gradient[k].ShouldBe((At(k, Step) - At(k, -Step)) / (2 * Step), 1e-6);
+        for (var k = 0; k < start.Length; k++) gradient[k].ShouldBe((At(k, step) - At(k, -step)) / (2 * step), tolerance);
 
         double At(int k, double change)
         {
             using var scope = new TensorScope();
             double[] moved = [.. start];
             moved[k] += change;
-            return loss(Tensor.From<double>(moved, shape)).ToArray<double>()[0];
+            return loss(Tensor.From<double>(moved, shape)).Item();
         }
     }
 }

@@ -77,6 +77,61 @@ public class HostileZipTests
     }
 
     [Fact]
+    public void Sizes_that_do_not_fit_in_32_bits_are_read_from_the_field_for_them()
+    {
+        using var folder = new TemporaryFolder();
+        PickleWriter.Save(folder["a.pth"], s_good);
+        var bytes = File.ReadAllBytes(folder["a.pth"]);
+        var (header, end) = (Header(bytes, 1), bytes.Length - 22);
+        // Another field first, then the sizes and the place: lengths in the header say "look there".
+        var local = BitConverter.ToInt32(bytes, header + 42);
+        byte[] extra = [0x34, 0x12, 2, 0, 9, 9, 1, 0, 24, 0, .. BitConverter.GetBytes(40L), .. BitConverter.GetBytes(40L), .. BitConverter.GetBytes((long)local)];
+        foreach (var at in new[] { 20, 24, 42 }) Set(bytes, header + at, -1);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(header + 30), (ushort)extra.Length);
+        Set(bytes, end + 12, BitConverter.ToInt32(bytes, end + 12) + extra.Length);
+        var name = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(header + 28));
+        byte[] large = [.. bytes[..(header + 46 + name)], .. extra, .. bytes[(header + 46 + name)..]];
+        File.WriteAllBytes(folder["b.pth"], large);
+        using (var file = TorchFile.Open(folder["b.pth"])) file.ReadFloats("w").ShouldBe(new float[10]);
+
+        // Nine exabytes, and less than nothing, lie nowhere.
+        foreach (var lie in new[] { long.MaxValue, -1L, 1L << 40 })
+            foreach (var at in new[] { 10, 18, 26 })
+            {
+                BinaryPrimitives.WriteInt64LittleEndian(large.AsSpan(header + 46 + name + at), lie);
+                File.WriteAllBytes(folder["b.pth"], large);
+                Error(folder["b.pth"]);
+                BinaryPrimitives.WriteInt64LittleEndian(large.AsSpan(header + 46 + name + at), at == 26 ? local : 40);
+            }
+    }
+
+    [Fact]
+    public void A_directory_that_does_not_fit_in_32_bits_is_found_by_its_locator()
+    {
+        using var folder = new TemporaryFolder();
+        PickleWriter.Save(folder["a.pth"], s_good);
+        var bytes = File.ReadAllBytes(folder["a.pth"]);
+        var end = bytes.Length - 22;
+        byte[] record =
+        [
+            .. BitConverter.GetBytes(0x06064B50), .. BitConverter.GetBytes(44L), .. new byte[12], .. BitConverter.GetBytes(2L), .. BitConverter.GetBytes(2L),
+            .. BitConverter.GetBytes((long)BitConverter.ToInt32(bytes, end + 12)), .. BitConverter.GetBytes((long)BitConverter.ToInt32(bytes, end + 16)),
+        ];
+        record.Length.ShouldBe(56);
+        byte[] locator = [.. BitConverter.GetBytes(0x07064B50), 0, 0, 0, 0, .. BitConverter.GetBytes((long)end), 1, 0, 0, 0];
+        byte[] large = [.. bytes[..end], .. record, .. locator, .. bytes[end..]];
+        foreach (var at in new[] { 12, 16 }) Set(large, large.Length - 22 + at, -1);
+        File.WriteAllBytes(folder["b.pth"], large);
+        using (var file = TorchFile.Open(folder["b.pth"])) file.ReadFloats("w").ShouldBe(new float[10]);
+        foreach (var lie in new[] { -1L, long.MaxValue, 1L << 40, 3L })
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(large.AsSpan(end + 56 + 8), lie);
+            File.WriteAllBytes(folder["b.pth"], large);
+            Error(folder["b.pth"]);
+        }
+    }
+
+    [Fact]
     public void A_deflated_storage_shorter_than_it_claims_is_refused_when_it_is_read()
     {
         using var folder = new TemporaryFolder();
