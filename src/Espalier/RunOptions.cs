@@ -33,7 +33,7 @@ public abstract record RunOptions
     /// <summary>Opens the run folder, does the work, and clears what its steps left.</summary>
     internal T Run<T>(string output, Func<RunFolder, T> work)
     {
-        using var folder = Open(output);
+        using var folder = SharedRun.Open(Compute.Group, () => Open(output));
         var result = work(folder);
         folder.RemoveSteps();
         return result;

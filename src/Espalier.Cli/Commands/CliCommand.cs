@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
+using Espalier.Cli.Processes;
 using Espalier.Cli.Progress;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Cli.Commands;
 
@@ -16,33 +18,72 @@ public abstract class CliCommand(string name, string description) : Command(name
     /// <summary>All option groups in the order of the help.</summary>
     public IReadOnlyList<OptionGroup> Groups => [.. _groups, Common];
 
+    private ProcessOptions? Processes { get; set; }
+
     /// <summary>Command lines that work as they are written.</summary>
     public abstract IReadOnlyList<string> Examples { get; }
 
     /// <summary>Reads the options and does the work; null when there is no result to print.</summary>
     protected abstract CommandResult? Run(ParseResult parsed, CommandContext context);
 
-    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, string? resumed, CancellationToken cancellation)
+    /// <summary>How many processes shall share the work; null when nothing is said, or when the command is for one alone.</summary>
+    internal virtual int? ProcessCount(ParseResult parsed) => Processes?.Read(parsed);
+
+    /// <summary>Whether several processes can share the work.</summary>
+    internal bool IsShared => Processes is not null;
+
+    /// <param name="parsed">The command line.</param>
+    /// <param name="arguments">The command line as typed.</param>
+    /// <param name="streams">Where to write.</param>
+    /// <param name="cancellation">Ctrl+C.</param>
+    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, CancellationToken cancellation)
+    {
+        using var shared = IsShared ? SharedCommand.Start(ProcessCount(parsed), arguments, streams.Error, cancellation) : null;
+        if (shared is null) return Execute(parsed, arguments, streams, null, null, null, cancellation);
+        try
+        {
+            var code = Execute(parsed, arguments, streams, null, shared.Group, advice => shared.Advice = advice, shared.Cancellation);
+            shared.Group.Leave();
+            return code;
+        }
+        catch (Exception error)
+        {
+            var explained = shared.Explain(error);
+            if (shared.IsQuiet) return ExitCodes.Of(explained);
+            throw explained == error ? error : explained;
+        }
+    }
+
+    /// <param name="parsed">The command line.</param>
+    /// <param name="arguments">The command line as typed.</param>
+    /// <param name="streams">Where to write.</param>
+    /// <param name="resumed">The run folder to go on with.</param>
+    /// <param name="group">Processes that do it together; the first one speaks for all.</param>
+    /// <param name="onStart">Given what tells how to go on when the command ends early.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, string? resumed, ProcessGroup? group,
+        Action<Func<string>>? onStart, CancellationToken cancellation)
     {
         var common = Common.Read(parsed);
-        var result = ProgressOutput.During(streams, common, TimeProvider.System, progress =>
+        var speaks = group?.IsFirst ?? true;
+        var result = ProgressOutput.During(streams, speaks ? common : common with { Quiet = true }, TimeProvider.System, progress =>
         {
             var context = new CommandContext
             {
                 Command = Name, Arguments = [.. arguments], Common = common, Streams = streams, Progress = progress,
-                Cancellation = cancellation, ResumedFolder = resumed,
+                Cancellation = cancellation, ResumedFolder = resumed, Group = group, OnStart = onStart,
             };
+            onStart?.Invoke(() => context.Advice);
             try
             {
                 return Run(parsed, context);
             }
             catch (OperationCanceledException error)
             {
-                var next = context.RunPath is { } run ? $" What was done is kept; go on with: {CommandLineText.Of(["resume", run])}" : "";
-                throw new OperationCanceledException($"Cancelled.{next}", error);
+                throw new OperationCanceledException($"Cancelled.{context.Advice}", error);
             }
         });
-        if (result is not null) ResultOutput.Write(result, common, streams);
+        if (result is not null && speaks) ResultOutput.Write(result, common, streams);
         return ExitCodes.Ok;
     }
 
@@ -64,6 +105,9 @@ public abstract class CliCommand(string name, string description) : Command(name
         Add(added);
         return added;
     }
+
+    /// <summary>Lets several processes share the work.</summary>
+    protected void AddProcesses() => Processes = AddGroup(new ProcessOptions());
 
     /// <summary>Adds the common options, which come last.</summary>
     protected void Complete() => Common.AddTo(this);

@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.FewShot;
-using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;
@@ -25,7 +24,7 @@ internal static class CompressHandler
         {
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
-        ReportFiles.Write(report, folder.Path);
+        context.Write(report, folder);
         folder.RemoveSteps();
         return CompressResult.Of(report);
 
@@ -53,7 +52,7 @@ internal static class CompressHandler
         using var folder = context.OpenRun(output);
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
-        ReportFiles.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder.Path);
+        context.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder);
         folder.RemoveSteps();
         return Ranking(result) with { Output = output };
 

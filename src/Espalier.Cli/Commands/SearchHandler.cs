@@ -29,7 +29,7 @@ internal static class SearchHandler
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
             TellWidths = context.Common.Verbose,
             Seed = (ulong)context.Common.Seed,
-            Compute = Computing.Of(context.Common),
+            Compute = Computing.Of(context),
         };
         request = request with
         {
@@ -44,7 +44,7 @@ internal static class SearchHandler
         {
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
-        ReportFiles.Write(report, folder.Path);
+        context.Write(report, folder);
         folder.RemoveSteps();
         return CompressResult.Of(report);
     }

@@ -24,13 +24,13 @@ internal static class TrainHandler
                 ? new TrainingEffort(Epochs: 10)
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
             Seed = (ulong)context.Common.Seed,
-            Compute = Computing.Of(context.Common),
+            Compute = Computing.Of(context),
         };
         request.Recipe.Validate();
         using var folder = context.OpenRun(options.Output);
         var result = new SupervisedMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
         var seconds = folder.State.Seconds;
-        ReportFiles.Write(Report(options, context, request, result, seconds), folder.Path);
+        context.Write(Report(options, context, request, result, seconds), folder);
         return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, seconds)
         {
             Top1 = result.Top1,

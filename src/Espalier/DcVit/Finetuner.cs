@@ -74,6 +74,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
             BatchSize = options.BatchSize,
             Seed = new SeededRandom(seed, "finetune", stream).NextUInt64(),
             Prefetch = 3,
+            Share = compute.Share,
         };
         return new ImageBatches(images, transform, loader, compute.Device);
     }
@@ -103,5 +104,6 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         ClipNorm = options.Profile.ClipNorm,
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
+        Group = compute.Group,
     };
 }

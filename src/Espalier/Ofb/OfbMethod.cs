@@ -85,7 +85,11 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             throw new UsageException($"The data has {request.Data.ClassCount} classes, the model {request.Model.Architecture.Classes}; finetune the model on this data first.");
         request.Compute.Apply();
         SearchResult? result = null;
-        new Run(folder, [new RunStep(SearchStep, Search), new RunStep("finish", context => result = Finish(context))], time).Execute(progress, cancellation);
+        new Run(folder,
+        [
+            new RunStep(SearchStep, Search) { Together = true },
+            new RunStep("finish", context => result = Finish(context)) { Together = true },
+        ], time).Execute(progress, cancellation);
         return result ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
     }
 
@@ -102,7 +106,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             OnDecided = step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
             OnCut = architecture => TellWidths(architecture, context),
         };
-        using var loop = new TrainingLoop(task, batches, task.Training(request.Compute.TrainsInBf16, request.Compute.Device))
+        using var loop = new TrainingLoop(task, batches, task.Training(request.Compute))
         {
             OnStep = report =>
             {
@@ -143,7 +147,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     {
         var recipe = request.Options.Recipe;
         return new ImageBatches(train, recipe.Transform(request.Model.Preprocessing),
-            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
+            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4, Share = request.Compute.Share }, request.Compute.Device);
     }
 
     private SearchStage Cut(Supernet net, long step, StepContext context)
@@ -184,9 +188,9 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             using var batches = Batches(train);
             // Far from its end a search does not cut; what it cuts later only makes steps faster.
             var task = new SearchTask(net, Plan, request.Options, 1_000_000, batches.BatchesPerEpoch, request.Seed);
-            var options = task.Training(request.Compute.TrainsInBf16, request.Compute.Device) with { Steps = StepTimer.Steps };
+            var options = task.Training(request.Compute) with { Steps = StepTimer.Steps };
             return StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
-        }, TrainingShare);
+        }, TrainingShare, request.Compute.Group);
     }
 
     private JsonObject Provenance(long steps) => new()

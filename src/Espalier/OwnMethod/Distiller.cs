@@ -41,7 +41,7 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
 
     private ImageBatches Batches() => new(images,
         new TrainTransform(teacher.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = options.MinCropArea }, RandAugment = null }),
-        new LoaderOptions { BatchSize = options.BatchSize, Seed = new SeededRandom(seed, "distillation").NextUInt64(), Prefetch = 3 }, compute.Device);
+        new LoaderOptions { BatchSize = options.BatchSize, Seed = new SeededRandom(seed, "distillation").NextUInt64(), Prefetch = 3, Share = compute.Share }, compute.Device);
 
     private TrainingOptions LoopOptions(long steps) => new()
     {
@@ -52,5 +52,6 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
         EmaDecay = options.Ema > 0 ? options.Ema : null,
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
+        Group = compute.Group,
     };
 }

@@ -62,12 +62,12 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     /// <summary>Scores students on <see cref="Judged"/>; the teacher's answers are computed once.</summary>
     internal Judge Judge(CancellationToken cancellation)
     {
-        _judged ??= new Calibration(Judged, Teacher, cancellation);
+        _judged ??= new Calibration(Judged, Teacher, cancellation, group: Compute.Group);
         return _judge ??= new Judge(Teacher, _judged, Compute.TrainsInBf16, cancellation);
     }
 
     /// <summary>All few-shot images, to repair on; loaded once.</summary>
-    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation, options.Crops, Request.Seed);
+    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation, options.Crops, Request.Seed, Compute.Group);
 
     public override void Dispose()
     {

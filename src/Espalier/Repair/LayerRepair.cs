@@ -30,6 +30,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
                 using var scope = new TensorScope();
                 sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
             }
+            sums.Combine(Calibration.Group);
             return sums;
         }
         catch

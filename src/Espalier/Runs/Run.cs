@@ -1,3 +1,5 @@
+using Espalier.Torch.Distributed;
+
 namespace Espalier.Runs;
 
 /// <summary>
@@ -31,16 +33,16 @@ public sealed class Run
         RunState Now() => _folder.State with { Seconds = before + _time.GetElapsedTime(begun).TotalSeconds };
         try
         {
-            foreach (var step in _steps.Skip(_folder.State.Done.Length))
+            foreach (var round in SharedRun.Rounds(_folder.Group, _steps.Skip(_folder.State.Done.Length)))
             {
                 cancellation.ThrowIfCancellationRequested();
-                _folder.Save(Now() with { Next = step.Name });
-                step.Action(new StepContext(_folder, step, progress, cancellation));
-                _folder.Save(Now() with { Done = _folder.State.Done.Add(step.Name), Next = null });
+                _folder.Save(Now() with { Next = round[0].Name });
+                SharedRun.Do(_folder.Group, round, step => new StepContext(_folder, step, progress, cancellation));
+                _folder.Save(Now() with { Done = [.. _folder.State.Done, .. round.Select(s => s.Name)], Next = null });
             }
             _folder.Save(Now() with { Finished = true });
         }
-        catch (OperationCanceledException)
+        catch (Exception error) when (error is OperationCanceledException or LostProcessException)
         {
             // So that a resumed run knows how much of its time budget is used.
             _folder.Save(Now());

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Espalier.Models.Formats;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Runs;
 
@@ -15,6 +16,9 @@ public sealed class RunFolder : IDisposable
     private const string StepsFolder = "steps";
     private const string ModelFile = "model.safetensors";
 
+    /// <summary>What the steps of a run need of its folder.</summary>
+    internal static readonly string[] ForSteps = [ManifestFile, StateFile, StepsFolder];
+
     private readonly RunLock _lock;
 
     private RunFolder(string path, RunManifest manifest, RunState state, RunLock held) =>
@@ -26,6 +30,9 @@ public sealed class RunFolder : IDisposable
     public RunManifest Manifest { get; }
 
     public RunState State { get; private set; }
+
+    /// <summary>Processes that share the run; null: this one alone. All but the first have a copy, which goes when it is disposed.</summary>
+    internal ProcessGroup? Group { get; set; }
 
     /// <summary>Starts a run in <paramref name="path"/>; refuses a folder that holds files unless <paramref name="force"/> is set.</summary>
     public static RunFolder Create(string path, RunManifest manifest, bool force)
@@ -98,7 +105,11 @@ public sealed class RunFolder : IDisposable
         if (Directory.Exists(steps)) Directory.Delete(steps, recursive: true);
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        _lock.Dispose();
+        if (Group is { IsFirst: false }) Directory.Delete(Path, recursive: true);
+    }
 
     internal void Save(RunState state)
     {

@@ -31,8 +31,8 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         SupervisedResult? result = null;
         new Run(folder,
         [
-            new RunStep(TrainStep, context => Train(context)),
-            new RunStep("finish", context => result = Finish(context)),
+            new RunStep(TrainStep, Train) { Together = true },
+            new RunStep("finish", context => result = Finish(context)) { Together = true },
         ], time).Execute(progress, cancellation);
         return result ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
     }
@@ -103,10 +103,10 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     }, request.Recipe.DropPath, request.Seed) { LayerDecay = request.Recipe.LayerDecay };
 
     private ImageBatches Batches(Model model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
-        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4 }, request.Compute.Device);
+        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4, Share = request.Compute.Share }, request.Compute.Device);
 
     private TrainingOptions Options(long steps, ImageBatches batches) =>
-        request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute.TrainsInBf16, request.Compute.Device);
+        request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute);
 
     private (ImageDataset Train, ImageDataset? HeldOut) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
@@ -119,7 +119,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
             using var batches = Batches(probe, train);
             return StepTimer.Measure(
                 onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
-        }, share: 0.95);
+        }, share: 0.95, request.Compute.Group);
     }
 
     private JsonObject Provenance(long steps) => new()

@@ -17,7 +17,9 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
     public Batch Make(LoaderPosition position, CancellationToken cancellation)
     {
         var first = position.Batch * options.BatchSize;
-        var indices = Order(position.Epoch).AsSpan(first, Math.Min(options.BatchSize, dataset.Count - first)).ToArray();
+        var total = Math.Min(options.BatchSize, dataset.Count - first);
+        var (order, places) = (Order(position.Epoch), options.Share.Of(total));
+        var indices = Array.ConvertAll(places, place => order[first + place]);
         var labels = Array.ConvertAll(indices, i => dataset.Items[i].Label ?? -1);
         var length = transform.Channels * transform.Size * transform.Size;
         if (!buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<float>(checked(options.BatchSize * length));
@@ -27,7 +29,7 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
             var random = new SeededRandom(options.Seed, "augment", position.Epoch, indices[k]);
             transform.Apply(cache.Get(indices[k]), random, buffer.AsSpan(k * length, length));
         }
-        return new(position, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add);
+        return new(position, places, total, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add);
     }
 
     private int[] Order(int epoch)
