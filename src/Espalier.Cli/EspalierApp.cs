@@ -1,12 +1,14 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
+using Espalier.Reports;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
 
 /// <summary>The whole program but for the process around it: arguments and streams in, exit code out.</summary>
-public static class EspalierApp
+public static partial class EspalierApp
 {
     // No response files and no bundled letters: an argument means what it says, whatever character it begins with.
     private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
@@ -41,7 +43,7 @@ public static class EspalierApp
         if (chosen is { IsShared: false } && context.Group is not null)
             throw new UsageException($"'{folder}' is a run of {chosen.Name}, which one process does alone; resume it without --nproc, RANK and WORLD_SIZE.");
         return chosen is not null && parsed.Errors.Count == 0
-            ? chosen.Execute(parsed, recorded, context.Streams, folder, context.Group, context.OnStart, context.Cancellation)
+            ? chosen.Execute(parsed, recorded, context.Streams, folder, context.Group, context.OnStart, context.Asked, context.Cancellation)
             : throw new InputException($"'{folder}' records a command this version does not know: {CommandLineText.Of(recorded)}");
     }
 
@@ -71,7 +73,7 @@ public static class EspalierApp
         }
     }
 
-    private static int Fail(CliStreams streams, int code, string message)
+    internal static int Fail(CliStreams streams, int code, string message)
     {
         streams.Error.WriteLine($"espalier: {OneLine(message)}");
         return code;
@@ -83,5 +85,9 @@ public static class EspalierApp
         return ExitCodes.Ok;
     }
 
-    private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    // Only breaks become spaces: names may hold several spaces in a row, and what is quoted is to be pasted.
+    private static string OneLine(string text) => string.Concat(LineBreak().Replace(text.Trim(), " ").Select(c => char.IsControl(c) ? ' ' : c));
+
+    [GeneratedRegex(@"[ \t]*[\r\n]+[ \t]*")]
+    private static partial Regex LineBreak();
 }

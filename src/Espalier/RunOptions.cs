@@ -1,5 +1,6 @@
 using System.Reflection;
 using Espalier.Compute;
+using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier;
@@ -27,31 +28,36 @@ public abstract record RunOptions
     /// <summary>What to do with an output folder that holds something.</summary>
     public ExistingRun Existing { get; init; }
 
+    /// <summary>Time between two saved states of a training: at most so much is done again after the process was killed.</summary>
+    public TimeSpan SaveEvery { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Measures and bounds the time.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    /// <summary>Opens the run folder, does the work, and clears what its steps left.</summary>
-    internal T Run<T>(string output, Func<RunFolder, T> work)
+    /// <summary>Opens the run folder, does the work, writes the report, and clears what the steps left.</summary>
+    internal T Run<T>(string output, string command, Func<RunFolder, T> work, Func<T, RunFolder, RunReport> report)
     {
-        using var folder = SharedRun.Open(Compute.Group, () => Open(output));
+        using var folder = SharedRun.Open(Compute.Group, () => Open(output, command));
+        folder.SaveEvery = SaveEvery;
         var result = work(folder);
-        folder.RemoveSteps();
+        if (Compute.Group?.IsFirst ?? true) ReportFiles.Write(report(result, folder), folder.Path);
+        folder.Complete();
         return result;
     }
 
-    private RunFolder Open(string output)
+    private RunFolder Open(string output, string command)
     {
-        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output)) return RunFolder.Create(output, Manifest(), Existing == ExistingRun.Replace);
+        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output)) return RunFolder.Create(output, Manifest(command), Existing == ExistingRun.Replace);
         var folder = RunFolder.Open(output);
-        if (!folder.State.Finished) return folder;
+        if (!folder.IsComplete) return folder;
         folder.Dispose();
         throw new UsageException($"'{output}' is finished already; open it as a model, or choose another folder.");
     }
 
     // A program repeats its own calls: there is no command line that would.
-    private static RunManifest Manifest() => new()
+    private static RunManifest Manifest(string command) => new()
     {
-        Command = "library",
+        Command = command,
         Arguments = [],
         WorkingDirectory = Directory.GetCurrentDirectory(),
         Version = typeof(RunOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0",

@@ -24,6 +24,9 @@ public sealed record SearchOptions : RunOptions
     /// <summary>Training images kept aside and measured; a tenth of them, at most 1,000, when null.</summary>
     public int? HoldOut { get; init; }
 
+    /// <summary>Refuse a training image that cannot be read, instead of going on without it.</summary>
+    public bool Strict { get; init; }
+
     /// <summary>Switches of OFB and its recipe; those that suit the image size when null.</summary>
     public OfbOptions? Ofb { get; init; }
 
@@ -36,6 +39,7 @@ public sealed record SearchOptions : RunOptions
         HoldOut = HoldOut ?? SearchRequest.DefaultHoldOut(Data),
         Options = Ofb ?? new OfbOptions().MixedFor(source.Architecture.ImageSize),
         Effort = Effort,
+        Strict = Strict,
         Seed = Seed,
         Compute = Compute,
     };

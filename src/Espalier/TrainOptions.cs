@@ -19,6 +19,9 @@ public sealed record TrainOptions : RunOptions
     /// <summary>Training images kept aside and measured at the end.</summary>
     public int HoldOut { get; init; }
 
+    /// <summary>Refuse a training image that cannot be read, instead of going on without it.</summary>
+    public bool Strict { get; init; }
+
     /// <summary>One for fresh weights or for given ones, whichever the model has, when null.</summary>
     public TrainRecipe? Recipe { get; init; }
 
@@ -31,6 +34,7 @@ public sealed record TrainOptions : RunOptions
         HoldOut = HoldOut,
         Recipe = Recipe ?? (source.IsRandom ? new TrainRecipe() : TrainRecipe.Finetuning),
         Effort = Effort,
+        Strict = Strict,
         Seed = Seed,
         Compute = Compute,
     };

@@ -1,6 +1,7 @@
-using Espalier.Models.Formats;
 using Espalier.Cli.Commands;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.Reports;
 using Espalier.Testing;
 
 namespace Espalier.Cli.Tests;

@@ -1,4 +1,5 @@
 using Espalier.Cli.Commands;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Testing;
 
@@ -29,6 +30,19 @@ public sealed class ResumeTests
         RunFolder.Create(folder["run"], Manifest("transmogrify"), force: false).Dispose();
 
         CliRun.Of("resume", folder["run"]).Code.ShouldBe(ExitCodes.Input);
+    }
+
+    [Fact]
+    public void A_run_that_a_program_began_is_left_to_that_program()
+    {
+        using var folder = new TemporaryFolder();
+        var manifest = Manifest("compress") with { Arguments = [] };
+        RunFolder.Create(folder["run"], manifest, force: false).Dispose();
+
+        var run = CliRun.Of("resume", folder["run"]);
+
+        run.Code.ShouldBe(ExitCodes.Usage);
+        run.ErrorLine.ShouldContain("ExistingRun.GoOn");
     }
 
     private static RunManifest Manifest(params string[] arguments) =>

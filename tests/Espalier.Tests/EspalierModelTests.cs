@@ -4,6 +4,7 @@ using Espalier.DcVit;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.OwnMethod;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
@@ -58,6 +59,7 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
         small.Export(_folder["small.onnx"]).MaxDifference.ShouldBeLessThan(1e-4);
         log.Lines.ShouldContain(l => l.StartsWith("Information finetuning", StringComparison.Ordinal));
         Directory.Exists(_folder["small/steps"]).ShouldBeFalse();
+        Report("small").ParamsAfter.ShouldBe(result.After.Parameters);
 
         using var classifier = new Classifier(small, s_compute);
         var item = (ImageMemoryItem)toy.Test.Items[0];
@@ -98,12 +100,14 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
             Images = toy.Train, Count = 20, Steps = 0, Compute = s_compute, Espalier = new EspalierOptions { Rounds = 1 },
         });
         family.Points.Select(p => EspalierModel.Open(_folder["family/" + p.Folder]).Cost).ShouldBe(family.Points.Select(p => p.Cost));
+        Report("family").Family.Select(m => m.Params).ShouldBe(family.Points.Select(p => p.Cost.Parameters));
 
         var found = Toy.Search(_folder["found"], new SearchOptions
         {
             Target = Target.KeepMacs(0.6), Data = toy.Train, Effort = new TrainingEffort(Steps: 12), HoldOut = 20, Compute = s_compute,
         });
         EspalierModel.Open(_folder["found"]).Cost.ShouldBe(found.After);
+        Report("found").MacsFullAfter.ShouldBe(found.After.MacsFull);
     }
 
     [Fact]
@@ -113,8 +117,15 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
         var trained = Toy.Train(_folder["two"], new TrainOptions { Data = two, Effort = new TrainingEffort(Steps: 3), Compute = s_compute });
         trained.Notes.ShouldContain(n => n.Contains("head"));
         EspalierModel.Open(_folder["two"]).Architecture.Classes.ShouldBe(2);
+        Report("two").Command.ShouldBe("finetune");
 
         Should.Throw<UsageException>(() => EspalierModel.Open("vit_tiny_patch16_224").Compress(_folder["no"], Small)).Message.ShouldContain("random weights");
+    }
+
+    private RunReport Report(string run)
+    {
+        File.Exists(_folder[$"{run}/report.html"]).ShouldBeTrue();
+        return RunReport.Load(_folder[run]);
     }
 
     private sealed class Stopper(CancellationTokenSource stop, int updates) : IProgress<ProgressUpdate>

@@ -106,7 +106,7 @@ internal sealed class OfbSetting
             var manifest = new RunManifest { Command = "ofb-table", Arguments = [], WorkingDirectory = Directory.GetCurrentDirectory(), Version = "0" };
             using var run = File.Exists(Path.Combine(folder, "run.json")) ? RunFolder.Open(folder) : RunFolder.Create(folder, manifest, force: true);
             work(run);
-            run.RemoveSteps();
+            run.Complete();
         }
         return ModelSource.Open(folder);
     }

@@ -39,10 +39,10 @@ public abstract class CliCommand(string name, string description) : Command(name
     internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, CancellationToken cancellation)
     {
         using var shared = IsShared ? SharedCommand.Start(ProcessCount(parsed), arguments, streams.Error, cancellation) : null;
-        if (shared is null) return Execute(parsed, arguments, streams, null, null, null, cancellation);
+        if (shared is null) return Execute(parsed, arguments, streams, null, null, null, cancellation, cancellation);
         try
         {
-            var code = Execute(parsed, arguments, streams, null, shared.Group, advice => shared.Advice = advice, shared.Cancellation);
+            var code = Execute(parsed, arguments, streams, null, shared.Group, advice => shared.Advice = advice, cancellation, shared.Cancellation);
             shared.Group.Leave();
             return code;
         }
@@ -60,9 +60,10 @@ public abstract class CliCommand(string name, string description) : Command(name
     /// <param name="resumed">The run folder to go on with.</param>
     /// <param name="group">Processes that do it together; the first one speaks for all.</param>
     /// <param name="onStart">Given what tells how to go on when the command ends early.</param>
-    /// <param name="cancellation">Ends it early.</param>
+    /// <param name="asked">Cancelled when the user wants it to stop.</param>
+    /// <param name="cancellation">Cancelled when it must stop for any reason.</param>
     internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, string? resumed, ProcessGroup? group,
-        Action<Func<string>>? onStart, CancellationToken cancellation)
+        Action<Func<string>>? onStart, CancellationToken asked, CancellationToken cancellation)
     {
         var common = Common.Read(parsed);
         var speaks = group?.IsFirst ?? true;
@@ -71,9 +72,10 @@ public abstract class CliCommand(string name, string description) : Command(name
             var context = new CommandContext
             {
                 Command = Name, Arguments = [.. arguments], Common = common, Streams = streams, Progress = progress,
-                Cancellation = cancellation, ResumedFolder = resumed, Group = group, OnStart = onStart,
+                Cancellation = cancellation, ResumedFolder = resumed, Group = group, OnStart = onStart, Asked = asked,
             };
             onStart?.Invoke(() => context.Advice);
+            using var late = new LateExit(streams, () => $"Cancelled.{context.Advice}", asked);
             try
             {
                 return Run(parsed, context);

@@ -17,6 +17,9 @@ public sealed class CommandContext
 
     public required CancellationToken Cancellation { get; init; }
 
+    /// <summary>Cancelled by the user alone, not by the loss of a process.</summary>
+    internal CancellationToken Asked { get; init; }
+
     /// <summary>Everything typed after the program's name.</summary>
     public required ImmutableArray<string> Arguments { get; init; }
 
@@ -46,9 +49,18 @@ public sealed class CommandContext
     /// <summary>Starts the run folder, or opens the one being resumed; where several processes share it, all but the first get a copy.</summary>
     public RunFolder OpenRun(string output)
     {
-        var run = SharedRun.Open(Group, () => ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force));
+        var run = SharedRun.Open(Group, () => Open(output));
         RunPath = Group is { IsFirst: false } ? null : ResumedFolder ?? output;
+        run.SaveEvery = TimeSpan.FromSeconds(Common.SaveEvery);
         return run;
+    }
+
+    private RunFolder Open(string output)
+    {
+        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
+        if (!run.IsComplete) return run;
+        run.Dispose();
+        throw new UsageException($"'{ResumedFolder ?? output}' is finished already; there is nothing to resume.");
     }
 
     /// <summary>Leaves the report of a run in its folder.</summary>

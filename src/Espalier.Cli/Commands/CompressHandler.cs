@@ -20,12 +20,13 @@ internal static class CompressHandler
         using var folder = context.OpenRun(options.Output);
         request.Target.Remember(folder);
         var result = method.Compress(folder, context.Progress, context.Cancellation);
-        var report = FewShotReport.Of(method, result, options.Model, options.Eval, options.Output, folder.State.Seconds, context) with
+        var report = FewShotReport.Of(method, result, folder) with
         {
+            Output = options.Output,
             LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
         };
         context.Write(report, folder);
-        folder.RemoveSteps();
+        folder.Complete();
         return CompressResult.Of(report);
 
         IFewShotMethod Method(FewShotRequest request) => name switch
@@ -52,8 +53,8 @@ internal static class CompressHandler
         using var folder = context.OpenRun(output);
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
-        context.Write(FewShotReport.Of(method, result, options.Model, options.Eval, output, folder.State.Seconds, context), folder);
-        folder.RemoveSteps();
+        context.Write(FewShotReport.Of(method, result, folder) with { Output = output }, folder);
+        folder.Complete();
         return Ranking(result) with { Output = output };
 
         DcVitMethod Method(FewShotRequest request) =>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;

@@ -50,6 +50,8 @@ internal sealed class ResumeCommand : CliCommand
         if (group?.IsFirst ?? true)
         {
             var manifest = RunFolder.ReadManifest(folder);
+            if (!manifest.IsTyped)
+                throw new UsageException($"'{folder}' was begun by a program that uses the library; only that program knows its options: let it go on with ExistingRun.GoOn.");
             lines = [manifest.WorkingDirectory, .. manifest.Arguments];
         }
         if (group is not null) lines = Encoding.UTF8.GetString(group.BroadcastBytes(Encoding.UTF8.GetBytes(string.Join('\0', lines)))).Split('\0');

@@ -1,5 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Studies;
 

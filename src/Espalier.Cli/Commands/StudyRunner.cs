@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 using Espalier.Studies;
 
 namespace Espalier.Cli.Commands;
@@ -149,6 +150,7 @@ internal sealed class StudyRunner
     [
         .. common.Threads is { } threads ? ["--threads", $"{threads}"] : Array.Empty<string>(),
         .. common.Device != "cpu" ? ["--device", common.Device] : Array.Empty<string>(),
+        .. common.SaveEvery != 60 ? ["--save-every", $"{common.SaveEvery}"] : Array.Empty<string>(),
         .. common.Precision != "auto" ? ["--precision", common.Precision] : Array.Empty<string>(),
     ];
 }

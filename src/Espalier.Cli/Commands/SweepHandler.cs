@@ -1,7 +1,6 @@
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
-using Espalier.Models.Formats;
 using Espalier.OwnMethod;
 using Espalier.Reports;
 
@@ -21,40 +20,13 @@ internal static class SweepHandler
         var sweep = EspalierSetup.Sweep(request, options.Method, [.. Enumerable.Range(0, options.Points).Select(k => Target(options, k))], context.Time, options.Batch);
         using var folder = context.OpenRun(options.Output);
         var result = sweep.Run(folder, context.Progress, context.Cancellation);
-        var report = Report(options, context, sweep, result, folder.State.Seconds);
+        var report = SweepReport.Of(sweep, result, folder) with { Output = options.Output };
         ReportFiles.Write(report, folder.Path);
-        folder.RemoveSteps();
+        folder.Complete();
         return SweepCommandResult.Of(report);
     }
 
     // Evenly spaced from the first to the last.
     private static Target Target(SweepOptions options, int k) =>
         new(TargetForm.KeepMacs, options.From + (options.To - options.From) * k / (options.Points - 1), options.Count);
-
-    private static RunReport Report(SweepOptions options, CommandContext context, SweepMethod sweep, SweepResult result, double seconds) =>
-        RunReports.Begin(context, (options.Model, sweep.Request.Model.Architecture), sweep.Request.Compute, (options.Eval, sweep.Request.Eval), options.Output, seconds)
-            .With(result.Before, after: null) with
-    {
-        Method = EspalierSetup.Name,
-        Images = result.Images.Train.Count,
-        ImageListHash = result.Images.ListHash,
-        Top1Before = result.Top1Before,
-        Family = [.. result.Points.Select(p => Member(p, options.Output))],
-    };
-
-    private static ReportMember Member(SweepPoint p, string output) => new()
-    {
-        Output = p.Folder,
-        Keep = p.Keep,
-        MacsBudget = p.Cost.MacsBudget,
-        MacsFull = p.Cost.MacsFull,
-        Params = p.Cost.Parameters,
-        Metric = p.Stage.Metric,
-        HeldOutAgreement = p.Stage.HeldOut?.Agreement,
-        HeldOutKl = p.Stage.HeldOut?.Kl,
-        Top1 = p.Stage.Top1,
-        Top5 = p.Stage.Top5,
-        Steps = p.Stage.Steps ?? 0,
-        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(output, p.Folder)).Vit),
-    };
 }

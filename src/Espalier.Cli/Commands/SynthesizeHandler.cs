@@ -5,6 +5,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Runs;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli.Commands;
 
@@ -29,14 +30,16 @@ internal static class SynthesizeHandler
         var (meter, best) = (new ProgressMeter(context.Progress, context.Time, "synthesis", settings.Steps), double.PositiveInfinity);
         var begun = context.Time.GetTimestamp();
         using var scope = new TensorScope();
-        var (images, targets) = Inversion.Run(teacher, settings, report =>
+        var checkpoint = new Checkpoint(Path.Combine(folder.StepFolder("synthesis"), "checkpoint.safetensors"), folder.SaveEvery, context.Time);
+        var (images, targets) = Inversion.Run(teacher, settings, new(report =>
         {
             best = Math.Min(best, report.Loss);
             meter.Report(report.Step, report.Loss);
-        }, stopEarly: null, context.Cancellation);
+        }, Checkpoint: checkpoint), context.Cancellation);
         foreach (var (image, i) in new MetricSetFile(images.ToArray<float>(), images.Shape, settings.Steps).ToImages(teacher.Preprocessing).Select((x, i) => (x, i)))
             PngWriter.Write(folder.PathOf($"{i:D3}.png"), image);
         MetricSetFile.Write(folder.Path, images, targets, settings.Steps);
+        folder.Complete();
         return new SynthesizeResult(options.Output, options.Count, settings.Steps, best, context.Time.GetElapsedTime(begun).TotalSeconds);
     }
 

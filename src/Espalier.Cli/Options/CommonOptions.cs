@@ -15,6 +15,9 @@ public sealed record CommonSettings
 
     public string Precision { get; init; } = "auto";
 
+    /// <summary>Seconds between two saved states of a training.</summary>
+    public int SaveEvery { get; init; } = 60;
+
     public bool Json { get; init; }
 
     public bool Quiet { get; init; }
@@ -28,7 +31,7 @@ public sealed record CommonSettings
 public sealed partial class CommonOptions : OptionGroup
 {
     private readonly Option<long?> _seed;
-    private readonly Option<int?> _threads;
+    private readonly Option<int?> _threads, _saveEvery;
     private readonly Option<string> _device;
     private readonly Option<string> _precision;
     private readonly Option<bool> _json;
@@ -46,6 +49,7 @@ public sealed partial class CommonOptions : OptionGroup
                 result.AddError($"--device {result.Tokens[^1].Value}: must be cpu, cuda or cuda:i.");
         });
         _precision = AddChoice("--precision", ["auto", "fp32", "bf16"], "Arithmetic of the heavy operators (default auto).");
+        _saveEvery = AddNumber<int>("--save-every", "SECONDS", "How often a run saves its state for resume; 0 after every step (default 60).", 0);
         _json = AddFlag("--json", "The result as one JSON document on stdout.");
         _quiet = AddFlag("--quiet", "No progress.");
         Verbose = AddFlag("--verbose", "More about what is done, and where an error came from.");
@@ -60,6 +64,7 @@ public sealed partial class CommonOptions : OptionGroup
         Threads = parsed.GetValue(_threads),
         Device = parsed.GetValue(_device) ?? "cpu",
         Precision = parsed.GetValue(_precision) ?? "auto",
+        SaveEvery = parsed.GetValue(_saveEvery) ?? 60,
         Json = parsed.GetValue(_json),
         Quiet = parsed.GetValue(_quiet),
         Verbose = parsed.GetValue(Verbose),

@@ -33,6 +33,8 @@ public sealed record TrainingSettings
     /// <summary>Training images kept aside to choose a recipe on.</summary>
     public int? HoldOut { get; init; }
 
+    public bool Strict { get; init; }
+
     /// <summary>The recipe with everything that was typed in place of its own.</summary>
     public TrainRecipe Over(TrainRecipe recipe) => recipe with
     {
@@ -61,6 +63,7 @@ public sealed class TrainingOptions : OptionGroup
 {
     private readonly Option<string> _optimizer;
     private readonly Option<int?> _batch, _holdOut;
+    private readonly Option<bool> _strict;
     private readonly Option<double?> _lr, _weightDecay, _warmup, _smoothing, _mixup, _cutmix, _erasing, _dropPath, _ema, _layerDecay;
 
     public TrainingOptions() : base("Recipe")
@@ -78,6 +81,7 @@ public sealed class TrainingOptions : OptionGroup
         _ema = Share("--ema", "D", "Decay of the weights' moving average; 0 is off.");
         _layerDecay = Share("--layer-decay", "X", "Factor on the learning rate per block, counted from the head (default: none).");
         _holdOut = AddNumber<int>("--hold-out", "N", "Keep N training images aside and measure on them.", 1);
+        _strict = AddFlag("--strict", "Stop at a training image that cannot be read (default: go on without it and count it).");
     }
 
     public TrainingSettings Read(ParseResult parsed) => new()
@@ -86,7 +90,7 @@ public sealed class TrainingOptions : OptionGroup
         WarmupEpochs = parsed.GetValue(_warmup), LabelSmoothing = parsed.GetValue(_smoothing), Mixup = parsed.GetValue(_mixup),
         Cutmix = parsed.GetValue(_cutmix), RandomErasing = parsed.GetValue(_erasing), DropPath = parsed.GetValue(_dropPath),
         Ema = parsed.GetValue(_ema), LayerDecay = parsed.GetValue(_layerDecay),
-        HoldOut = parsed.GetValue(_holdOut),
+        HoldOut = parsed.GetValue(_holdOut), Strict = parsed.GetValue(_strict),
     };
 
     private Option<double?> Share(string name, string value, string description) => AddNumber<double>(name, value, description, 0);

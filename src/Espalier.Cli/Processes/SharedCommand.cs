@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Espalier.Torch.Distributed;
 
 namespace Espalier.Cli.Processes;
 
 /// <summary>A command that several processes carry out together: how they come together, and how all of them end when one is lost.</summary>
-internal sealed partial class SharedCommand : IDisposable
+internal sealed class SharedCommand : IDisposable
 {
     // Work that is not between two steps by then is not waited for: what is needed to resume is on the disk.
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(10);
@@ -101,11 +100,11 @@ internal sealed partial class SharedCommand : IDisposable
         {
             using var process = Process.GetProcessById(int.Parse(starter, CultureInfo.InvariantCulture));
             while (!_joined.Wait(s_glance))
-                if (process.HasExited) EndProcess(ExitCodes.Failure);
+                if (process.HasExited) LateExit.Leave(ExitCodes.Failure);
         }
         catch (ArgumentException)
         {
-            EndProcess(ExitCodes.Failure);
+            LateExit.Leave(ExitCodes.Failure);
         }
     }
 
@@ -120,9 +119,6 @@ internal sealed partial class SharedCommand : IDisposable
             _error.Flush();
         }
         // The main thread may sit in native code, which an orderly exit would wait for.
-        EndProcess(ExitCodes.Failure);
+        LateExit.Leave(ExitCodes.Failure);
     }
-
-    [LibraryImport("libc", EntryPoint = "_exit")]
-    private static partial void EndProcess(int code);
 }

@@ -24,6 +24,7 @@ public sealed class FeatureMimic : ITrainingTask
     private readonly Model _student;
     private readonly FeaturePoint _point;
     private readonly int _block;
+    private readonly IReadOnlyList<KeyValuePair<string, Tensor>> _trainable;
 
     /// <param name="teacher">The original network.</param>
     /// <param name="student">The compressed network.</param>
@@ -33,10 +34,12 @@ public sealed class FeatureMimic : ITrainingTask
     public FeatureMimic(Model teacher, Model student, FeaturePoint point, int block, IEnumerable<string> trainable)
     {
         (_teacher, _student, _point, _block) = (teacher, student, point, block);
-        Parameters = [.. trainable.Select(name => student.Weights[name])];
+        _trainable = [.. trainable.Select(name => KeyValuePair.Create(name, student.Weights[name]))];
     }
 
-    public IReadOnlyList<Tensor> Parameters { get; }
+    public IReadOnlyList<Tensor> Parameters => [.. _trainable.Select(t => t.Value)];
+
+    IReadOnlyList<ParameterGroup> ITrainingTask.Groups => [new("all", _trainable)];
 
     /// <summary>See <see cref="DcVitProfile.BatchStatistics"/>.</summary>
     public bool BatchStatistics { get; init; } = true;

@@ -40,7 +40,11 @@ public sealed class AnswerLoss(Model teacher, Model student, FinetuneLoss loss, 
     /// <summary>Divides the logits of both networks before the softmax; the loss is scaled back by its square (Hinton et al., 2015).</summary>
     public const double Temperature = 4;
 
-    public IReadOnlyList<Tensor> Parameters { get; } = [.. trainable.Select(name => student.Weights[name])];
+    private readonly IReadOnlyList<KeyValuePair<string, Tensor>> _trainable = [.. trainable.Select(name => KeyValuePair.Create(name, student.Weights[name]))];
+
+    public IReadOnlyList<Tensor> Parameters => [.. _trainable.Select(t => t.Value)];
+
+    IReadOnlyList<ParameterGroup> ITrainingTask.Groups => [new("all", _trainable)];
 
     public Tensor Loss(TensorBatch batch, long step)
     {

@@ -37,6 +37,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
             OnStep = hooks.OnStep,
             StopEarly = hooks.StopEarly,
             Checkpoint = hooks.Checkpoint,
+            Curve = hooks.Curve,
         };
         loop.Run(cancellation);
         loop.Finish();

@@ -103,15 +103,18 @@ public sealed class Evaluator(TimeProvider time)
         var options = new LoaderOptions { BatchSize = BatchSize, Shuffle = false, Epochs = 1, Threads = LoaderThreads, CacheBytes = 0, Share = Group is { } group ? new(group.Rank, group.Size) : default };
         using var loader = new BatchLoader(dataset, new EvalTransform(model.Preprocessing), options);
         var done = 0;
+        var halves = new Halves(pixels =>
+        {
+            using var autocast = new Autocast(Bf16, model.Device);
+            return model.Logits(pixels).To(DType.Float32);
+        });
         while (loader.Next(cancellation) is { } batch)
         {
             using var giveBack = batch;
             if (batch.Count == 0) continue;
             using var scope = new TensorScope();
             var pixels = Tensor.From<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], model.Device);
-            Tensor logits;
-            using (new Autocast(Bf16, model.Device)) logits = model.Logits(pixels);
-            onBatch(logits.To(DType.Float32), batch);
+            onBatch(halves.Run(pixels), batch);
             OnProgress?.Invoke(done += batch.Total, dataset.Count);
         }
     }

@@ -23,19 +23,11 @@ internal sealed record FinetuneStep(string Title, long Steps, int ImagesPerStep,
         var curve = new LossCurve(Steps, points: 100);
         var meter = new ProgressMeter(context.Progress, session.Time, Title, Steps, "images", ImagesPerStep);
         var share = session.Budget is { } budget ? TimeBudget.Share(budget.Left, PartsLeft) * Patience : (TimeSpan?)null;
-        var checkpoint = new Checkpoint(Path.Combine(context.Folder, "checkpoint.safetensors"), TimeSpan.FromMinutes(1), session.Time);
-        long taken = 0;
         train(new LoopHooks(
-            report =>
-            {
-                taken = report.Step;
-                curve.Add(report.Step, report.Loss);
-                meter.Report(report.Step, report.Loss);
-            },
+            report => meter.Report(report.Step, report.Loss),
             () => session.Budget is { } clock && (clock.IsOver || session.Time.GetElapsedTime(begun) > share),
-            checkpoint));
-        File.Delete(checkpoint.Path);
-        return new FinetuneRecord(taken, Steps, session.Time.GetElapsedTime(begun).TotalSeconds)
+            context.Checkpoint(session.Time)) { Curve = curve });
+        return new FinetuneRecord(curve.Step, Steps, session.Time.GetElapsedTime(begun).TotalSeconds)
         {
             Losses = [.. curve.Points.Select(p => new LossPoint(p.Step, p.Loss))],
         };

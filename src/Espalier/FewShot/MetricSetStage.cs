@@ -1,6 +1,7 @@
 using Espalier.Evaluation;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Runs;
 using Espalier.Torch;
 
@@ -46,7 +47,7 @@ internal static class MetricSetStage
         var (steps, exact) = Steps(session);
         if (cache?.Find(steps, exact) is { } found)
         {
-            File.Copy(Path.Combine(found, MetricSetFile.FileName), Path.Combine(context.Folder, MetricSetFile.FileName), overwrite: true);
+            AtomicFile.Copy(Path.Combine(found, MetricSetFile.FileName), Path.Combine(context.Folder, MetricSetFile.FileName));
             context.Progress.Report(ProgressUpdate.Message(Name, $"using the synthetic set of an earlier run in {found}"));
             Write(session, context, new MetricSetRecord(MetricSetFile.Read(context.Folder).Steps, true, 0, double.NaN), begun);
             return;
@@ -54,11 +55,11 @@ internal static class MetricSetStage
         var options = Options(session) with { Steps = steps };
         var meter = new ProgressMeter(context.Progress, session.Time, Name, options.Steps);
         double best = double.PositiveInfinity;
-        var (images, targets) = Inversion.Run(session.Teacher, options, report =>
+        var (images, targets) = Inversion.Run(session.Teacher, options, new(report =>
         {
             best = Math.Min(best, report.Loss);
             meter.Report(report.Step, report.Loss);
-        }, stopEarly: null, context.Cancellation);
+        }, Checkpoint: context.Checkpoint(session.Time)), context.Cancellation);
         MetricSetFile.Write(context.Folder, images, targets, options.Steps);
         cache?.Store(context.Folder, options.Steps);
         Write(session, context, new MetricSetRecord(options.Steps, false, 0, best), begun);

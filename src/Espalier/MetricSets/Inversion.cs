@@ -1,3 +1,4 @@
+using System.Globalization;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Torch;
@@ -38,19 +39,26 @@ public sealed class Inversion : ITrainingTask, IBatchSource
 
     public IReadOnlyList<Tensor> Parameters => [_images];
 
+    IReadOnlyList<Tensor> ITrainingTask.Buffers => [_best];
+
     int IBatchSource.BatchesPerEpoch => 1;
 
     /// <summary>Makes the set: images in normalised pixel space [n, C, S, S], fp32, and their classes [n].</summary>
     /// <param name="teacher">Frozen; only read.</param>
     /// <param name="options">How.</param>
-    /// <param name="onStep">Told after each step.</param>
-    /// <param name="stopEarly">Asked after each step; true keeps the best images so far.</param>
+    /// <param name="hooks">What is told and asked on the way; stopped early, the best images so far are kept.</param>
     /// <param name="cancellation">Stops between two steps.</param>
-    public static (Tensor Images, Tensor Targets) Run(Model teacher, SynthesisOptions options, Action<StepReport>? onStep = null,
-        Func<bool>? stopEarly = null, CancellationToken cancellation = default)
+    public static (Tensor Images, Tensor Targets) Run(Model teacher, SynthesisOptions options, LoopHooks? hooks = null,
+        CancellationToken cancellation = default)
     {
         using var inversion = new Inversion(teacher, options);
-        using (var loop = new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep, StopEarly = stopEarly })
+        using (var loop = new TrainingLoop(inversion, inversion, inversion.LoopOptions())
+        {
+            OnStep = hooks?.OnStep,
+            StopEarly = hooks?.StopEarly,
+            Checkpoint = hooks?.Checkpoint,
+            Curve = hooks?.Curve,
+        })
         {
             loop.Run(cancellation);
             loop.Finish();
@@ -92,6 +100,10 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         _bestLoss = value;
         _best.CopyFrom(_images);
     }
+
+    string ITrainingTask.Snapshot() => _bestLoss.ToString("R", CultureInfo.InvariantCulture);
+
+    void ITrainingTask.Restore(string snapshot) => _bestLoss = double.Parse(snapshot, CultureInfo.InvariantCulture);
 
     TensorBatch IBatchSource.Next() => new(_images, _targets);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Models.Formats;
 
 namespace Espalier.MetricSets;
 
@@ -28,15 +29,12 @@ public sealed class MetricSetCache
     public void Store(string folder, long steps)
     {
         var target = Path.Combine(_folder, steps.ToString(CultureInfo.InvariantCulture));
-        var temporary = target + ".tmp";
         try
         {
-            Directory.CreateDirectory(temporary);
-            File.Copy(Path.Combine(folder, MetricSetFile.FileName), Path.Combine(temporary, MetricSetFile.FileName), overwrite: true);
-            if (!Directory.Exists(target)) Directory.Move(temporary, target);
-            else Directory.Delete(temporary, recursive: true);
+            AtomicFile.MakeFolder(target);
+            AtomicFile.Copy(Path.Combine(folder, MetricSetFile.FileName), Path.Combine(target, MetricSetFile.FileName));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (FailureException)
         {
         }
     }

@@ -30,6 +30,9 @@ public sealed record SearchRequest
     /// <summary>Training images kept aside and measured at every stage.</summary>
     public int HoldOut { get; init; }
 
+    /// <summary>Refuse a training image that cannot be read, instead of going on without it.</summary>
+    public bool Strict { get; init; }
+
     public required OfbOptions Options { get; init; }
 
     /// <summary>Of search and recovery together.</summary>
@@ -58,6 +61,9 @@ public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, 
 
     public double? Top5Before { get; init; }
 
+    /// <summary>Training images that could not be read and were left out.</summary>
+    public int SkippedImages { get; init; }
+
     public IReadOnlyList<(long Step, double Loss)> Losses { get; init; } = [];
 
     /// <summary>How the search went.</summary>
@@ -67,7 +73,7 @@ public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, 
 /// <summary>OFB as a run: search and recovery in one training, then the results. Planning rejects a target out of reach.</summary>
 public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 {
-    private const string SearchStep = "search", CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model";
+    private const string SearchStep = "search", FinishStep = "finish", FinishedFile = "finished.json", CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model";
     // The rest of a time budget is for measuring.
     private const double TrainingShare = 0.9;
     private readonly LossCurveFile _curve = new();
@@ -84,13 +90,9 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         if (request.Data.ClassCount != request.Model.Architecture.Classes)
             throw new UsageException($"The data has {request.Data.ClassCount} classes, the model {request.Model.Architecture.Classes}; finetune the model on this data first.");
         request.Compute.Apply();
-        SearchResult? result = null;
-        new Run(folder,
-        [
-            new RunStep(SearchStep, Search) { Together = true },
-            new RunStep("finish", context => result = Finish(context)) { Together = true },
-        ], time).Execute(progress, cancellation);
-        return result ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
+        new Run(folder, [new RunStep(SearchStep, Search) { Together = true }, new RunStep(FinishStep, Finish) { Together = true }], time)
+            .Execute(progress, cancellation);
+        return Result(folder);
     }
 
     private void Search(StepContext context)
@@ -98,7 +100,8 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         var (train, _) = Split();
         var steps = StepCount(context.Folder, train);
         using var net = NewNet();
-        using var batches = Batches(train);
+        var skipped = new SkippedImages(context.Folder, context.Progress);
+        using var batches = Batches(train, skipped.Add);
         var curve = new LossCurve(steps);
         var meter = new ProgressMeter(context.Progress, time, "search and recovery", steps, "images", request.Options.Recipe.BatchSize * request.Options.Accumulate);
         var task = new SearchTask(net, Plan, request.Options, steps, batches.BatchesPerEpoch, request.Seed)
@@ -108,12 +111,9 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         };
         using var loop = new TrainingLoop(task, batches, task.Training(request.Compute))
         {
-            OnStep = report =>
-            {
-                curve.Add(report.Step, report.Loss);
-                meter.Report(report.Step, report.Loss, status: task.Status.Length > 0 ? task.Status : null);
-            },
-            Checkpoint = new Checkpoint(Path.Combine(context.Folder, "checkpoint.safetensors"), TimeSpan.FromMinutes(1), time),
+            OnStep = report => meter.Report(report.Step, report.Loss, status: task.Status.Length > 0 ? task.Status : null),
+            Checkpoint = context.Checkpoint(time),
+            Curve = curve,
         };
         loop.Run(context.Cancellation);
         loop.Finish();
@@ -122,18 +122,28 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         ModelFolder.Write(Directory.CreateDirectory(Path.Combine(context.Folder, ModelName)).FullName, net.Model);
     }
 
-    private SearchResult Finish(StepContext context)
+    private void Finish(StepContext context)
     {
         var searched = context.Run.StepFolder(SearchStep);
         using var model = ModelSource.Open(Path.Combine(searched, ModelName)).LoadVit(request.Compute.Device);
-        var losses = _curve.Read(searched);
         var steps = StepCount(searched, Split().Train);
         var last = Measure(model, "finetuned", steps, context);
         var before = request.Eval is null ? null : Score(request.Model, context);
+        StepFile.Write(context.Folder, FinishedFile, new FinishRecord(last, before?.Top1, before?.Top5));
         ModelFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
-        return new SearchResult(Plan.Before, model.Architecture, steps, [StepFile.Read<SearchStage>(searched, CutFile)!, last])
+    }
+
+    // From what the steps left: the last sitting may find all of them done.
+    private SearchResult Result(RunFolder folder)
+    {
+        var searched = folder.StepFolder(SearchStep);
+        var finished = StepFile.Read<FinishRecord>(folder.StepFolder(FinishStep), FinishedFile)
+            ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
+        var net = ModelSource.Open(Path.Combine(searched, ModelName)).Vit;
+        return new SearchResult(Plan.Before, net, finished.Last.Steps, [StepFile.Read<SearchStage>(searched, CutFile)!, finished.Last])
         {
-            Top1Before = before?.Top1, Top5Before = before?.Top5, Losses = losses,
+            Top1Before = finished.Top1Before, Top5Before = finished.Top5Before, Losses = _curve.Read(searched),
+            SkippedImages = SkippedImages.Count(searched),
             History = StepFile.Read<IReadOnlyList<SearchMoment>>(searched, HistoryFile) ?? [],
         };
     }
@@ -143,11 +153,13 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     private Supernet NewNet() =>
         Supernet.Create(Plan.Space, request.Model.LoadVit(request.Compute.Device, request.Seed), request.Options.Pmim, request.Seed);
 
-    private ImageBatches Batches(ImageDataset train)
+    private ImageBatches Batches(ImageDataset train, Action<ImageItem, string>? onSkipped = null)
     {
         var recipe = request.Options.Recipe;
         return new ImageBatches(train, recipe.Transform(request.Model.Preprocessing),
-            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4, Share = request.Compute.Share }, request.Compute.Device);
+            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4, SkipUnreadable = !request.Strict, Share = request.Compute.Share },
+            request.Compute.Device)
+        { OnSkipped = onSkipped };
     }
 
     private SearchStage Cut(Supernet net, long step, StepContext context)
@@ -204,4 +216,6 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         ["source"] = request.Model.SourceHash,
         ["options"] = JsonSerializer.SerializeToNode(request.Options, SupervisedMethod.RecipeJson),
     };
+
+    private sealed record FinishRecord(SearchStage Last, double? Top1Before, double? Top5Before);
 }

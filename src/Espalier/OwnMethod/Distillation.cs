@@ -38,6 +38,9 @@ public sealed class Distillation : ITrainingTask, IDisposable
 
     public IReadOnlyList<Tensor> Parameters { get; }
 
+    IReadOnlyList<ParameterGroup> ITrainingTask.Groups =>
+        [new("all", [.. _student.Weights.Keys.Where(name => !VitTensors.IsHead(name)).Select(name => KeyValuePair.Create(name, _student.Weights[name]))])];
+
     public Tensor Loss(TensorBatch batch, long step)
     {
         var (pixels, _) = _mix.Mix(batch.Pixels, _seed, step);

@@ -25,6 +25,7 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
             OnStep = hooks.OnStep,
             StopEarly = hooks.StopEarly,
             Checkpoint = hooks.Checkpoint,
+            Curve = hooks.Curve,
         };
         loop.Run(cancellation);
         loop.Finish();

@@ -100,7 +100,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Vit
         if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         var limit = target.Resolve(VitCost.Of(net));
-        var knobs = Knob.Of(net, options.Widths, options.Keep);
+        var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)
             return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
                 : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));

@@ -8,9 +8,11 @@ namespace Espalier.OwnMethod;
 /// <summary>A structure search as part of a step: fitted on most of the images, judged on the rest, as many rounds as the clock allows.</summary>
 internal static class StructureFinder
 {
-    /// <summary>All rounds.</summary>
+    private const string PositionFile = "position.json";
+
+    /// <summary>All rounds; those of an earlier sitting are not done again.</summary>
     /// <param name="session">The session.</param>
-    /// <param name="context">The step, for progress.</param>
+    /// <param name="context">The step, for progress and for where the search stands.</param>
     /// <param name="weights">What each token counts.</param>
     /// <param name="plan">Target, widths, start.</param>
     /// <param name="time">For all rounds; null runs all rounds.</param>
@@ -19,15 +21,18 @@ internal static class StructureFinder
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation, group: session.Compute.Group);
         var judge = session.Judge(context.Cancellation);
         var begun = session.Time.GetTimestamp();
+        var from = StepFile.Read<SearchPosition>(context.Folder, PositionFile);
         var done = 0;
         var search = new StructureSearch(
             onCut => new RepairPass(session.Teacher, fit, weights, session.Options.Repair) { OnCut = onCut }, judge, session.Teacher, plan.Limit, plan.Knobs)
         {
+            From = from,
+            OnMove = position => StepFile.Write(context.Folder, PositionFile, position),
             OnRound = round =>
             {
                 done++;
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
-                    $"round {done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
+                    $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
             },
             GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all), // rounds take equally long
         };

@@ -8,8 +8,9 @@ public static class ReportFiles
     /// <summary>Writes both files into <paramref name="folder"/>.</summary>
     public static void Write(RunReport report, string folder)
     {
-        AtomicFile.WriteText(Path.Combine(folder, "report.json"), report.ToJson());
+        // The page first: whoever finds report.json takes the run for done.
         AtomicFile.WriteText(Path.Combine(folder, "report.html"), ReportHtml.Build([(report, folder)]));
+        AtomicFile.WriteText(Path.Combine(folder, "report.json"), report.ToJson());
     }
 
     /// <summary>Builds one page from the <c>report.json</c> of one or more run folders and writes it to <paramref name="path"/>.</summary>

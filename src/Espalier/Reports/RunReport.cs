@@ -49,6 +49,9 @@ public sealed record RunReport
 
     public string? ImageListHash { get; init; }
 
+    /// <summary>Training images that could not be read and were left out.</summary>
+    public int? SkippedImages { get; init; }
+
     public string? EvaluatedOn { get; init; }
 
     public int? EvaluatedCount { get; init; }

@@ -37,8 +37,10 @@ public sealed class Run
             {
                 cancellation.ThrowIfCancellationRequested();
                 _folder.Save(Now() with { Next = round[0].Name });
-                SharedRun.Do(_folder.Group, round, step => new StepContext(_folder, step, progress, cancellation));
+                var contexts = round.Select(step => new StepContext(_folder, step, progress, cancellation)).ToList();
+                SharedRun.Do(_folder.Group, [.. round.Zip(contexts)]);
                 _folder.Save(Now() with { Done = [.. _folder.State.Done, .. round.Select(s => s.Name)], Next = null });
+                foreach (var context in contexts) File.Delete(context.CheckpointPath);
             }
             _folder.Save(Now() with { Finished = true });
         }

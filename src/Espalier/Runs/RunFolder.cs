@@ -14,6 +14,7 @@ public sealed class RunFolder : IDisposable
     private const string ManifestFile = "run.json";
     private const string StateFile = "state.json";
     private const string StepsFolder = "steps";
+    private const string RemovedSteps = ".steps.removed";
     private const string ModelFile = "model.safetensors";
 
     /// <summary>What the steps of a run need of its folder.</summary>
@@ -33,22 +34,28 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Processes that share the run; null: this one alone. All but the first have a copy, which goes when it is disposed.</summary>
     internal ProcessGroup? Group { get; set; }
+    /// <summary>Time between two saved states of a training; zero saves after every step.</summary>
+    public TimeSpan SaveEvery { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>True when all is done and nothing is left to resume: the steps' files go last.</summary>
+    public bool IsComplete => State.Finished && !Directory.Exists(PathOf(StepsFolder));
 
     /// <summary>Starts a run in <paramref name="path"/>; refuses a folder that holds files unless <paramref name="force"/> is set.</summary>
     public static RunFolder Create(string path, RunManifest manifest, bool force)
     {
         path = FullPath(path);
         if (File.Exists(path)) throw new UsageException($"'{path}' is a file; give a folder for the output.");
-        var earlier = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => System.IO.Path.GetFileName(e) != RunLock.FileName);
+        var earlier = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => !IsTrace(System.IO.Path.GetFileName(e)));
         if (earlier && !force) throw new UsageException(Refusal(path));
         MakeFolder(path);
         var held = RunLock.Take(path);
         try
         {
-            var alone = !earlier || ClearEarlier(path);
-            var folder = new RunFolder(path, manifest with { OwnsFolder = alone }, new RunState(), held);
+            var folder = new RunFolder(path, manifest with { OwnsFolder = !earlier || IsOwned(path) }, new RunState { Clearing = earlier }, held);
+            // From here on nothing of an earlier run counts, whatever stops this one.
+            if (earlier) folder.Save(folder.State);
             folder.WriteJson(ManifestFile, folder.Manifest, RunJson.Default.RunManifest);
-            folder.Save(folder.State);
+            folder.ClearEarlier();
             return folder;
         }
         catch
@@ -69,7 +76,10 @@ public sealed class RunFolder : IDisposable
             var state = File.Exists(System.IO.Path.Combine(path, StateFile))
                 ? ReadJson(path, StateFile, RunJson.Default.RunState)
                 : new RunState();
-            return new RunFolder(path, manifest, state, held);
+            var folder = new RunFolder(path, manifest, state, held);
+            folder.DeleteRemovedSteps();
+            if (state.Clearing) folder.ClearEarlier();
+            return folder;
         }
         catch
         {
@@ -86,23 +96,34 @@ public sealed class RunFolder : IDisposable
     {
         if (!File.Exists(System.IO.Path.Combine(path, ManifestFile)))
             throw new InputException($"'{path}' is not a run folder: it has no {ManifestFile}.");
-        var manifest = ReadJson(path, ManifestFile, RunJson.Default.RunManifest);
-        return manifest.FormatVersion == RunManifest.CurrentFormat
-            ? manifest
-            : throw new InputException($"'{path}' was made by Espalier {manifest.Version}, whose run folders this version cannot resume; start again with --force.");
+        // Another version's file may lack what this one needs, or mean something else by it; so the version comes first.
+        var mark = ReadJson(path, ManifestFile, RunJson.Default.RunFormat);
+        if (mark.FormatVersion is null) throw new InputException($"Cannot read '{System.IO.Path.Combine(path, ManifestFile)}': it names no format version.");
+        if (mark.FormatVersion != RunManifest.CurrentFormat)
+            throw new InputException($"'{path}' was made by Espalier {mark.Version ?? "of an unknown version"}, whose run folders (format {mark.FormatVersion}) "
+                + $"this version (format {RunManifest.CurrentFormat}) cannot resume; resume it there, or start again with --force.");
+        return ReadJson(path, ManifestFile, RunJson.Default.RunManifest);
     }
 
     /// <summary>The folder a step may fill and later steps may read; made when missing.</summary>
-    public string StepFolder(string step) => Directory.CreateDirectory(System.IO.Path.Combine(Path, StepsFolder, step)).FullName;
+    /// <exception cref="FailureException">The run folder is gone, or the step's cannot be made.</exception>
+    public string StepFolder(string step)
+    {
+        // Made anew it would hold the later half of a run.
+        if (!File.Exists(PathOf(ManifestFile))) throw new FailureException($"The run folder '{Path}' was removed while the run was working in it; start it again.");
+        return AtomicFile.MakeFolder(System.IO.Path.Combine(Path, StepsFolder, step));
+    }
 
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Empties what the steps left; for the end of a run, when the results are whole.</summary>
-    public void RemoveSteps()
+    /// <summary>Marks the run as finished and removes what the steps left; for its end, when the results are whole.</summary>
+    public void Complete()
     {
-        var steps = System.IO.Path.Combine(Path, StepsFolder);
-        if (Directory.Exists(steps)) Directory.Delete(steps, recursive: true);
+        if (!State.Finished) Save(State with { Finished = true });
+        // At one blow: a half of the steps could not be resumed from.
+        if (Directory.Exists(PathOf(StepsFolder))) Directory.Move(PathOf(StepsFolder), PathOf(RemovedSteps));
+        DeleteRemovedSteps();
     }
 
     public void Dispose()
@@ -136,22 +157,42 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>
-    /// Clears what an earlier run left; true when the folder is empty after it. A folder a run had to itself goes whole;
-    /// in one that held other files before, only the run's own are removed.
-    /// </summary>
-    private static bool ClearEarlier(string path)
+    // What a process leaves that was killed before it had a run: nothing anyone would miss.
+    private static bool IsTrace(string name) =>
+        name == RunLock.FileName || name == AtomicFile.TemporaryName(ManifestFile) || name == AtomicFile.TemporaryName(StateFile);
+
+    // Whether an earlier run had the folder to itself; one that cannot be read tells nothing.
+    private static bool IsOwned(string path)
     {
-        var isRun = File.Exists(System.IO.Path.Combine(path, ManifestFile));
-        var owned = isRun && ReadJson(path, ManifestFile, RunJson.Default.RunManifest).OwnsFolder;
-        string[] own = isRun ? [ManifestFile, StateFile, StepsFolder, ModelFile] : [ModelFile];
-        foreach (var entry in new DirectoryInfo(path).GetFileSystemInfos())
+        try
         {
-            if (entry.Name == RunLock.FileName || (!owned && !own.Contains(entry.Name))) continue;
+            return File.Exists(System.IO.Path.Combine(path, ManifestFile)) && ReadJson(path, ManifestFile, RunJson.Default.RunManifest).OwnsFolder;
+        }
+        catch (InputException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Removes what an earlier run left. A folder that runs had to themselves is emptied; in one that held other files before, only a run's own are
+    /// removed.
+    /// </summary>
+    private void ClearEarlier()
+    {
+        foreach (var entry in State.Clearing ? new DirectoryInfo(Path).GetFileSystemInfos() : [])
+        {
+            if (entry.Name is RunLock.FileName or ManifestFile or StateFile) continue;
+            if (!Manifest.OwnsFolder && entry.Name is not (StepsFolder or RemovedSteps or ModelFile)) continue;
             if (entry is DirectoryInfo { LinkTarget: null } directory) directory.Delete(recursive: true);
             else entry.Delete();
         }
-        return owned;
+        Save(new RunState());
+    }
+
+    private void DeleteRemovedSteps()
+    {
+        if (Directory.Exists(PathOf(RemovedSteps))) Directory.Delete(PathOf(RemovedSteps), recursive: true);
     }
 
     private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type)

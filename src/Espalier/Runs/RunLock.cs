@@ -14,7 +14,12 @@ internal sealed class RunLock : IDisposable
         var path = Path.Combine(folder, FileName);
         try
         {
-            return new RunLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            while (true)
+            {
+                var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                if (!IsRemoved(stream)) return new RunLock(stream);
+                stream.Dispose();
+            }
         }
         catch (IOException error) when (IsHeldElsewhere(error))
         {
@@ -32,6 +37,10 @@ internal sealed class RunLock : IDisposable
         catch (Exception error) when (error is IOException or UnauthorizedAccessException) { /* a left-over lock file does no harm */ }
         _stream.Dispose();
     }
+
+    // The holder before removed the file after it was opened here: a third process would lock another file of that name.
+    private static bool IsRemoved(FileStream stream) => OperatingSystem.IsLinux()
+        && new FileInfo($"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}").LinkTarget?.EndsWith(" (deleted)", StringComparison.Ordinal) == true;
 
     /// <summary>EAGAIN on Linux, a sharing violation elsewhere.</summary>
     private static bool IsHeldElsewhere(IOException error) => error.HResult is 11 or unchecked((int)0x80070020);

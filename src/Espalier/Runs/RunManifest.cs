@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace Espalier.Runs;
 
@@ -13,8 +14,8 @@ public sealed record RunManifest
     /// <summary>The command's name, e.g. <c>compress</c>.</summary>
     public required string Command { get; init; }
 
-    /// <summary>Everything typed after the program's name, the command included.</summary>
-    public required ImmutableArray<string> Arguments { get; init; }
+    /// <summary>Everything typed after the program's name, the command included; empty when a program began the run through the library.</summary>
+    public required ImmutableArray<string> Arguments { get; init => field = value.IsDefault ? [] : value; }
 
     /// <summary>Where it was typed: relative paths among the arguments start there.</summary>
     public required string WorkingDirectory { get; init; }
@@ -24,4 +25,16 @@ public sealed record RunManifest
 
     /// <summary>True when the folder was new or empty: everything in it is the run's own and may be cleared by <c>--force</c>.</summary>
     public bool OwnsFolder { get; init; }
+
+    /// <summary>Whether a command line says all of it.</summary>
+    [JsonIgnore]
+    public bool IsTyped => !Arguments.IsEmpty;
+}
+
+/// <summary>What <c>run.json</c> says in every version.</summary>
+internal sealed record RunFormat
+{
+    public int? FormatVersion { get; init; }
+
+    public string? Version { get; init; }
 }

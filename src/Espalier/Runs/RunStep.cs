@@ -1,3 +1,5 @@
+using Espalier.Training;
+
 namespace Espalier.Runs;
 
 /// <summary>One resumable step: it reads the files of earlier steps and leaves files of its own.</summary>
@@ -34,6 +36,11 @@ public sealed class StepContext
 
     /// <summary>This step's own folder; checkpoints of long steps go here too.</summary>
     public string Folder { get; }
+
+    /// <summary>Where a training saves its state in this step, and how often. It goes when the step is done, not before: what follows a training may be stopped, too.</summary>
+    public Checkpoint Checkpoint(TimeProvider time) => new(CheckpointPath, Run.SaveEvery, time);
+
+    internal string CheckpointPath => Path.Combine(Folder, "checkpoint.safetensors");
 
     public IProgress<ProgressUpdate> Progress { get; }
 

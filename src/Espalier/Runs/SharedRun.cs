@@ -52,22 +52,26 @@ public static class SharedRun
     }
 
     /// <summary>Does the steps of a round, each in the processes it is for; then all processes have the files of all of them.</summary>
-    internal static void Do(ProcessGroup? group, IReadOnlyList<RunStep> round, Func<RunStep, StepContext> context)
+    internal static void Do(ProcessGroup? group, IReadOnlyList<(RunStep Step, StepContext Context)> round)
     {
         if (group is null)
         {
-            foreach (var step in round) step.Action(context(step));
+            foreach (var (step, context) in round) step.Action(context);
             return;
         }
-        foreach (var step in round.Where(s => s.Before is not null))
+        foreach (var (step, context) in round)
         {
-            if (group.IsFirst) Alone(() => step.Before!(context(step)));
-            Share(step, from: 0);
+            if (step.Before is not { } before) continue;
+            if (group.IsFirst) Alone(() => before(context));
+            Share(context, from: 0);
         }
         for (var k = 0; k < round.Count; k++)
-            if (round[k].Together) round[k].Action(context(round[k]));
-            else if (group.Rank == k) Alone(() => round[k].Action(context(round[k])));
-        for (var k = 0; k < round.Count; k++) Share(round[k], from: k);
+        {
+            var (step, context) = round[k];
+            if (step.Together) step.Action(context);
+            else if (group.Rank == k) Alone(() => step.Action(context));
+        }
+        for (var k = 0; k < round.Count; k++) Share(round[k].Context, from: k);
 
         void Alone(Action action)
         {
@@ -75,6 +79,6 @@ public static class SharedRun
             action();
         }
 
-        void Share(RunStep step, int from) => SharedFiles.Share(group, context(step).Folder, ["."], from);
+        void Share(StepContext context, int from) => SharedFiles.Share(group, context.Folder, ["."], from);
     }
 }

@@ -11,19 +11,21 @@ namespace Espalier.Training;
 /// <param name="Time">The clock.</param>
 public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
 {
-    private const string StepKey = "step", GroupsKey = "group_steps", TaskKey = "task";
+    private const string StepKey = "step", GroupsKey = "group_steps", TaskKey = "task", CurveKey = "losses";
 
     /// <summary>Saves the state after <paramref name="step"/> steps.</summary>
     /// <param name="state">Tensors.</param>
     /// <param name="step">Steps taken.</param>
     /// <param name="groupSteps">Steps of each optimizer group, where they differ.</param>
     /// <param name="task">What the task must know besides tensors.</param>
+    /// <param name="curve">The losses so far.</param>
     /// <exception cref="FailureException">The file cannot be written.</exception>
-    public void Save(IReadOnlyList<Tensor> state, long step, IReadOnlyList<long>? groupSteps = null, string? task = null)
+    public void Save(IReadOnlyList<Tensor> state, long step, IReadOnlyList<long>? groupSteps = null, string? task = null, LossCurve? curve = null)
     {
         var facts = new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture) };
         if (groupSteps is not null) facts[GroupsKey] = string.Join(' ', groupSteps);
         if (task is not null) facts[TaskKey] = task;
+        if (curve is not null) facts[CurveKey] = curve.Snapshot();
         SafetensorsWriter.Write(Path, state.Select((tensor, k) => KeyValuePair.Create(Name(k), tensor)).ToTensorData(), facts);
     }
 
@@ -38,12 +40,20 @@ public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
         var state = new List<Tensor>();
         for (var k = 0; k < file.Infos.Length; k++)
             state.Add(Tensor.From<float>(file.ReadFloats(Name(k)), file.Info(Name(k)).Shape.AsSpan()));
-        var groups = file.Metadata.GetValueOrDefault(GroupsKey)?.Split(' ').Select(s => long.Parse(s, CultureInfo.InvariantCulture));
-        return new SavedState(state, step, groups is null ? null : [.. groups], file.Metadata.GetValueOrDefault(TaskKey));
+        var groups = file.Metadata.GetValueOrDefault(GroupsKey)?.Split(' ')
+            .Select(s => long.TryParse(s, CultureInfo.InvariantCulture, out var n) ? n : throw new InputException($"{Path} is not a checkpoint: '{s}' is no number of steps."));
+        return new SavedState(state, step, groups is null ? null : [.. groups], file.Metadata.GetValueOrDefault(TaskKey))
+        {
+            Curve = file.Metadata.GetValueOrDefault(CurveKey),
+        };
     }
 
     private static string Name(int k) => k.ToString("D5", CultureInfo.InvariantCulture);
 }
 
 /// <summary>What a checkpoint holds; see <see cref="Checkpoint.Save"/>.</summary>
-public sealed record SavedState(IReadOnlyList<Tensor> State, long Step, IReadOnlyList<long>? GroupSteps, string? Task);
+public sealed record SavedState(IReadOnlyList<Tensor> State, long Step, IReadOnlyList<long>? GroupSteps, string? Task)
+{
+    /// <summary>See <see cref="LossCurve.Snapshot"/>.</summary>
+    public string? Curve { get; init; }
+}

@@ -4,4 +4,8 @@ namespace Espalier.Training;
 /// <param name="OnStep">Told after each step.</param>
 /// <param name="StopEarly">Asked after each step; true ends the training.</param>
 /// <param name="Checkpoint">Where the state is saved now and then; null saves nothing.</param>
-public sealed record LoopHooks(Action<StepReport>? OnStep, Func<bool>? StopEarly, Checkpoint? Checkpoint);
+public sealed record LoopHooks(Action<StepReport>? OnStep = null, Func<bool>? StopEarly = null, Checkpoint? Checkpoint = null)
+{
+    /// <summary>Gets every loss that is read; saved and taken up with the rest.</summary>
+    public LossCurve? Curve { get; init; }
+}

@@ -18,7 +18,8 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
     private const string TrainStep = "train";
-    private const string ResultFile = "trained.safetensors";
+    private const string FinishStep = "finish";
+    private const string ResultFile = "trained.safetensors", RecordFile = "finished.json";
     private readonly LossCurveFile _curve = new();
     private readonly List<string> _notes = [];
 
@@ -28,31 +29,28 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         request.Recipe.Validate();
         request.Data.RequireLabels();
         request.Compute.Apply();
-        SupervisedResult? result = null;
         new Run(folder,
         [
             new RunStep(TrainStep, Train) { Together = true },
-            new RunStep("finish", context => result = Finish(context)) { Together = true },
+            new RunStep(FinishStep, Finish) { Together = true },
         ], time).Execute(progress, cancellation);
-        return result ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
+        return Result(folder);
     }
 
     private void Train(StepContext context)
     {
         using var model = Start();
         var (train, _) = Split();
-        using var batches = Batches(model, train);
+        var skipped = new SkippedImages(context.Folder, context.Progress);
+        using var batches = Batches(model, train, skipped.Add);
         var steps = StepCount(context, train);
         var curve = new LossCurve(steps);
         var meter = new ProgressMeter(context.Progress, time, "training", steps, "images", request.Recipe.BatchSize);
         using var loop = new TrainingLoop(Task(model), batches, Options(steps, batches))
         {
-            OnStep = report =>
-            {
-                curve.Add(report.Step, report.Loss);
-                meter.Report(report.Step, report.Loss);
-            },
-            Checkpoint = new Checkpoint(Path.Combine(context.Folder, "checkpoint.safetensors"), TimeSpan.FromMinutes(1), time),
+            OnStep = report => meter.Report(report.Step, report.Loss),
+            Checkpoint = context.Checkpoint(time),
+            Curve = curve,
         };
         loop.Run(context.Cancellation);
         loop.Finish();
@@ -60,26 +58,40 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         ModelFile.Write(Path.Combine(context.Folder, ResultFile), model);
     }
 
-    private SupervisedResult Finish(StepContext context)
+    private void Finish(StepContext context)
     {
         using var model = Start();
         var trained = context.Run.StepFolder(TrainStep);
         using (var weights = ModelFile.ReadFile(Path.Combine(trained, ResultFile), model.Architecture)) model.Weights.CopyFrom(weights);
-        var (train, heldOut) = Split();
+        var (_, heldOut) = Split();
         var evaluator = Evaluator.For(model, request.Compute, time);
         var top1 = heldOut is null ? null : evaluator.Score(model, heldOut, context.Cancellation);
         var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
-        var losses = _curve.Read(trained);
-        var steps = losses.Count > 0 ? losses[^1].Step : 0;
-        ModelFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
-        return new SupervisedResult(steps, (double)steps * request.Recipe.BatchSize / train.Count, losses.Count > 0 ? losses[^1].Loss : double.NaN)
+        StepFile.Write(context.Folder, RecordFile, new FinishRecord(eval?.Top1, eval?.Top5, top1?.Top1, [.. _notes]));
+        ModelFolder.Write(context.Run.Path, model, Provenance(Losses(context.Run).Steps), request.Data.ClassNames);
+    }
+
+    // From what the steps left: the last sitting may find all of them done.
+    private SupervisedResult Result(RunFolder folder)
+    {
+        var finished = StepFile.Read<FinishRecord>(folder.StepFolder(FinishStep), RecordFile)
+            ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
+        var (losses, steps) = Losses(folder);
+        return new SupervisedResult(steps, (double)steps * request.Recipe.BatchSize / Split().Train.Count, losses.Count > 0 ? losses[^1].Loss : double.NaN)
         {
-            Top1 = eval?.Top1,
-            Top5 = eval?.Top5,
-            HoldOutTop1 = top1?.Top1,
+            Top1 = finished.Top1,
+            Top5 = finished.Top5,
+            HoldOutTop1 = finished.HoldOutTop1,
+            SkippedImages = SkippedImages.Count(folder.StepFolder(TrainStep)),
             Losses = losses,
-            Notes = _notes,
+            Notes = finished.Notes,
         };
+    }
+
+    private (IReadOnlyList<(long Step, double Loss)> Losses, long Steps) Losses(RunFolder folder)
+    {
+        var losses = _curve.Read(folder.StepFolder(TrainStep));
+        return (losses, losses.Count > 0 ? losses[^1].Step : 0);
     }
 
     private Model Start()
@@ -102,8 +114,10 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         LabelSmoothing = request.Recipe.LabelSmoothing,
     }, request.Recipe.DropPath, request.Seed) { LayerDecay = request.Recipe.LayerDecay };
 
-    private ImageBatches Batches(Model model, ImageDataset train) => new(train, request.Recipe.Transform(model.Preprocessing),
-        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4, Share = request.Compute.Share }, request.Compute.Device);
+    private ImageBatches Batches(Model model, ImageDataset train, Action<ImageItem, string>? onSkipped = null) => new(train, request.Recipe.Transform(model.Preprocessing),
+        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4, SkipUnreadable = !request.Strict, Share = request.Compute.Share },
+        request.Compute.Device)
+        { OnSkipped = onSkipped };
 
     private TrainingOptions Options(long steps, ImageBatches batches) =>
         request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute);
@@ -132,4 +146,6 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         ["source"] = request.FromScratch ? null : request.Model.SourceHash,
         ["recipe"] = JsonSerializer.SerializeToNode(request.Recipe, RecipeJson),
     };
+
+    private sealed record FinishRecord(double? Top1, double? Top5, double? HoldOutTop1, string[] Notes);
 }

@@ -44,6 +44,9 @@ public sealed record SupervisedRequest
 
     public required TrainingEffort Effort { get; init; }
 
+    /// <summary>Refuse a training image that cannot be read, instead of going on without it.</summary>
+    public bool Strict { get; init; }
+
     public required ulong Seed { get; init; }
 
     public required ComputeOptions Compute { get; init; }
@@ -57,6 +60,9 @@ public sealed record SupervisedResult(long Steps, double Epochs, double Loss)
     public double? Top5 { get; init; }
 
     public double? HoldOutTop1 { get; init; }
+
+    /// <summary>Training images that could not be read and were left out.</summary>
+    public int SkippedImages { get; init; }
 
     /// <summary>Remarks: a replaced head.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

@@ -47,13 +47,16 @@ public sealed class TrainingLoop : IDisposable
     /// <summary>Saves the state now and then, and takes up a saved one; null keeps nothing.</summary>
     public Checkpoint? Checkpoint { get; init; }
 
+    /// <summary>Gets every loss that is read; saved and taken up with the state.</summary>
+    public LossCurve? Curve { get; init; }
+
     /// <summary>Steps taken so far.</summary>
     public long Step { get; private set; }
 
     /// <summary>
     /// Trains until the steps are done, time is up, or the token is cancelled, in one process or another. The parameters hold the last values.
     /// </summary>
-    /// <exception cref="FailureException">The loss is NaN or infinite; the parameters are those before that step.</exception>
+    /// <exception cref="FailureException">The loss or a parameter is NaN or infinite, or memory ran out; the last state in which all was well is saved.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
     /// <exception cref="LostProcessException">Another process is gone; what was learnt is saved.</exception>
     public void Run(CancellationToken cancellation = default)
@@ -88,6 +91,7 @@ public sealed class TrainingLoop : IDisposable
             if (value is { } v)
             {
                 (loss, read) = (loss + v, read + 1);
+                Curve?.Add(Step, loss / read);
                 OnStep?.Invoke(new StepReport(Step, _options.Steps, loss / read, images));
                 (loss, read, images) = (0, 0, 0);
             }
@@ -97,6 +101,7 @@ public sealed class TrainingLoop : IDisposable
             Save();
             saved = Checkpoint.Time.GetTimestamp();
         }
+        if (Broken() is { } broken) throw Diverged(broken);
     }
 
     /// <summary>Replaces the trained values by their moving average, if there is one, ends gradient recording on them and lets the task finish.</summary>
@@ -131,6 +136,7 @@ public sealed class TrainingLoop : IDisposable
         var parameters = _task.Parameters.Count;
         var groups = _optimizer.Steps.Count;
         _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], saved.GroupSteps ?? [.. Enumerable.Repeat(saved.Step, groups)]);
+        if (saved.Curve is { } curve) Curve?.Restore(curve);
         Step = saved.Step;
         _batches.Seek(Step * _options.Accumulate);
     }
@@ -152,8 +158,10 @@ public sealed class TrainingLoop : IDisposable
     private void Save()
     {
         if (Step == 0 || Checkpoint is null || !_keepsFiles) return;
+        // What is saved replaces what was saved before; so it has to be of use.
+        if (Broken() is { } broken) throw Diverged(broken);
         var groups = _optimizer.Steps;
-        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot());
+        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot(), Curve);
     }
 
     private void Resume()
@@ -169,21 +177,28 @@ public sealed class TrainingLoop : IDisposable
     private double? TakeStep(out long images, (bool Cancelled, bool Enough) wish, out bool cancelled, out bool enough)
     {
         double? value = null;
-        long own = 0;
         (images, cancelled, enough) = (0, false, false);
-        for (var k = 0; k < _options.Accumulate; k++)
+        var (own, atOnce) = (0L, 0L);
+        try
         {
-            using var scope = new TensorScope();
-            var batch = _batches.Next();
-            images += batch.Total;
-            own += batch.Pixels.Size(0);
-            if (Learn(batch, Step * _options.Accumulate + k) is { } loss) value = (value ?? 0) + loss;
+            for (var k = 0; k < _options.Accumulate; k++)
+            {
+                using var scope = new TensorScope();
+                var batch = _batches.Next();
+                atOnce = batch.Pixels.Size(0);
+                own += atOnce;
+                images += batch.Total;
+                if (Learn(batch, Step * _options.Accumulate + k) is { } loss) value = (value ?? 0) + loss;
+            }
+            if (_exchange is not null) (value, cancelled, enough) = _exchange.Combine(_task, new StepPart(own, images, value), wish);
+            Check(value);
+            if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
+            _optimizer.Step(Step++);
         }
-        if (_exchange is not null) (value, cancelled, enough) = _exchange.Agree(value, wish.Cancelled, wish.Enough);
-        Check(value);
-        _exchange?.Combine(_task, (double)own / images);
-        if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
-        _optimizer.Step(Step++);
+        catch (Exception e) when (e is TorchOutOfMemoryException or OutOfMemoryException)
+        {
+            throw new FailureException($"Out of memory at step {Step + 1} of {_options.Steps} with a batch of {atOnce}; give a smaller --batch or a smaller model.", e);
+        }
         _average?.Update(Step);
         using var noGrad = new NoGrad();
         _task.AfterStep(Step, value);
@@ -208,8 +223,27 @@ public sealed class TrainingLoop : IDisposable
 
     private void Check(double? loss)
     {
-        if (loss is { } v && !double.IsFinite(v))
-            throw new FailureException($"The loss became {v} at step {Step + 1} of {_options.Steps} (learning rate " +
-                $"{_options.LearningRate.At(Step, _options.Steps):G3}); lower the learning rate or use --precision fp32.");
+        if (loss is not { } v || double.IsFinite(v)) return;
+        var broken = Broken();
+        if (broken is null) Save();
+        throw Diverged($"The loss became {v} at step {Step + 1}", broken is null ? "" : $"; of the weights, {broken} is no longer finite");
     }
+
+    // Name of a parameter that is no longer finite: a loss may be while its gradient is not.
+    private string? Broken()
+    {
+        using var noGrad = new NoGrad();
+        foreach (var (name, tensor) in _task.Groups.SelectMany(g => g.Tensors))
+        {
+            using var scope = new TensorScope();
+            if (tensor.Count > 0 && !double.IsFinite(tensor.Detach().Abs().Max().Item())) return name;
+        }
+        return null;
+    }
+
+    private FailureException Diverged(string broken) => Diverged($"{broken} became NaN or infinite up to step {Step}", "");
+
+    private FailureException Diverged(string what, string where) => new(FormattableString.Invariant(
+        $"{what} of {_options.Steps} (learning rate {_options.LearningRate.At(Step, _options.Steps):G3}){where}; lower the learning rate or use --precision fp32.")
+        + (Checkpoint is null ? "" : " The last state in which all was finite is kept."));
 }

@@ -16,15 +16,15 @@ public static class Filling
         var hidden = knobs.Where(k => k.Kind == WidthKind.Hidden).ToList();
         while (!limit.Met(VitCost.Of(net)))
         {
-            if (hidden.Where(k => k.Read(net) > 1).ToList() is not { Count: > 0 } shrinkable) break;
+            if (hidden.Where(k => k.Read(net) > k.Least).ToList() is not { Count: > 0 } shrinkable) break;
             // From where most is left, so that the units taken are spread.
             var widest = shrinkable.MaxBy(k => k.Read(net) / (double)k.Read(given));
-            net = widest.Write(net, widest.Read(net) - 1);
+            net = widest.Write(net, widest.Down(widest.Read(net) - 1, given));
         }
         while (hidden.Where(k => k.Read(net) < k.Read(given)).ToList() is { Count: > 0 } growable)
         {
             var narrowest = growable.MinBy(k => k.Read(net) / (double)k.Read(given));
-            var wider = narrowest.Write(net, narrowest.Read(net) + 1);
+            var wider = narrowest.Write(net, Math.Min(narrowest.Down(narrowest.Read(net) + narrowest.Least, given), narrowest.Read(given)));
             if (!limit.Met(VitCost.Of(wider))) break;
             net = wider;
         }

@@ -11,6 +11,13 @@ namespace Espalier.Widths;
 /// <param name="Moves">Widths changed to come here.</param>
 public sealed record SearchRound(VitArchitecture Structure, double Kl, int Moves);
 
+/// <summary>Where a search stands between two rounds: all it needs to go on.</summary>
+/// <param name="Rounds">What was found.</param>
+/// <param name="Next">What is looked at next.</param>
+/// <param name="Moves">Widths changed to come there.</param>
+/// <param name="Stride">How far widths are tried.</param>
+public sealed record SearchPosition(ImmutableArray<SearchRound> Rounds, VitArchitecture Next, int Moves, int Stride);
+
 /// <summary>
 /// Finds how wide each part of each block should be. Errors of several cuts compound, so widths are not judged alone on the teacher: in every
 /// round the whole structure is cut and repaired, then each width is tried a step wider and a step narrower, repaired, in that student;
@@ -26,6 +33,12 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
     /// <summary>Told after each round.</summary>
     public Action<SearchRound>? OnRound { get; init; }
 
+    /// <summary>Told before each round after the first, to go on from there should the search be stopped.</summary>
+    public Action<SearchPosition>? OnMove { get; init; }
+
+    /// <summary>Where an earlier search was stopped; null begins at the start.</summary>
+    public SearchPosition? From { get; init; }
+
     /// <summary>Asked before each round after the first: false ends the search.</summary>
     public Func<bool>? GoOn { get; init; }
 
@@ -36,8 +49,9 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
     public ImmutableArray<SearchRound> Run(VitArchitecture start, int rounds, CancellationToken cancellation)
     {
         var found = ImmutableArray.CreateBuilder<SearchRound>();
-        var (structure, moves, stride) = (start, 0, 2);
-        for (var round = 1; round <= rounds; round++)
+        found.AddRange(From?.Rounds ?? []);
+        var (structure, moves, stride) = From is { } from ? (from.Next, from.Moves, from.Stride) : (start, 0, 2);
+        for (var round = found.Count + 1; round <= rounds; round++)
         {
             var isLast = round == rounds;
             var (kl, slopes) = Look(structure, isLast ? 0 : stride, cancellation);
@@ -51,6 +65,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
             if (next == structure) break;
             moves = knobs.Count(k => k.Read(next) != k.Read(structure));
             structure = Filling.Fill(next, teacher.Architecture, limit, knobs);
+            OnMove?.Invoke(new SearchPosition(found.ToImmutable(), structure, moves, stride));
         }
         return found.ToImmutable();
     }
@@ -78,7 +93,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         {
             var (full, step) = (knob.Read(teacher.Architecture), knob.Step(teacher.Architecture) * stride);
             var now = knob.Read(point.Target);
-            foreach (var width in new[] { Math.Max(now - step, full / 8), Math.Min(now + step, full) }.Where(w => w > 0 && w != now))
+            foreach (var width in new[] { Math.Max(now - step, full / 8), Math.Min(now + step, full) }.Select(w => knob.Down(w, teacher.Architecture)).Where(w => w > 0 && w != now))
             {
                 using var other = point.Cut(knob.Write(point.Target, width));
                 yield return Alternative.Of(other, knob, width);

@@ -37,7 +37,7 @@ public class InversionTests : TorchTest
         using var teacher = TestNets.Tiny(1);
         using var before = teacher.Clone();
         var losses = new List<double>();
-        var (images, targets) = Inversion.Run(teacher, s_options, report => losses.Add(report.Loss));
+        var (images, targets) = Inversion.Run(teacher, s_options, new(report => losses.Add(report.Loss)));
         losses.Count.ShouldBe(200);
         losses.Min().ShouldBeLessThan(losses[0] * 0.5);
         Entropy(teacher, images, targets).ShouldBeLessThan(losses[0]);
@@ -79,11 +79,11 @@ public class InversionTests : TorchTest
             // At so low a rate the shifts alone decide which step is best.
             var still = s_options with { LearningRate = 1e-4, Steps = 8, Seed = seed };
             var losses = new List<double>();
-            var (images, _) = Inversion.Run(teacher, still, report => losses.Add(report.Loss));
+            var (images, _) = Inversion.Run(teacher, still, new(report => losses.Add(report.Loss)));
             var best = losses.IndexOf(losses.Min());
             if (best is 0 or 7) continue;
             var count = 0;
-            var (stopped, _) = Inversion.Run(teacher, still, _ => count++, stopEarly: () => count == best + 1);
+            var (stopped, _) = Inversion.Run(teacher, still, new(_ => count++, () => count == best + 1));
             images.BitEquals(stopped).ShouldBeTrue();
             return;
         }
@@ -94,8 +94,8 @@ public class InversionTests : TorchTest
     public void The_first_of_2000_steps_moves_each_pixel_by_a_hundredth_of_the_rate()
     {
         using var teacher = TestNets.Tiny(1);
-        var (still, _) = Inversion.Run(teacher, s_options with { Steps = 2000, LearningRate = 0 }, stopEarly: () => true);
-        var (moved, _) = Inversion.Run(teacher, s_options with { Steps = 2000 }, stopEarly: () => true);
+        var (still, _) = Inversion.Run(teacher, s_options with { Steps = 2000, LearningRate = 0 }, new(StopEarly: () => true));
+        var (moved, _) = Inversion.Run(teacher, s_options with { Steps = 2000 }, new(StopEarly: () => true));
         var change = (moved - still).Abs().ToArray<float>();
         change.Max().ShouldBe(0.0025f, 1e-6f);
         change.Order().ElementAt(change.Length / 2).ShouldBe(0.0025f, 1e-5f);

@@ -27,6 +27,9 @@ public sealed class Batch : IDisposable
     /// <summary>Which items of the data set these are.</summary>
     public int[] Indices { get; }
 
+    /// <summary>Images left out because they could not be read, and why; empty unless the loader is told to go on without them.</summary>
+    public IReadOnlyList<(ImageItem Item, string Reason)> Skipped { get; internal init; } = [];
+
     /// <summary>One label an image, −1 where there is none.</summary>
     public int[] Labels { get; }
 

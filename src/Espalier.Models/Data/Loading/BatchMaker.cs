@@ -19,18 +19,44 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
         var first = position.Batch * options.BatchSize;
         var total = Math.Min(options.BatchSize, dataset.Count - first);
         var (order, places) = (Order(position.Epoch), options.Share.Of(total));
-        var indices = Array.ConvertAll(places, place => order[first + place]);
-        var labels = Array.ConvertAll(indices, i => dataset.Items[i].Label ?? -1);
         var length = transform.Channels * transform.Size * transform.Size;
-        if (!buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<float>(checked(options.BatchSize * length));
-        for (var k = 0; k < indices.Length; k++)
+        if (!buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<float>(Floats(length));
+        List<(ImageItem, string)> skipped = [];
+        var kept = 0;
+        foreach (var place in places)
         {
             cancellation.ThrowIfCancellationRequested();
-            var random = new SeededRandom(options.Seed, "augment", position.Epoch, indices[k]);
-            transform.Apply(cache.Get(indices[k]), random, buffer.AsSpan(k * length, length));
+            var index = order[first + place];
+            if (Read(index, skipped) is not { } image) continue;
+            var random = new SeededRandom(options.Seed, "augment", position.Epoch, index);
+            transform.Apply(image, random, buffer.AsSpan(kept * length, length));
+            places[kept++] = place;
         }
-        return new(position, places, total, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add);
+        if (kept == 0 && places.Length > 0)
+            throw new InputException($"{dataset.Name}: none of the {places.Length} images of a batch can be read; the first: {skipped[0].Item2}");
+        places = places[..kept];
+        // One process alone has a smaller batch then; several would have to tell each other.
+        if (options.Share.Parts <= 1) total = kept;
+        var indices = Array.ConvertAll(places, place => order[first + place]);
+        var labels = Array.ConvertAll(indices, i => dataset.Items[i].Label ?? -1);
+        return new(position, places, total, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add) { Skipped = skipped };
     }
+
+    private ImageBuffer? Read(int index, List<(ImageItem, string)> skipped)
+    {
+        try
+        {
+            return cache.Get(index);
+        }
+        catch (InputException e) when (options.SkipUnreadable)
+        {
+            skipped.Add((dataset.Items[index], e.Message));
+            return null;
+        }
+    }
+
+    private int Floats(long length) => Math.Min(options.BatchSize, dataset.Count) * length is var floats && floats <= Array.MaxLength ? (int)floats
+        : throw new UsageException($"A batch of {options.BatchSize} images of {transform.Size}×{transform.Size} pixels is more than one array can hold; give a smaller --batch.");
 
     private int[] Order(int epoch)
     {

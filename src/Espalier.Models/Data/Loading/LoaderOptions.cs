@@ -29,6 +29,9 @@ public sealed record LoaderOptions
     /// <summary>Batches prepared ahead at most, at least 1.</summary>
     public int Prefetch { get; init; } = 2;
 
+    /// <summary>Leave out images that cannot be read, and say so in <see cref="Batch.Skipped"/>; else the first one is an error.</summary>
+    public bool SkipUnreadable { get; init; }
+
     /// <summary>Bytes of decoded images kept in memory at most.</summary>
     public long CacheBytes { get; init; } = 1L << 30;
 

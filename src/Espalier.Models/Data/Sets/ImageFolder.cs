@@ -11,7 +11,7 @@ internal static class ImageFolder
     private static readonly EnumerationOptions Options = new()
     {
         RecurseSubdirectories = true,
-        MaxRecursionDepth = 32, // a link that points upwards must not go on for ever
+        MaxRecursionDepth = 32,
         AttributesToSkip = FileAttributes.Hidden,
         IgnoreInaccessible = false,
     };
@@ -39,8 +39,10 @@ internal static class ImageFolder
     private static List<string> FindImages(string folder)
     {
         var found = new FileSystemEnumerable<string>(
-            folder, (ref FileSystemEntry entry) => Path.GetRelativePath(folder, entry.ToFullPath()).Replace('\\', '/'), Options)
+            folder, (ref FileSystemEntry entry) => Path.GetRelativePath(folder, entry.ToFullPath()).Replace(Path.DirectorySeparatorChar, '/'), Options)
         {
+            ShouldRecursePredicate = (ref FileSystemEntry entry) =>
+                !entry.Attributes.HasFlag(FileAttributes.ReparsePoint) || !FolderLinks.LeadsBack(entry.RootDirectory.ToString(), entry.ToFullPath()),
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && IsImage(entry.FileName),
         };
         List<string> ids = [.. found];

@@ -5,7 +5,7 @@ namespace Espalier.Models.Data;
 
 /// <summary>
 /// The file <c>samples.txt</c>: the id of each chosen image on a line of its own, in order, so that a run can be repeated
-/// exactly.
+/// exactly. A line break within an id is written as <c>\n</c> or <c>\r</c>, a backslash as two.
 /// </summary>
 public static class SampleList
 {
@@ -13,7 +13,7 @@ public static class SampleList
     public static string Format(ImageDataset dataset, IEnumerable<int> indices)
     {
         var text = new StringBuilder();
-        foreach (var i in indices) text.Append(dataset.Items[i].Id).Append('\n');
+        foreach (var i in indices) text.Append(Escape(dataset.Items[i].Id)).Append('\n');
         return text.ToString();
     }
 
@@ -45,14 +45,33 @@ public static class SampleList
         var seen = new HashSet<int>();
         for (var number = 1; number <= lines.Length; number++)
         {
-            var line = lines[number - 1].Trim();
+            var (whole, line) = (lines[number - 1], lines[number - 1].Trim());
             if (line.Length == 0) continue;
-            if (!index.TryGetValue(line, out var i)
+            if (!index.TryGetValue(Unescape(whole), out var i) && !index.TryGetValue(whole, out i) && !index.TryGetValue(line, out i)
                 && !(line.LastIndexOf(' ') is > 0 and var space && index.TryGetValue(line[..space], out i)))
                 throw new InputException($"{path}:{number}: {line} is not an image of {dataset.Name}.");
             if (!seen.Add(i)) throw new InputException($"{path}:{number}: {line} is listed a second time.");
             result.Add(i);
         }
         return result.Count > 0 ? [.. result] : throw new InputException($"{path}: lists no images.");
+    }
+
+    private static string Escape(string id) => id.Replace("\\", "\\\\").Replace("\n", "\\n").Replace("\r", "\\r");
+
+    private static string Unescape(string line)
+    {
+        if (!line.Contains('\\')) return line;
+        var text = new StringBuilder();
+        for (var k = 0; k < line.Length; k++)
+        {
+            var next = line[k] == '\\' && k + 1 < line.Length ? line[k + 1] : default;
+            if (next is 'n' or 'r' or '\\')
+            {
+                text.Append(next switch { 'n' => '\n', 'r' => '\r', _ => '\\' });
+                k++;
+            }
+            else text.Append(line[k]);
+        }
+        return text.ToString();
     }
 }

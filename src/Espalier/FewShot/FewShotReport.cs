@@ -1,21 +1,21 @@
 using System.Collections.Immutable;
-using Espalier.FewShot;
 using Espalier.Reports;
+using Espalier.Runs;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.FewShot;
 
 /// <summary>The report of a few-shot run.</summary>
-internal static class FewShotReport
+public static class FewShotReport
 {
-    public static RunReport Of(IFewShotMethod method, FewShotResult result, string model, string? eval, string output, double seconds,
-        CommandContext context)
+    /// <summary>The report of a run that is done, or that stopped after its ranking.</summary>
+    public static RunReport Of(IFewShotMethod method, FewShotResult result, RunFolder folder)
     {
         var request = method.Request;
         var last = result.Stages.LastOrDefault();
         var raw = result.Stages.FirstOrDefault();
-        return RunReports.Begin(context, (model, request.Model.Architecture), request.Compute, (eval, request.Eval), output, seconds).With(result.Before, result.After) with
+        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(result.Before, result.After) with
         {
-            RepeatCommandLine = result.StoppedEarly ? null : Repeat(result, context),
+            RepeatCommandLine = result.StoppedEarly ? null : Repeat(result, folder.Manifest),
             Method = request.Method,
             Profile = method.Profile,
             Target = request.Target.ToString(),
@@ -45,7 +45,7 @@ internal static class FewShotReport
                     : new ReportPhase("search and repair", result.SearchSeconds, 0, 0),
                 new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
             ],
-            Pictures = Pictures(output),
+            Pictures = Pictures(folder.Path),
             Notes = [.. method.Warnings, .. Notes(result)],
         };
     }
@@ -87,9 +87,9 @@ internal static class FewShotReport
         return points.ToImmutable();
     }
 
-    private static ImmutableArray<string> Pictures(string output)
+    private static ImmutableArray<string> Pictures(string run)
     {
-        var folder = Path.Combine(output, FewShotResult.PicturesFolder);
+        var folder = Path.Combine(run, FewShotResult.PicturesFolder);
         return Directory.Exists(folder)
             ? [.. Directory.EnumerateFiles(folder, "*.png").Order(StringComparer.Ordinal).Select(f => $"{FewShotResult.PicturesFolder}/{Path.GetFileName(f)}")]
             : [];
@@ -101,14 +101,14 @@ internal static class FewShotReport
         if (result.StoppedEarly) yield return "Time ran out before a finetune had all the steps planned for it, so this run cannot be repeated exactly.";
     }
 
-    private static string Repeat(FewShotResult result, CommandContext context)
+    private static string? Repeat(FewShotResult result, RunManifest manifest)
     {
-        if (result.Stages.IsEmpty) return RunReports.Repeat(context, "--steps", $"{result.RankSteps}", "--synthesis-steps", $"{Math.Max(1, result.SynthesisSteps)}");
+        if (result.Stages.IsEmpty) return RunReports.Repeat(manifest, "--steps", $"{result.RankSteps}", "--synthesis-steps", $"{Math.Max(1, result.SynthesisSteps)}");
         List<string> effort = ["--steps", $"{result.FinetuneSteps}"];
         if (result.SynthesisSteps > 0) effort.AddRange(["--synthesis-steps", $"{result.SynthesisSteps}"]);
-        if (result.Search.Length > 0 && !context.Arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))
+        if (result.Search.Length > 0 && !manifest.Arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))
             effort.AddRange(["--switch", $"rounds={result.Search.Length}"]);
         if (result.Ranking.Length > 0) effort.AddRange(["--rank-steps", $"{result.RankSteps}"]);
-        return RunReports.Repeat(context, effort);
+        return RunReports.Repeat(manifest, effort);
     }
 }

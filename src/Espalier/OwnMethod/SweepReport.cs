@@ -1,0 +1,36 @@
+using Espalier.Models.Formats;
+using Espalier.Reports;
+using Espalier.Runs;
+
+namespace Espalier.OwnMethod;
+
+/// <summary>The report of a family.</summary>
+public static class SweepReport
+{
+    /// <summary>The report of a run that is done.</summary>
+    public static RunReport Of(SweepMethod sweep, SweepResult result, RunFolder folder) =>
+        RunReports.Begin(folder, sweep.Request.Model, sweep.Request.Compute, sweep.Request.Eval, sweep.Request.Seed).With(result.Before, after: null) with
+    {
+        Method = sweep.Request.Method,
+        Images = result.Images.Train.Count,
+        ImageListHash = result.Images.ListHash,
+        Top1Before = result.Top1Before,
+        Family = [.. result.Points.Select(p => Member(p, folder.Path))],
+    };
+
+    private static ReportMember Member(SweepPoint p, string run) => new()
+    {
+        Output = p.Folder,
+        Keep = p.Keep,
+        MacsBudget = p.Cost.MacsBudget,
+        MacsFull = p.Cost.MacsFull,
+        Params = p.Cost.Parameters,
+        Metric = p.Stage.Metric,
+        HeldOutAgreement = p.Stage.HeldOut?.Agreement,
+        HeldOutKl = p.Stage.HeldOut?.Kl,
+        Top1 = p.Stage.Top1,
+        Top5 = p.Stage.Top5,
+        Steps = p.Stage.Steps ?? 0,
+        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(run, p.Folder)).Vit),
+    };
+}

@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Espalier.Compute;
+using Espalier.Models;
+using Espalier.Models.Data;
+using Espalier.Models.Formats;
+using Espalier.Models.Vit;
+using Espalier.Runs;
+using Espalier.Torch;
+
+namespace Espalier.Reports;
+
+/// <summary>What the reports of all runs share; each method adds its own.</summary>
+internal static class RunReports
+{
+    private static readonly string[] s_effort = ["--minutes", "--steps", "--epochs", "--rank-steps", "--synthesis-steps"];
+
+    /// <summary>The report of a run, but for what it came to.</summary>
+    /// <param name="folder">What was asked, and how long all sittings took.</param>
+    /// <param name="model">The given model.</param>
+    /// <param name="compute">How it was computed.</param>
+    /// <param name="eval">What accuracy was measured on.</param>
+    /// <param name="seed">The run's seed.</param>
+    public static RunReport Begin(RunFolder folder, ModelSource model, ComputeOptions compute, ImageDataset? eval, ulong seed) => new()
+    {
+        Command = folder.Manifest.Command,
+        CommandLine = folder.Manifest.IsTyped ? CommandLineText.Of(folder.Manifest.Arguments) : "(a program that uses the library)",
+        Version = folder.Manifest.Version,
+        Versions = ImmutableSortedDictionary<string, string>.Empty.Add(".NET", Environment.Version.ToString()).Add("libtorch", TorchRuntime.Version),
+        Model = model.Model,
+        Architecture = model.Architecture.Name,
+        Tokens = model.Architecture is VitArchitecture { Staged: false } net ? net.Tokens : null,
+        StructureBefore = ReportBlock.Of(model.Architecture),
+        Seed = (long)seed,
+        Threads = compute.ThreadCount,
+        Device = compute.Device,
+        Precision = compute.PrecisionName,
+        EvaluatedOn = eval?.Name,
+        EvaluatedCount = eval?.Count,
+        Seconds = folder.State.Seconds,
+        Output = folder.Path,
+    };
+
+    /// <summary>The report with what the network cost before and costs now.</summary>
+    public static RunReport With(this RunReport report, Cost? before, Cost? after) => report with
+    {
+        MacsBudgetBefore = before?.MacsBudget,
+        MacsBudgetAfter = after?.MacsBudget,
+        MacsFullBefore = before?.MacsFull,
+        MacsFullAfter = after?.MacsFull,
+        ParamsBefore = before?.Parameters,
+        ParamsAfter = after?.Parameters,
+    };
+
+    /// <summary>A remark when training images were left out.</summary>
+    public static IEnumerable<string> Skipped(int images)
+    {
+        if (images > 0) yield return $"{images} training {(images == 1 ? "image" : "images")} could not be read and {(images == 1 ? "was" : "were")} left out (--strict refuses them).";
+    }
+
+    /// <summary>The command that repeats a run exactly: as typed, with other words for how long it works; null when it was not typed.</summary>
+    public static string? Repeat(RunManifest manifest, params IEnumerable<string> effort)
+    {
+        if (!manifest.IsTyped) return null;
+        var arguments = new List<string>();
+        for (var i = 0; i < manifest.Arguments.Length; i++)
+        {
+            if (s_effort.Contains(manifest.Arguments[i])) i++;
+            else arguments.Add(manifest.Arguments[i]);
+        }
+        return CommandLineText.Of([.. arguments, .. effort]);
+    }
+}
