@@ -2,6 +2,7 @@ using Espalier.Benchmarks;
 using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
+// processes [pairs]: two processes against one; rounding [model] [threads]: what round widths are worth.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
 // train-step [pairs] [words a row must contain]: measures and prints the table; the results are kept when no row was left out.
 const int Batch = 16;
@@ -13,6 +14,15 @@ switch (args)
     case ["train-step", .. var rest]:
         TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
         return 0;
+    case ["processes-worker"]:
+        Processes.Serve(Console.In, Console.Out);
+        return 0;
+    case ["processes", .. var rest]:
+        Processes.Compare(rest.Length > 0 ? int.Parse(rest[0]) : 9);
+        return 0;
+    case ["rounding", .. var rest]:
+        Rounding.Compare(rest.Length > 0 ? rest[0] : "vit_tiny_patch16_224", rest.Length > 1 ? int.Parse(rest[1]) : 1, 1, 64);
+        return 0;
     case ["ofb", "table", "--out", var folder]:
         OfbTable.Print(folder);
         return 0;
@@ -21,6 +31,8 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine("usage: benchmarks/run.sh train-step [pairs] [words a row must contain, such as: backward fp32]");
+        Console.Error.WriteLine("       benchmarks/run.sh processes [pairs]");
+        Console.Error.WriteLine("       benchmarks/run.sh rounding [timm name] [threads]");
         Console.Error.WriteLine("       benchmarks/run.sh ofb ARM --out DIR [--seed N] [--keep 0.5] [--images N] [--epochs E] | ofb table --out DIR");
         return 2;
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Cli.Processes;
@@ -42,7 +43,10 @@ public abstract class CliCommand(string name, string description) : Command(name
         if (shared is null) return Execute(parsed, arguments, streams, null, null, null, cancellation, cancellation);
         try
         {
-            var code = Execute(parsed, arguments, streams, null, shared.Group, advice => shared.Advice = advice, cancellation, shared.Cancellation);
+            // The first process's command line counts for all: however the others were started, they do the same.
+            var line = Encoding.UTF8.GetString(shared.Group.BroadcastBytes(Encoding.UTF8.GetBytes(string.Join('\0', arguments)))).Split('\0');
+            var (command, options) = shared.Group.IsFirst ? (this, parsed) : EspalierApp.Parse(line);
+            var code = command!.Execute(options, line, streams, null, shared.Group, advice => shared.Advice = advice, cancellation, shared.Cancellation);
             shared.Group.Leave();
             return code;
         }

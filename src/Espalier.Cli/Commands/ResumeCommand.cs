@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Espalier.Cli.Output;
+using Espalier.Cli.Processes;
 using Espalier.Runs;
 using Espalier.Torch.Distributed;
 
@@ -23,6 +24,7 @@ internal sealed class ResumeCommand : CliCommand
     internal override int? ProcessCount(ParseResult parsed)
     {
         if (base.ProcessCount(parsed) is { } given) return given;
+        if (SharedCommand.IsStarted) return null;
         var folder = parsed.GetRequiredValue(_run);
         if (!RunFolder.Exists(folder)) return null;
         var (command, recorded) = EspalierApp.Parse(RunFolder.ReadManifest(folder).Arguments);

@@ -54,6 +54,9 @@ internal sealed class SharedCommand : IDisposable
     /// <summary>Whether the process that started this one failed, too, and so says all there is to say.</summary>
     public bool IsQuiet => !Group.IsFirst && IsChild && Group.Lost.Wait(s_verdict) && Group.FirstFailed;
 
+    /// <summary>Whether the environment says that several processes were started.</summary>
+    public static bool IsStarted => Environment.GetEnvironmentVariable("RANK") is { Length: > 0 };
+
     private static bool IsChild => Environment.GetEnvironmentVariable(LocalProcesses.Mark) is { Length: > 0 };
 
     /// <summary>Meets the other processes, or starts them; null when this one is alone.</summary>

@@ -40,6 +40,9 @@ public sealed record ComputeOptions
     /// <summary>Whether evaluation does: only when asked, so that accuracies do not depend on the machine.</summary>
     public bool EvaluatesInBf16 => Precision == Precision.Bf16;
 
+    /// <summary>A training reads its loss every so many steps: reading waits for an accelerator.</summary>
+    public int ReadLossEvery => Device == "cpu" ? 1 : 20;
+
     /// <summary>Readable name of the arithmetic in use for training.</summary>
     public string PrecisionName => TrainsInBf16 ? "bf16" : "fp32";
 

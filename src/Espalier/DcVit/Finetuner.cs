@@ -51,7 +51,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         var task = Task(copy, compressed);
         using var owned = task as IDisposable;
         return StepTimer.Measure(onStep => new TrainingLoop(task, batches,
-            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch)) { OnStep = onStep }, time);
+            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
     }
 
     private ITrainingTask Task(Model student, IReadOnlyCollection<int> compressed)
@@ -106,5 +106,6 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
         Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 }

@@ -200,7 +200,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             using var batches = Batches(train);
             // Far from its end a search does not cut; what it cuts later only makes steps faster.
             var task = new SearchTask(net, Plan, request.Options, 1_000_000, batches.BatchesPerEpoch, request.Seed);
-            var options = task.Training(request.Compute) with { Steps = StepTimer.Steps };
+            var options = task.Training(request.Compute) with { Steps = StepTimer.Steps, ReadLossEvery = 1 };
             return StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
         }, TrainingShare, request.Compute.Group);
     }

@@ -101,6 +101,7 @@ public sealed class SearchTask : ITrainingTask
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
         Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 
     public Tensor Loss(TensorBatch batch, long step)

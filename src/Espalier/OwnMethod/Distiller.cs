@@ -37,7 +37,7 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
         using var copy = student.Clone();
         using var batches = Batches();
         using var task = new Distillation(teacher, copy, options, seed);
-        return StepTimer.Measure(onStep => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps)) { OnStep = onStep }, time);
+        return StepTimer.Measure(onStep => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
     }
 
     private ImageBatches Batches() => new(images,
@@ -54,5 +54,6 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
         Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 }

@@ -132,7 +132,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
             using var probe = Start();
             using var batches = Batches(probe, train);
             return StepTimer.Measure(
-                onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
+                onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
         }, share: 0.95, request.Compute.Group);
     }
 

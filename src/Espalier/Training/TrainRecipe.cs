@@ -98,5 +98,6 @@ public sealed record TrainRecipe
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
         Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 }

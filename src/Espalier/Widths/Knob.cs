@@ -38,7 +38,7 @@ public readonly record struct Knob(int Block, WidthKind Kind)
            where !kept.Contains(i) && !net.Blocks[i].IsLinear
            from kind in s_tensorWidths
            where kinds.Contains(kind) && IsThere(net.Blocks[i], kind)
-           select new Knob(i, kind) { MultipleOf = multipleOf },
+           select new Knob(i, kind) { MultipleOf = multipleOf > 1 ? multipleOf : 0 },
     ];
 
     // Queries and keys that are normalised over a head's dimensions would not be the same with fewer.
