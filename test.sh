@@ -33,5 +33,8 @@ for trx in "$results"/*.trx; do
   [[ -e $trx ]] && awk -v list=1 -f "$root/eng/count.awk" "$trx"
 done
 
+# Only what a registry knows to be vulnerable is said; whether it answers or not, the tests decide.
+"$root/eng/audit.sh" || true
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [[ $failed == 0 ]]

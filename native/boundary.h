@@ -19,20 +19,29 @@ enum Code : int32_t { kOk = 0, kError = 1, kOutOfMemory = 2 };
 
 thread_local std::string last_error;
 
+// Memory may be so short that not even the text fits.
+void set_error(const char* text) noexcept {
+  try {
+    last_error = text;
+  } catch (...) {
+    last_error.clear();
+  }
+}
+
 template <typename Body>
-int32_t guarded(Body&& body) {
+int32_t guarded(Body&& body) noexcept {
   try {
     body();
     return kOk;
   } catch (const c10::Error& e) {
-    last_error = e.what_without_backtrace();
+    set_error(e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    last_error = "out of memory";
+    set_error("out of memory");
     return kOutOfMemory;
   } catch (const std::exception& e) {
-    last_error = e.what();
+    set_error(e.what());
   } catch (...) {
-    last_error = "unknown native error";
+    set_error("unknown native error");
   }
   const bool memory = last_error.find("can't allocate memory") != std::string::npos ||
                       last_error.find("out of memory") != std::string::npos;

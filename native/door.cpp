@@ -226,7 +226,7 @@ bool set_autocast(bool cuda, bool enabled, at::ScalarType dtype) {
 
 }  // namespace
 
-ESP_API const char* esp_error() { return last_error.c_str(); }
+ESP_API const char* esp_error() noexcept { return last_error.c_str(); }
 
 // ---- operators ----
 
@@ -286,7 +286,9 @@ ESP_API int32_t esp_tensor_new(const void* data, const int64_t* sizes, int32_t n
   });
 }
 
-ESP_API void esp_tensor_free(void* handle) { free_value(Value{kTensor, 0, {reinterpret_cast<int64_t>(handle)}}); }
+ESP_API void esp_tensor_free(void* handle) {
+  guarded([&] { free_value(Value{kTensor, 0, {reinterpret_cast<int64_t>(handle)}}); });
+}
 
 ESP_API int32_t esp_tensor_info(const void* handle, int64_t* sizes, int32_t capacity, int32_t* ndim, int32_t* dtype,
                                 int32_t* device_type, int32_t* device_index, int32_t* flags) {
@@ -326,7 +328,7 @@ ESP_API int32_t esp_tensor_set_grad(const void* handle, const void* grad) {
   });
 }
 
-ESP_API int64_t esp_live_tensors() { return live_handles.load(std::memory_order_relaxed); }
+ESP_API int64_t esp_live_tensors() noexcept { return live_handles.load(std::memory_order_relaxed); }
 
 // ---- autograd and modes (per thread) ----
 
@@ -348,8 +350,11 @@ ESP_API int32_t esp_grad(void* const* outputs, int32_t count, void* const* gradi
 }
 
 ESP_API int32_t esp_set_grad_mode(int32_t enabled) {
-  const bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(enabled != 0);
+  bool before = true;
+  guarded([&] {
+    before = at::GradMode::is_enabled();
+    at::GradMode::set_enabled(enabled != 0);
+  });
   return before;
 }
 
@@ -358,23 +363,29 @@ ESP_API int32_t esp_set_autocast(int32_t cuda, int32_t enabled, int32_t dtype, i
 }
 
 // The cache of cast weights is emptied by Python's context manager, not by C++: left alone, training reads stale weights.
-ESP_API void esp_clear_autocast_cache() { at::autocast::clear_cache(); }
+ESP_API void esp_clear_autocast_cache() {
+  guarded([] { at::autocast::clear_cache(); });
+}
 
 // ---- process-wide settings ----
 
-ESP_API int32_t esp_init() {
+ESP_API int32_t esp_init() noexcept {
   // Large freed blocks go back and forth between glibc and the kernel at every step otherwise (10-30 % of a bf16 step).
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   return 1;  // version of this interface
 }
 
-ESP_API const char* esp_torch_version() { return TORCH_VERSION; }
-ESP_API void esp_trim() { malloc_trim(0); }
+ESP_API const char* esp_torch_version() noexcept { return TORCH_VERSION; }
+ESP_API void esp_trim() noexcept { malloc_trim(0); }
 ESP_API int32_t esp_set_threads(int32_t threads) {
   return guarded([&] { at::set_num_threads(threads); });
 }
-ESP_API int32_t esp_threads() { return at::get_num_threads(); }
+ESP_API int32_t esp_threads() {
+  int32_t count = 1;
+  guarded([&] { count = at::get_num_threads(); });
+  return count;
+}
 ESP_API int32_t esp_seed(uint64_t seed) {
   return guarded([&] { at::manual_seed(seed); });
 }

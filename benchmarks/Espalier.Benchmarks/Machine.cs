@@ -16,6 +16,13 @@ internal static partial class Machine
         ("Load of the machine before the run", File.ReadAllText("/proc/loadavg").Split(' ')[0]),
     ];
 
+    /// <summary>Memory of this process that is, or at most was, resident.</summary>
+    public static long ResidentBytes(bool peak)
+    {
+        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith(peak ? "VmHWM" : "VmRSS", StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
+    }
+
     private static string Setting(string name, string otherwise) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : otherwise;
 

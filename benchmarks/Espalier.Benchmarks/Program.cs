@@ -1,9 +1,14 @@
 using Espalier.Benchmarks;
+using Espalier.Benchmarks.Fuzzing;
+using Espalier.Benchmarks.Kills;
 using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
 // processes [pairs]: two processes against one; rounding [model] [threads]: what round widths are worth.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
+// kills: see benchmarks/kills.sh.
+// fuzz: hostile inputs, see benchmarks/fuzz.sh.
+// memory [steps]: resident memory over a training and a compression.
 // train-step [pairs] [words a row must contain]: measures and prints the table; the results are kept when no row was left out.
 const int Batch = 16;
 switch (args)
@@ -23,6 +28,12 @@ switch (args)
     case ["rounding", .. var rest]:
         Rounding.Compare(rest.Length > 0 ? rest[0] : "vit_tiny_patch16_224", rest.Length > 1 ? int.Parse(rest[1]) : 1, 1, 64);
         return 0;
+    case ["kills", var folder, var program, var count, var minutes]:
+        return new KillCampaign(folder, program).Run(int.Parse(count), TimeSpan.FromMinutes(double.Parse(minutes))) ? 0 : 1;
+    case ["fuzz", var folder, .. var rest]:
+        return FuzzCampaign.Run(folder, rest.Length > 0 ? rest[0] : "all", rest.Length > 1 ? long.Parse(rest[1]) : 1000) ? 0 : 1;
+    case ["memory", .. var rest]:
+        return ResidentMemory.Run(rest.Length > 0 ? long.Parse(rest[0]) : 500) ? 0 : 1;
     case ["ofb", "table", "--out", var folder]:
         OfbTable.Print(folder);
         return 0;
@@ -34,6 +45,8 @@ switch (args)
         Console.Error.WriteLine("       benchmarks/run.sh processes [pairs]");
         Console.Error.WriteLine("       benchmarks/run.sh rounding [timm name] [threads]");
         Console.Error.WriteLine("       benchmarks/run.sh ofb ARM --out DIR [--seed N] [--keep 0.5] [--images N] [--epochs E] | ofb table --out DIR");
+        Console.Error.WriteLine("       benchmarks/run.sh memory [steps]");
+        Console.Error.WriteLine("       benchmarks/fuzz.sh OUT [PARSER|parsers|images|all] [COUNT]");
         return 2;
 }
 

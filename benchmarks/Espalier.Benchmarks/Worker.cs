@@ -31,7 +31,7 @@ internal sealed class Worker : IDisposable
         while (input.ReadLine() is { } line)
         {
             var words = line.Split(' ');
-            output.WriteLine(words is ["memory"] ? PeakMemory() : worker.Measure(Workload.Parse(words), int.Parse(words[4])));
+            output.WriteLine(words is ["memory"] ? $"{Machine.ResidentBytes(peak: true)}" : worker.Measure(Workload.Parse(words), int.Parse(words[4])));
             output.Flush();
         }
     }
@@ -69,13 +69,6 @@ internal sealed class Worker : IDisposable
     {
         if (!_batches.TryGetValue(size, out var batch)) _batches[size] = batch = (Tensor.RandN([size, 3, 224, 224]), Tensor.Arange(size));
         return batch;
-    }
-
-    private static string PeakMemory()
-    {
-        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal));
-        var kilobytes = long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
-        return (kilobytes * 1024).ToString();
     }
 
     public void Dispose()

@@ -20,7 +20,7 @@ using var cut = teacher.KeepHidden(Block, kept);
 // The repair: walk through the student, and solve each layer towards the teacher's tokens. To its own widths, it cuts nothing more.
 using var calibration = new Calibration(images, teacher);
 using var weights = TokenWeights.Measure(teacher, images, seed: 0, CancellationToken.None);
-using var repaired = new RepairPass(teacher, calibration, weights, new RepairOptions()).Run(cut, cut.Architecture);
+using var repaired = RepairPass.Of(teacher, calibration, weights, new RepairOptions()).Run(cut, cut.Architecture);
 
 var comparison = new ModelComparison(new Evaluator(TimeProvider.System));
 foreach (var (name, model) in new[] { ("cut", cut), ("repaired", repaired) })

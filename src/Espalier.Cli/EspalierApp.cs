@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Options;
+using Espalier.Cli.Output;
 using Espalier.Reports;
 using Espalier.Torch;
 
@@ -19,6 +21,21 @@ public static partial class EspalierApp
 
     /// <summary>Runs one command of the given ones; tests bring their own.</summary>
     internal static int Run(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
+    {
+        var culture = CultureInfo.CurrentCulture;
+        try
+        {
+            // Numbers are written alike everywhere, also for a program that is a guest of another.
+            CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+            return Dispatch(arguments, streams, commands, cancellation);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    private static int Dispatch(IReadOnlyList<string> arguments, CliStreams streams, IReadOnlyList<CliCommand> commands, CancellationToken cancellation)
     {
         var root = new Command("espalier", "Compresses Vision Transformers.");
         var global = new GlobalOptions();
@@ -40,6 +57,7 @@ public static partial class EspalierApp
     internal static int Resume(IReadOnlyList<string> recorded, string folder, CommandContext context)
     {
         var (chosen, parsed) = Parse(recorded);
+        if (chosen is { CanBeResumed: false }) throw new InputException($"'{folder}' records a command that no run is made by: {CommandLineText.Of(recorded)}");
         if (chosen is { IsShared: false } && context.Group is not null)
             throw new UsageException($"'{folder}' is a run of {chosen.Name}, which one process does alone; resume it without --nproc, RANK and WORLD_SIZE.");
         return chosen is not null && parsed.Errors.Count == 0
@@ -64,7 +82,7 @@ public static partial class EspalierApp
         }
         catch (Exception error)
         {
-            if (verbose) streams.Error.WriteLine(error);
+            if (verbose) streams.Error.WriteLine(Printable.Lines($"{error}"));
             var message = error is EspalierException or OperationCanceledException ? error.Message
                 : error is OutOfMemoryException or TorchOutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
                 : error is TorchException ? error.Message
@@ -75,7 +93,7 @@ public static partial class EspalierApp
 
     internal static int Fail(CliStreams streams, int code, string message)
     {
-        streams.Error.WriteLine($"espalier: {OneLine(message)}");
+        streams.Error.WriteLine($"espalier: {Printable.Line(OneLine(message))}");
         return code;
     }
 

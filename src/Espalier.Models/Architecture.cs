@@ -30,11 +30,29 @@ public abstract record Architecture
     /// <summary>Blocks; one that was dropped keeps its place.</summary>
     public abstract int Depth { get; }
 
+    /// <summary>What the names of a block's tensors begin with.</summary>
+    public abstract string Prefix(int block);
+
+    /// <summary>The widths of a block that can be cut one from another and repaired; none of a block that has none.</summary>
+    public abstract IEnumerable<WidthKind> Widths(int block);
+
+    /// <summary>One width of a block; 0 when it is not there.</summary>
+    public abstract int Width(int block, WidthKind kind);
+
+    /// <summary>The network with one width of a block changed; what it computes with those that stay is left as it was.</summary>
+    public abstract Architecture WithWidth(int block, WidthKind kind, int width);
+
+    /// <summary>The network with one block as another network of the same blocks has it.</summary>
+    public abstract Architecture WithBlockOf(Architecture other, int block);
+
+    /// <summary>Whether a block has the widths and layers that another network's has, whatever the two are called.</summary>
+    public abstract bool IsBlockLike(Architecture other, int block);
+
     /// <summary>Whether tokens are merged on the way, so that features no longer stand in one place each.</summary>
     public virtual bool MergesTokens => false;
 
     /// <summary>What the family is called, in the singular.</summary>
-    internal abstract string Family { get; }
+    public abstract string Family { get; }
 
     /// <summary>The whole network, for one image.</summary>
     public abstract Cost Cost();

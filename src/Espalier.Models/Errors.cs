@@ -1,7 +1,13 @@
 namespace Espalier;
 
 /// <summary>An error a user can act on. The message says what is wrong, where (file, tensor, shape) and what to do, in one line.</summary>
-public abstract class EspalierException(string message, Exception? inner = null) : Exception(message, inner);
+public abstract class EspalierException(string message, Exception? inner = null) : Exception(Clipped(message), inner)
+{
+    private const int Longest = 2000, Tail = 200;
+
+    // A name in a file may have megabytes.
+    private static string Clipped(string message) => message.Length <= Longest ? message : $"{message[..(Longest - Tail)]} ... {message[^Tail..]}";
+}
 
 /// <summary>Conflicting or impossible options, or output that already exists.</summary>
 public sealed class UsageException(string message, Exception? inner = null) : EspalierException(message, inner);

@@ -31,20 +31,43 @@ public abstract class Model(Preprocessing preprocessing, Weights weights) : IDis
     /// <summary>Pixels [B, C, S, S] to logits [B, classes].</summary>
     public Tensor Logits(Tensor pixels, BranchHook? hook = null) => Head(Features(pixels, hook));
 
-    /// <summary>Pixels to logits while learning.</summary>
-    public Tensor TrainingLogits(Tensor pixels, BranchHook? hook = null) => Head(TrainingFeatures(pixels, hook));
+    /// <summary>Pixels to logits while learning: what is normalised by statistics goes by those of the batch, and counts them.</summary>
+    public Tensor TrainingLogits(Tensor pixels, BranchHook? hook = null) => Head(Features(pixels, hook, training: true));
 
     /// <summary>Pixels to what is left of the image before it is pooled (timm's <c>forward_features</c>).</summary>
-    public abstract Tensor Features(Tensor pixels, BranchHook? hook = null);
-
-    /// <summary>The same while learning: what is normalised by statistics goes by those of the batch, and counts them.</summary>
-    public virtual Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => Features(pixels, hook);
+    /// <param name="pixels">[B, C, S, S].</param>
+    /// <param name="hook">Changes the branches.</param>
+    /// <param name="training">As <see cref="TrainingLogits"/> does.</param>
+    public Tensor Features(Tensor pixels, BranchHook? hook = null, bool training = false) =>
+        Tail(Blocks(Stem(pixels, training), 0, Architecture.Depth, hook, training), training);
 
     /// <summary>Pixels to what leaves a block.</summary>
     /// <param name="block">Index of the block.</param>
     /// <param name="pixels">[B, C, S, S].</param>
-    /// <param name="training">As <see cref="TrainingFeatures"/> does.</param>
-    public abstract Tensor AfterBlock(int block, Tensor pixels, bool training = false);
+    /// <param name="training">As <see cref="TrainingLogits"/> does.</param>
+    public Tensor AfterBlock(int block, Tensor pixels, bool training = false) => Blocks(Stem(pixels, training), 0, block + 1, null, training);
+
+    /// <summary>Pixels to what enters block 0.</summary>
+    public abstract Tensor Stem(Tensor pixels, bool training = false);
+
+    /// <summary>What enters block <paramref name="from"/> to what leaves the one before <paramref name="to"/>.</summary>
+    public abstract Tensor Blocks(Tensor x, int from, int to, BranchHook? hook = null, bool training = false);
+
+    /// <summary>What leaves the last block to the features.</summary>
+    public abstract Tensor Tail(Tensor x, bool training = false);
+
+    /// <summary>What enters or leaves a block, or the features, as a row for every place in the image: [B, N, D].</summary>
+    public abstract Tensor AsTokens(Tensor x);
+
+    /// <summary>Whether a tensor belongs to the head.</summary>
+    public abstract bool IsHead(string name);
+
+    /// <summary>Names of the tensors of one block.</summary>
+    public IEnumerable<string> BlockTensors(int block)
+    {
+        var prefix = Architecture.Prefix(block);
+        return Weights.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal));
+    }
 
     /// <summary>Features to what the head reads: [B, D].</summary>
     public abstract Tensor Pool(Tensor features);

@@ -8,30 +8,35 @@ namespace Espalier.Models;
 public sealed class Weights : IReadOnlyDictionary<string, Tensor>, IDisposable
 {
     private readonly OrderedDictionary<string, Tensor> _tensors = [];
+    private bool _disposed;
 
     /// <summary>The tensor of that name.</summary>
     /// <exception cref="KeyNotFoundException">The model has no such tensor.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public Tensor this[string name] =>
-        _tensors.TryGetValue(name, out var tensor) ? tensor : throw new KeyNotFoundException($"The model has no tensor '{name}'.");
+        Live.TryGetValue(name, out var tensor) ? tensor : throw new KeyNotFoundException($"The model has no tensor '{name}'.");
 
-    public int Count => _tensors.Count;
+    public int Count => Live.Count;
 
-    public IEnumerable<string> Keys => _tensors.Keys;
+    public IEnumerable<string> Keys => Live.Keys;
 
-    public IEnumerable<Tensor> Values => _tensors.Values;
+    public IEnumerable<Tensor> Values => Live.Values;
+
+    private OrderedDictionary<string, Tensor> Live => _disposed ? throw new ObjectDisposedException(nameof(Weights), "This model was disposed.") : _tensors;
 
     /// <summary>Takes a tensor over; replaces and frees one of the same name.</summary>
     public void Set(string name, Tensor tensor)
     {
+        var tensors = Live;
         TensorScope.Release(tensor);
-        if (_tensors.TryGetValue(name, out var old) && !ReferenceEquals(old, tensor)) old.Dispose();
+        if (tensors.TryGetValue(name, out var old) && !ReferenceEquals(old, tensor)) old.Dispose();
         _tensors[name] = tensor;
     }
 
     /// <summary>Frees and forgets every tensor whose name starts with the prefix.</summary>
     public void RemovePrefix(string prefix)
     {
-        foreach (var name in _tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToList())
+        foreach (var name in Live.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToList())
         {
             _tensors[name].Dispose();
             _tensors.Remove(name);
@@ -44,7 +49,7 @@ public sealed class Weights : IReadOnlyDictionary<string, Tensor>, IDisposable
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         var copy = new Weights();
-        foreach (var (name, tensor) in _tensors) copy.Set(name, tensor.Detach().Clone());
+        foreach (var (name, tensor) in Live) copy.Set(name, tensor.Detach().Clone());
         return copy;
     }
 
@@ -52,14 +57,14 @@ public sealed class Weights : IReadOnlyDictionary<string, Tensor>, IDisposable
     public void CopyFrom(Weights source)
     {
         using var noGrad = new NoGrad();
-        foreach (var (name, tensor) in _tensors) tensor.CopyFrom(source[name]);
+        foreach (var (name, tensor) in Live) tensor.CopyFrom(source[name]);
     }
 
-    public bool ContainsKey(string key) => _tensors.ContainsKey(key);
+    public bool ContainsKey(string key) => Live.ContainsKey(key);
 
-    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => _tensors.TryGetValue(key, out value);
+    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => Live.TryGetValue(key, out value);
 
-    public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => _tensors.GetEnumerator();
+    public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => Live.GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
@@ -67,5 +72,6 @@ public sealed class Weights : IReadOnlyDictionary<string, Tensor>, IDisposable
     {
         foreach (var tensor in _tensors.Values) tensor.Dispose();
         _tensors.Clear();
+        _disposed = true;
     }
 }

@@ -1,3 +1,4 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("Espalier.Torch.Tests")]
+[assembly: InternalsVisibleTo("Espalier.Models.Tests")]

@@ -69,11 +69,12 @@ public static class Functional
     public static Tensor BatchNorm(this Tensor x, Tensor weight, Tensor bias, Tensor mean, Tensor variance, bool training, double momentum, double eps) =>
         s_batchNorm.Call(x, weight, bias, mean, variance, training, momentum, eps, false /* cudnn */);
 
-    /// <summary>The neighbourhood of every pixel of x [B, C, H, W] for a convolution of stride 1 that keeps the size: [B, C·k², H·W].</summary>
+    /// <summary>The neighbourhood of every pixel of x [B, C, H, W] for a convolution padded by half of it: [B, C·k², h·w].</summary>
     /// <param name="x">The maps.</param>
     /// <param name="kernel">k, odd.</param>
-    public static Tensor Unfold(this Tensor x, int kernel) =>
-        s_unfold.Call(x, new long[] { kernel, kernel }, new long[] { 1, 1 }, new long[] { kernel / 2, kernel / 2 }, new long[] { 1, 1 });
+    /// <param name="stride">Every how many pixels; 1 keeps the size.</param>
+    public static Tensor Unfold(this Tensor x, int kernel, int stride = 1) =>
+        s_unfold.Call(x, new long[] { kernel, kernel }, new long[] { 1, 1 }, new long[] { kernel / 2, kernel / 2 }, new long[] { stride, stride });
 
     /// <summary>max(x, 0).</summary>
     public static Tensor Relu(this Tensor x) => s_relu.Call(x);

@@ -4,6 +4,9 @@ using Espalier.Torch.Native;
 
 namespace Espalier.Torch;
 
+/// <summary>Is told of a call that went well.</summary>
+internal delegate void OperatorObserver(string name, ReadOnlySpan<Arg> args);
+
 /// <summary>
 /// One operator of libtorch, found by schema name and overload (for example <c>aten::add</c>, <c>Tensor</c>) and called through
 /// the dispatcher. Keep one in a static field: looking it up costs more than calling it.
@@ -14,6 +17,7 @@ public sealed unsafe class Operator(string name, string overload = "")
 {
     private const int MaxArgs = 16;
     private const int ResultCapacity = 8;
+    [ThreadStatic] private static OperatorObserver? s_observer;
     private nint _operator;
 
     /// <summary>Whether this libtorch has the operator (newer versions have some that older ones lack).</summary>
@@ -72,6 +76,21 @@ public sealed unsafe class Operator(string name, string overload = "")
         throw new TorchException($"{Name} returned no number");
     }
 
+    /// <summary>Does some work while <paramref name="observer"/> is told of every call on this thread; tests count by it what is really computed.</summary>
+    internal static void Observe(OperatorObserver observer, Action work)
+    {
+        var before = s_observer;
+        s_observer = observer;
+        try
+        {
+            work();
+        }
+        finally
+        {
+            s_observer = before;
+        }
+    }
+
     private string Name => overload.Length == 0 ? name : $"{name}.{overload}";
 
     private nint Handle()
@@ -94,6 +113,7 @@ public sealed unsafe class Operator(string name, string overload = "")
             for (var k = 0; k < args.Length; k++) values[k] = call.Add(args[k]);
             var code = Door.esp_call(handle, values, args.Length, results, ResultCapacity, out count);
             if (code != 0) Fail(code, args);
+            s_observer?.Invoke(name, args);
         }
         finally
         {

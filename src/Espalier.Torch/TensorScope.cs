@@ -26,8 +26,10 @@ public sealed class TensorScope : IDisposable
     public static TensorScope? Current => s_current;
 
     /// <summary>Moves a tensor of this scope to the surrounding one, or to nobody when there is none.</summary>
+    /// <exception cref="ObjectDisposedException">The scope has ended.</exception>
     public Tensor Keep(Tensor tensor)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (tensor.Scope != this) return tensor;
         tensor.Scope = null;
         _outer?.Adopt(tensor);

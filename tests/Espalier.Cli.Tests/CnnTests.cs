@@ -58,6 +58,7 @@ public sealed class CnnTests : IDisposable
     [InlineData("--method dc-vit --variant cnn-dense", "basic")]
     [InlineData("--method drop-blocks", "dropped")]
     [InlineData("--method practise", "dropped")]
+    [InlineData("--switch batch_norm=running", "basic")]
     public void A_network_is_compressed_evaluated_exported_and_finetuned(string method, string kind)
     {
         var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
@@ -74,13 +75,11 @@ public sealed class CnnTests : IDisposable
     }
 
     [Theory]
-    [InlineData("compress MODEL --keep-macs 0.7 --images DATA --steps 1 -o OUT")]
     [InlineData("compress MODEL --keep-macs 0.7 --images DATA --method dc-vit --variant rm_attn --steps 1 -o OUT")]
-    [InlineData("plan MODEL --keep-macs 0.7 --method espalier --images DATA")]
     [InlineData("plan MODEL --keep-macs 0.7 --method ofb")]
     [InlineData("compress MODEL --keep-macs 0.7 --images DATA --method magnitude --steps 1 -o OUT")]
     [InlineData("search MODEL --keep-macs 0.7 --data DATA --steps 1 -o OUT")]
-    [InlineData("sweep MODEL --from 0.9 --to 0.7 --points 2 --images DATA --steps 1 -o OUT")]
+    [InlineData("compress MODEL --keep-macs 0.7 --images DATA --merge-tokens --steps 1 -o OUT")]
     public void What_edits_transformers_says_so(string line)
     {
         var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
@@ -88,6 +87,26 @@ public sealed class CnnTests : IDisposable
         run.Code.ShouldBe(ExitCodes.Usage, run.Error);
         run.ErrorLine.ShouldContain("tiny-cnn is a convolutional network");
         Directory.Exists(_folder["out"]).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Widths_are_planned_taken_over_and_swept()
+    {
+        var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
+        var plan = CliRun.Of("plan", model, "--keep-macs", "0.7", "--method", "espalier", "--images", images, "--threads", "1", "--quiet");
+        plan.Code.ShouldBe(0, plan.Error);
+        plan.Out.ShouldContain("inner channels");
+        Run(["compress", model, "--keep-macs", "0.7", "--images", images, "--steps", "0", "-o", _folder["out"]]);
+        Run(["compress", model, "--keep-macs", "0.7", "--images", images, "--steps", "0", "--like", _folder["out"], "-o", _folder["twin"]]);
+        string Blocks(string folder)
+        {
+            using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder[folder], "config.json")));
+            return json.RootElement.GetProperty("espalier").GetProperty("blocks").GetRawText();
+        }
+        Blocks("twin").ShouldBe(Blocks("out"));
+        File.ReadAllText(Path.Combine(_folder["out"], "report.html")).ShouldContain("inner channels");
+        Run(["sweep", model, "--from", "0.9", "--to", "0.7", "--points", "2", "--images", images, "--steps", "1", "-o", _folder["family"]]);
+        Run(["report", _folder["out"], _folder["family"], "-o", _folder["both.html"]]);
     }
 
     [Fact]

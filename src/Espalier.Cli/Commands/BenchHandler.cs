@@ -10,8 +10,8 @@ internal static class BenchHandler
 {
     public static BenchResult Run(BenchOptions options, CommandContext context)
     {
-        var source = ModelSource.Open(options.Model);
-        var other = options.Against is { } against ? ModelSource.Open(against) : null;
+        var source = ModelSource.Open(options.Model).At(options.ImageSize);
+        var other = options.Against is { } against ? ModelSource.Open(against).At(options.ImageSize) : null;
         var compute = Computing.Of(context.Common);
         compute.Apply();
         var seed = (ulong)context.Common.Seed;

@@ -21,6 +21,12 @@ public abstract class CliCommand(string name, string description) : Command(name
 
     private ProcessOptions? Processes { get; set; }
 
+    /// <summary>
+    /// Whether all it writes goes into a run folder, or it writes nothing: a run folder that came from elsewhere may record any command, and resuming it
+    /// must not write anywhere else, nor go round in circles.
+    /// </summary>
+    public virtual bool CanBeResumed => true;
+
     /// <summary>Command lines that work as they are written.</summary>
     public abstract IReadOnlyList<string> Examples { get; }
 

@@ -7,7 +7,8 @@ namespace Espalier.Cli.Commands;
 
 /// <summary>What <c>compress</c> is asked.</summary>
 public sealed record CompressOptions(
-    string Model, Target Target, MethodSettings Method, string? Images, int Count, EffortSettings Effort, string? Eval, int? Batch, string Output);
+    string Model, Target Target, MethodSettings Method, string? Images, int Count, EffortSettings Effort, string? Eval, int? Batch, string Output,
+    int? ImageSize = null);
 
 internal sealed class CompressCommand : CliCommand
 {
@@ -16,7 +17,7 @@ internal sealed class CompressCommand : CliCommand
     private readonly OwnOptions _own = new();
     private readonly Option<string> _output;
     private readonly Option<string?> _images, _eval;
-    private readonly Option<int?> _count, _batch;
+    private readonly Option<int?> _count, _batch, _imageSize;
     private readonly EffortOptions _effort;
     private readonly MethodOptions _method;
 
@@ -29,6 +30,7 @@ internal sealed class CompressCommand : CliCommand
         _count = _own.Int("--number", "N", "How many of them to draw (default 500).", 1, "-n");
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy before, after and at every stage.");
         _batch = _own.Int("--batch", "N", "Images per gradient step (default espalier 32, dc-vit 16, official 64).");
+        _imageSize = _own.ImageSize();
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions("Gradient steps per finetune; 0 only repairs (default: as many as fit into 20 minutes).", leastSteps: 0));
         _method = AddGroup(new MethodOptions());
@@ -47,5 +49,6 @@ internal sealed class CompressCommand : CliCommand
     /// <summary>The command's own options.</summary>
     internal CompressOptions Read(ParseResult parsed) => new(
         parsed.GetRequiredValue(_model), _target.Read(parsed), _method.Read(parsed), parsed.GetValue(_images), parsed.GetValue(_count) ?? 500,
-        _effort.Read(parsed), parsed.GetValue(_eval), parsed.GetValue(_batch), parsed.GetRequiredValue(_output));
+        _effort.Read(parsed), parsed.GetValue(_eval), parsed.GetValue(_batch), parsed.GetRequiredValue(_output),
+        parsed.GetValue(_imageSize));
 }

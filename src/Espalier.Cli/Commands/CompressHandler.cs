@@ -12,7 +12,7 @@ internal static class CompressHandler
     {
         var name = options.Method.Method ?? EspalierSetup.Name;
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
-            options.Effort, context, options.Eval);
+            options.Effort, context, options.Eval, options.ImageSize);
         request = request.Measured(Method, context);
         // Plans before a folder is made: an impossible target leaves none behind.
         var method = Method(request);
@@ -23,7 +23,7 @@ internal static class CompressHandler
         var report = FewShotReport.Of(method, result, folder) with
         {
             Output = options.Output,
-            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+            LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
         context.Write(report, folder);
         folder.Complete();

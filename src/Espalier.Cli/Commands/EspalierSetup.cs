@@ -34,7 +34,11 @@ internal static class EspalierSetup
         Refuse(method.UnitChoice is not null, "--unit-choice");
         Refuse(method.Blocks is not null, "--blocks");
         Refuse(method.Augment is not null, "--augment");
-        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, MultipleOf = method.MultipleOf ?? 1, Like = method.Like is { } like ? ModelSource.Open(like).Vit : null };
+        var options = new EspalierOptions
+        {
+            Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, MultipleOf = method.MultipleOf ?? 1,
+            Like = method.Like is { } like ? ModelSource.Open(like).Architecture : null,
+        };
         foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
         var distillation = options.Distillation;
         return options with

@@ -27,6 +27,8 @@ internal sealed class ExportCommand : CliCommand
         Complete();
     }
 
+    public override bool CanBeResumed => false;
+
     public override IReadOnlyList<string> Examples => ["espalier export fashion-vit -o fashion-vit.onnx --verify"];
 
     protected override CommandResult Run(ParseResult parsed, CommandContext context) => Handlers.Export(

@@ -21,6 +21,8 @@ internal sealed class ReportCommand : CliCommand
         Complete();
     }
 
+    public override bool CanBeResumed => false;
+
     public override IReadOnlyList<string> Examples => ["espalier report runs/demo", "espalier report runs/small runs/smaller -o compared.html"];
 
     protected override CommandResult Run(ParseResult parsed, CommandContext context) =>

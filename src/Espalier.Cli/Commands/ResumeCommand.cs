@@ -18,6 +18,8 @@ internal sealed class ResumeCommand : CliCommand
         Complete();
     }
 
+    public override bool CanBeResumed => false;
+
     public override IReadOnlyList<string> Examples => ["espalier resume runs/small"];
 
     /// <summary>As given, or else as the run was begun.</summary>

@@ -44,7 +44,7 @@ internal static class SearchHandler
         {
             Profile = options.Profile,
             Output = options.Output,
-            LatencyKept = request.Target.Achieved(request.Model, folder.Path, context),
+            LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
         context.Write(report, folder);
         folder.Complete();

@@ -5,6 +5,7 @@ using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
 using Espalier.Reports;
+using Espalier.Runs;
 using Espalier.Studies;
 
 namespace Espalier.Cli.Commands;
@@ -37,7 +38,11 @@ internal sealed class StudyRunner
     /// <summary>Does what is still to be done of a row; false when there was nothing. A failure is noted.</summary>
     public bool Run(StudyRow row, Action begin)
     {
-        if (Resolved(row) is { } known && _store.Read(known, null).Status == StudyStatus.Done && Missing(known).Count == 0) return false;
+        if (Resolved(row) is { } known && _store.Read(known, null).Status == StudyStatus.Done && Missing(known).Count == 0)
+        {
+            foreach (var folder in new[] { _store.RunOf(known), _store.ThenOf(known) }.Where(StudyStore.IsDone)) RunFolder.Tidy(folder);
+            return false;
+        }
         begin();
         try
         {
@@ -99,7 +104,11 @@ internal sealed class StudyRunner
 
     private void RunOnce(IReadOnlyList<string> line, string folder)
     {
-        if (StudyStore.IsDone(folder)) return;
+        if (StudyStore.IsDone(folder))
+        {
+            RunFolder.Tidy(folder);
+            return;
+        }
         var arguments = Line(line, folder);
         Inside(arguments, File.Exists(Path.Combine(folder, "run.json")) ? folder : null);
     }

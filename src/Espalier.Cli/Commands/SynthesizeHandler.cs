@@ -19,11 +19,10 @@ internal static class SynthesizeHandler
         using var folder = context.OpenRun(options.Output);
         compute.Apply();
         using var teacher = source.Load(compute.Device);
-        var settings = new SynthesisOptions
+        var settings = SynthesisOptions.For(source.Architecture) with
         {
             Images = options.Count,
             Seed = (ulong)context.Common.Seed,
-            Beta = SynthesisOptions.BetaFor(source.Architecture.Name),
             Bf16 = compute.TrainsInBf16,
         };
         settings = settings with { Steps = Steps(options, settings, teacher, context.Time) };

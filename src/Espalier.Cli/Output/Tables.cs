@@ -13,16 +13,21 @@ internal static class Tables
         var table = new Table().Border(TableBorder.Simple);
         for (var i = 0; i < head.Count; i++)
         {
-            var column = new TableColumn(new Text(head[i])).NoWrap();
+            var column = new TableColumn(new Text(Printable.Line(head[i]))).NoWrap();
             table.AddColumn(i == 0 ? column : column.RightAligned());
         }
-        foreach (var row in rows) table.AddRow(row.Select(cell => new Text(cell)));
+        foreach (var row in rows) table.AddRow(row.Select(cell => new Text(Printable.Line(cell))));
         console.Write(table);
     }
 
     /// <summary>Writes the widths of every block.</summary>
     public static void WriteStructure(this IAnsiConsole console, IReadOnlyCollection<ReportBlock> blocks)
     {
+        if (blocks.Any(b => b.Hidden is not null))
+        {
+            console.WriteTable(["block", "kind", "inner channels"], blocks.Select(b => (IReadOnlyList<string>)[$"{b.Index}", b.Kind, $"{b.Hidden}"]));
+            return;
+        }
         var merges = blocks.Any(b => b.TokensMerged is not null);
         console.WriteTable(
             ["block", "kind", "heads", "q/k", "v", "MLP hidden", .. Merged("merged")],
@@ -31,8 +36,8 @@ internal static class Tables
         string[] Merged(string cell) => merges ? [cell] : [];
     }
 
-    /// <summary>Writes a line of plain text; brackets in it are not markup.</summary>
-    public static void WriteText(this IAnsiConsole console, string text) => console.Write(new Text(text + "\n"));
+    /// <summary>Writes a line of plain text; brackets in it are not markup, and no character in it is a command to the terminal.</summary>
+    public static void WriteText(this IAnsiConsole console, string text) => console.Write(new Text(Printable.Lines(text) + "\n"));
 
     public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

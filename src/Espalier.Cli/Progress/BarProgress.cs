@@ -23,24 +23,26 @@ internal sealed class BarProgress(IAnsiConsole console, ProgressContext bars) : 
         .HideCompleted(true)
         .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn());
 
+    private static string Plain(string text) => Markup.Escape(Printable.Line(text));
+
     public void Report(ProgressUpdate update)
     {
         lock (_lock)
         {
-            if (update.Note is { } note) console.MarkupLine(Markup.Escape($"{update.Stage}: {note}"));
+            if (update.Note is { } note) console.MarkupLine(Plain($"{update.Stage}: {note}"));
             if (update.Total == 0 && update.Note is not null) return;
             if (update.Stage != _stage)
             {
                 _task?.StopTask();
-                _task = bars.AddTask(Markup.Escape(update.Stage));
+                _task = bars.AddTask(Plain(update.Stage));
                 _stage = update.Stage;
             }
             var details = ProgressText.Details(update);
             var text = details.Length > 0 ? $"{update.Stage}: {details}" : update.Stage;
             _task!.IsIndeterminate = update.Total == 0;
             _task.MaxValue = Math.Max(1, update.Total);
-            _task.Description = Markup.Escape(text);
-            if (update.IsComplete && !_task.IsFinished) console.MarkupLine($"[green]✓[/] {Markup.Escape(text)}");
+            _task.Description = Plain(text);
+            if (update.IsComplete && !_task.IsFinished) console.MarkupLine($"[green]✓[/] {Plain(text)}");
             // A task that has reached its end is hidden, and one of unknown length has none.
             _task.Value = update.Total == 0 ? 0 : update.Step;
         }

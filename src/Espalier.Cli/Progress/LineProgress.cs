@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Cli.Output;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Progress;
@@ -23,7 +24,7 @@ internal sealed class LineProgress(TextWriter writer, TimeProvider time) : IProg
             var ends = update.IsComplete && (begins || !_completed);
             if (!begins && !ends && update.Note is null && (_completed || time.GetElapsedTime(_lastLine) < Pause)) return;
             (_stage, _completed, _lastLine) = (update.Stage, update.IsComplete, time.GetTimestamp());
-            writer.WriteLine(Line(update));
+            writer.WriteLine(Printable.Line(Line(update)));
             writer.Flush();
         }
     }

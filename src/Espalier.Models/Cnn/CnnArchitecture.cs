@@ -41,7 +41,7 @@ public sealed record CnnArchitecture : Architecture
     /// <summary>BatchNorm epsilon.</summary>
     public double NormEps { get; init; } = 1e-5;
 
-    internal override string Family => "convolutional network";
+    public override string Family => "convolutional network";
 
     public override int Depth => Blocks.Length;
 
@@ -51,7 +51,7 @@ public sealed record CnnArchitecture : Architecture
     internal string Classifier => Style == CnnStyle.ResNet ? "fc" : "classifier";
 
     /// <summary>What the tensors of a block begin with: <c>layer2.0.</c> in a ResNet, <c>blocks.1.0.</c> in a MobileNetV2.</summary>
-    public string Prefix(int block)
+    public override string Prefix(int block)
     {
         var stage = Blocks[block].Stage;
         var index = Blocks.Take(block).Count(b => b.Stage == stage);
@@ -79,6 +79,21 @@ public sealed record CnnArchitecture : Architecture
 
     public override CnnArchitecture At(int imageSize) => imageSize >= 1 << 3 ? this with { ImageSize = imageSize }
         : throw new UsageException($"An image size of {imageSize} does not suit {Name}: give at least 8.");
+
+    public override IEnumerable<WidthKind> Widths(int block) => Blocks[block].HasInnerChannels ? [WidthKind.Hidden] : [];
+
+    public override int Width(int block, WidthKind kind) => kind == WidthKind.Hidden ? Blocks[block].Hidden : 0;
+
+    public override CnnArchitecture WithWidth(int block, WidthKind kind, int width) => With(block, Blocks[block] with { Hidden = width });
+
+    public override CnnArchitecture WithBlockOf(Architecture other, int block) => With(block, ((CnnArchitecture)other).Blocks[block]);
+
+    public override bool IsBlockLike(Architecture other, int block) => other is CnnArchitecture cnn && cnn.Blocks[block] == Blocks[block];
+
+    /// <summary>Side of the map that leaves a block.</summary>
+    public int SideAfter(int block) => CnnCost.Sides(this)[block + 1];
+
+    private CnnArchitecture With(int block, CnnBlock shape) => this with { Blocks = Blocks.SetItem(block, shape) };
 
     public override bool IsSame(Architecture other) =>
         other is CnnArchitecture cnn && cnn.Blocks.SequenceEqual(Blocks) && cnn with { Blocks = Blocks } == this;

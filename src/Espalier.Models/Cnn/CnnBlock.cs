@@ -39,8 +39,11 @@ public sealed record CnnBlock
     /// <summary>Whether a 1×1 convolution widens an inverted residual first; the first one of MobileNetV2 has none.</summary>
     public bool Expands { get; init; } = true;
 
-    /// <summary>Whether what goes in is what it adds to, so that the block can be left out, and its inner channels cut without a neighbour noticing.</summary>
+    /// <summary>Whether what goes in is what it adds to, so that the block can be left out.</summary>
     public bool IsIdentityShaped => Kind != CnnBlockKind.Dropped && Inputs == Outputs && Stride == 1 && !Shortcut && Expands;
+
+    /// <summary>Whether it has inner channels of its own, which can be cut without a neighbour noticing.</summary>
+    public bool HasInnerChannels => Kind != CnnBlockKind.Dropped && Expands;
 
     /// <summary>Whether the input is added to the output.</summary>
     public bool IsResidual => Kind is CnnBlockKind.Basic or CnnBlockKind.Bottleneck || (Kind == CnnBlockKind.InvertedResidual && Inputs == Outputs && Stride == 1);

@@ -9,7 +9,9 @@ internal static class CnnJson
     /// <summary>Value of the key <c>family</c>.</summary>
     public const string Family = "cnn";
 
-    private const int WidestLayer = 1 << 16;
+    private const int WidestLayer = 1 << 16, MostBlocks = 512, LargestSide = 1 << 14, LargestKernel = 31;
+    // So that costs fit in 63 bits.
+    private const double MostMacs = 1e18;
 
     private static readonly CnnBlockKind[] s_kinds = Enum.GetValues<CnnBlockKind>();
 
@@ -101,6 +103,11 @@ internal static class CnnJson
     // The first thing by which the parts contradict each other.
     private static string? Check(CnnArchitecture net)
     {
+        if (net.Depth > MostBlocks || net.ImageSize > LargestSide || net.Stem.Kernel > LargestKernel || net.Classes > 1 << 24)
+            return $"blocks, image_size, kernel or num_classes are out of range (at most {MostBlocks}, {LargestSide}, {LargestKernel} and {1 << 24})";
+        var weights = 9.0 * net.Stem.Kernel * net.Stem.Kernel * net.Stem.Width * net.Channels + (double)net.HeadWidth * WidestLayer
+            + net.Blocks.Sum(b => (double)b.Inputs * b.Outputs + 9.0 * b.Hidden * (b.Inputs + b.Hidden + b.Outputs));
+        if (weights * net.ImageSize * net.ImageSize > MostMacs) return "its widths and image_size together are out of range";
         if (net.Stem.Kernel % 2 == 0) return $"a stem of side {net.Stem.Kernel} has no middle";
         if (net.HeadWidth > 0 && net.Style == CnnStyle.ResNet) return "a ResNet has no head_width";
         var width = net.Stem.Width;

@@ -6,6 +6,13 @@ using Espalier.Torch;
 
 namespace Espalier.Models.Cnn;
 
+/// <summary>A convolution and the norm after it as one linear map of every pixel's neighbourhood, float64.</summary>
+/// <param name="Matrix">[outputs, inputs·k·k].</param>
+/// <param name="Offset">[outputs].</param>
+/// <param name="Kernel">k.</param>
+/// <param name="Stride">Stride.</param>
+public sealed record CnnMap(Tensor Matrix, Tensor Offset, int Kernel, int Stride);
+
 /// <summary>A convolutional network with its tensors (timm names), running statistics among them. It owns them.</summary>
 public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preprocessing, Weights weights) : Model(preprocessing, weights)
 {
@@ -18,18 +25,38 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
 
     public override bool IsBuffer(string name) => CnnTensors.IsBuffer(name);
 
-    /// <summary>Whether the tensor belongs to the head.</summary>
-    public bool IsHead(string name) => name.StartsWith(Architecture.Classifier + ".", StringComparison.Ordinal);
+    public override bool IsHead(string name) => name.StartsWith(Architecture.Classifier + ".", StringComparison.Ordinal);
 
     /// <summary>Whether the tensor belongs to a BatchNorm.</summary>
     public bool IsNorm(string name) => Weights[name].Shape.Length == 1 && !IsHead(name);
 
-    /// <summary>Pixels to the last map before the pooling, [B, D, h, w].</summary>
-    public override Tensor Features(Tensor pixels, BranchHook? hook = null) => CnnForward.Features(this, pixels, new CnnPass(Hook: hook));
+    public override Tensor Stem(Tensor pixels, bool training = false) => CnnForward.Stem(this, pixels, new CnnPass(training));
 
-    public override Tensor TrainingFeatures(Tensor pixels, BranchHook? hook = null) => CnnForward.Features(this, pixels, new CnnPass(Training: true, hook));
+    public override Tensor Blocks(Tensor x, int from, int to, BranchHook? hook = null, bool training = false)
+    {
+        for (var i = from; i < to; i++) x = CnnForward.Block(this, i, x, new CnnPass(training, hook));
+        return x;
+    }
 
-    public override Tensor AfterBlock(int block, Tensor pixels, bool training = false) => CnnForward.Through(this, pixels, block + 1, new CnnPass(training));
+    public override Tensor Tail(Tensor x, bool training = false) => CnnForward.Tail(this, x, new CnnPass(training));
+
+    /// <summary>Maps [B, C, h, w] as [B, h·w, C].</summary>
+    public override Tensor AsTokens(Tensor x) => x.Reshape(x.Size(0), x.Size(1), -1).Transpose(1, 2);
+
+    /// <summary>A map through a block up to the addition, without the activation after it: [B, outputs, h, w].</summary>
+    public Tensor Sum(int block, Tensor x) => CnnForward.Sum(this, block, x, new CnnPass());
+
+    /// <summary>What <see cref="Sum"/> gives to what leaves the block.</summary>
+    public Tensor Activate(int block, Tensor sum) => CnnForward.Activate(this, block, sum);
+
+    /// <summary>What is added to the branch of a block: its input, or that through a shortcut; null when nothing is.</summary>
+    public Tensor? Skip(int block, Tensor x) => CnnForward.Skip(this, block, x, new CnnPass());
+
+    /// <summary>What enters a layer of a block's branch, a convolution with its norm: [B, inputs, h, w].</summary>
+    public Tensor Before(int block, Index layer, Tensor x) => CnnForward.Before(this, block, layer, x, new CnnPass());
+
+    /// <summary>What such a layer makes of that, before its activation: [B, outputs, h, w].</summary>
+    public Tensor Linear(int block, Index layer, Tensor x) => CnnForward.Linear(this, CnnLayers.Branch(Architecture, block)[layer], x, new CnnPass());
 
     /// <summary>The convolution whose output leads to the place of a block that was dropped, and those that take what leads on from it.</summary>
     public (string Before, ImmutableArray<string> After) Around(int dropped)
@@ -41,25 +68,22 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
         return ((before < 0 ? CnnLayers.Stem(net) : CnnLayers.Branch(net, before)[^1]).Conv, [.. next.OfType<ConvLayer>().Select(l => l.Conv)]);
     }
 
-    /// <summary>What enters the last convolution of a block's branch, and what leaves it before its norm: [B, C, h, w].</summary>
-    /// <param name="block">Index of a block that is there.</param>
-    /// <param name="pixels">[B, C, S, S].</param>
-    public (Tensor Inputs, Tensor Outputs) LastConvolution(int block, Tensor pixels)
+    /// <summary>A layer of a block's branch, a convolution of all its inputs with its norm, as one linear map of a pixel's neighbourhood.</summary>
+    public CnnMap Map(int block, Index layer)
     {
-        var last = CnnLayers.Branch(Architecture, block)[^1];
-        var (inputs, outputs) = (default(Tensor), default(Tensor));
-        CnnForward.Through(this, pixels, block + 1, new CnnPass
-        {
-            // Released, as they outlive the block they are seen in.
-            OnConv = (layer, x) => inputs = layer == last ? TensorScope.Release(x.Alias()) : inputs,
-            OnNorm = (layer, x) => outputs = layer == last ? TensorScope.Release(x.Alias()) : outputs,
-        });
-        using (inputs)
-        using (outputs) return (inputs!.Alias(), outputs!.Alias());
+        var (l, scale) = (CnnLayers.Branch(Architecture, block)[layer], Scale(block, layer));
+        if (l.Groups > 1) throw new ArgumentException($"{l.Conv} convolves every channel alone; it is no map of all of them.");
+        var weight = Weights[l.Conv + ".weight"].To(DType.Float64).Reshape(l.Outputs, -1);
+        return new CnnMap(weight * scale.Reshape(-1, 1), Norm(block, layer, ".bias") - Norm(block, layer, ".running_mean") * scale, l.Kernel, l.Stride);
     }
 
-    /// <summary>The last convolution of a block's branch, [outputs, inputs, k, k].</summary>
-    public Tensor LastWeight(int block) => Weights[CnnLayers.Branch(Architecture, block)[^1].Conv + ".weight"];
+    // A tensor of a layer's norm, float64.
+    internal Tensor Norm(int block, Index layer, string end) => Weights[CnnLayers.Branch(Architecture, block)[layer].Norm + end].To(DType.Float64);
+
+    // What the norm multiplies by.
+    internal Tensor Scale(int block, Index layer) => Norm(block, layer, ".weight") / Deviation(block, layer);
+
+    internal Tensor Deviation(int block, Index layer) => (Norm(block, layer, ".running_var") + Architecture.NormEps).Sqrt();
 
     public override Tensor Pool(Tensor features) => features.Mean([2, 3]);
 

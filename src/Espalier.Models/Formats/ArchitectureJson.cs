@@ -59,6 +59,7 @@ internal static class ArchitectureJson
             Staged = own.GetFlag("staged", path) ?? false,
             Blocks = [.. blocks.EnumerateArray().Select((block, i) => BlockJson.Read(block, i, path))],
         };
+        if (VitLimits.Fault(net) is { } excess) throw new InputException($"{path}: {excess}");
         if (net.ImageSize % net.PatchSize != 0 || net.Depth != Positive(own, "depth"))
             throw new InputException($"{path}: patch_size must divide image_size, and blocks must have depth entries.");
         if (net.Check() is { } fault) throw new InputException($"{path}: {fault}");

@@ -30,6 +30,21 @@ public static class AtomicFile
         source.CopyTo(stream);
     });
 
+    /// <summary>Moves a file within a disk, replacing an existing one.</summary>
+    /// <exception cref="FailureException">It cannot be moved.</exception>
+    public static void Move(string from, string path)
+    {
+        try
+        {
+            File.Move(from, path, overwrite: true);
+            FolderSync.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"Cannot move {from} to {path}: {e.Message}", e);
+        }
+    }
+
     /// <summary>Makes a folder and those above it.</summary>
     /// <exception cref="FailureException">It cannot be made.</exception>
     public static string MakeFolder(string path)

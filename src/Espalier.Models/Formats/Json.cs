@@ -15,8 +15,13 @@ internal static class Json
         try
         {
             using var document = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            CheckTexts(document.RootElement);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
                 : throw new InputException($"{path} must hold a JSON object.");
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InputException($"{path} is not valid JSON: a text in it is half a character ({e.Message})", e);
         }
         catch (JsonException e)
         {
@@ -40,6 +45,20 @@ internal static class Json
             json.WriteEndObject();
         }
         return Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
+    }
+
+    // An escape such as \ud800 alone is half a character; whoever asks for such a text later would get an exception of another kind.
+    private static void CheckTexts(JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.String) _ = value.GetString();
+        else if (value.ValueKind == JsonValueKind.Array)
+            foreach (var item in value.EnumerateArray()) CheckTexts(item);
+        else if (value.ValueKind == JsonValueKind.Object)
+            foreach (var entry in value.EnumerateObject())
+            {
+                _ = entry.Name;
+                CheckTexts(entry.Value);
+            }
     }
 
     public static void WriteNumbers(this Utf8JsonWriter json, string key, ImmutableArray<double> values)

@@ -140,7 +140,8 @@ public sealed record ModelConfig
         if (json.Get("label_names") is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(n => n.ValueKind == JsonValueKind.String))
             return [.. list.EnumerateArray().Select(n => n.GetString()!)];
         if (json.Get("id2label") is not { ValueKind: JsonValueKind.Object } map) return [];
-        var names = map.EnumerateObject().Select((_, i) => map.Get($"{i}")).ToArray();
-        return names.All(n => n is { ValueKind: JsonValueKind.String }) ? [.. names.Select(n => n!.Value.GetString()!)] : [];
+        var names = map.EnumerateObject().ToDictionary(e => e.Name, e => e.Value, StringComparer.Ordinal);
+        var ordered = Enumerable.Range(0, names.Count).Select(i => names.GetValueOrDefault($"{i}")).ToArray();
+        return ordered.All(n => n.ValueKind == JsonValueKind.String) ? [.. ordered.Select(n => n.GetString()!)] : [];
     }
 }

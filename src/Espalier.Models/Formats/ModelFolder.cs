@@ -48,21 +48,9 @@ public static class ModelFolder
     public static ModelConfig? ReadConfig(string folder)
     {
         var (path, preprocessorPath) = (Path.Combine(folder, ConfigFile), Path.Combine(folder, PreprocessorFile));
-        var config = File.Exists(path) ? ModelConfig.Parse(ReadText(path), path) : null;
+        var config = File.Exists(path) ? ModelConfig.Parse(SmallFile.ReadText(path), path) : null;
         return config?.Preprocessing is not null || !File.Exists(preprocessorPath) ? config
-            : (config ?? new ModelConfig()) with { Preprocessing = PreprocessorConfig.Parse(ReadText(preprocessorPath), preprocessorPath) };
-    }
-
-    private static string ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read {path}: {e.Message}", e);
-        }
+            : (config ?? new ModelConfig()) with { Preprocessing = PreprocessorConfig.Parse(SmallFile.ReadText(preprocessorPath), preprocessorPath) };
     }
 
     private static string? Difference(string folder, Model model)

@@ -36,7 +36,8 @@ internal static class ModelReader
             Provenance = config?.Provenance,
             ClassNames = config?.ClassNames.Length == architecture.Classes ? config.ClassNames : [],
         };
-        return CheckPreprocessing(source, config?.ModelType, weights);
+        source = CheckPreprocessing(source, config?.ModelType, weights);
+        return source.Architecture is VitArchitecture vit && VitLimits.Fault(vit) is { } fault ? throw new InputException($"{weights}: {fault}") : source;
     }
 
     private static (Architecture, string?) Infer(ITensorFile file, VitHints hints)

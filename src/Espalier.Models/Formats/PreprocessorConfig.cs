@@ -18,7 +18,7 @@ public static class PreprocessorConfig
             throw new InputException($"{path} does not resize images; give a size.");
         var crops = json.GetFlag("do_center_crop", path) ?? json.Get("crop_size") is not null;
         var (resize, isShortestSide) = Side(size, "size", path);
-        if (json.GetFlag("do_rescale", path) == false || Math.Abs((json.GetNumber("rescale_factor", path) ?? 1 / 255.0) * 255 - 1) > 1e-4)
+        if (json.GetFlag("do_rescale", path) == false || !(Math.Abs((json.GetNumber("rescale_factor", path) ?? 1 / 255.0) * 255 - 1) <= 1e-4))
             throw new InputException($"{path}: only rescale_factor 1/255 is supported.");
         var side = crops && json.Get("crop_size") is { } crop ? Side(crop, "crop_size", path).Pixels : resize;
         var normalizes = json.GetFlag("do_normalize", path) ?? true;

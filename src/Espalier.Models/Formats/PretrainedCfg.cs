@@ -7,13 +7,19 @@ namespace Espalier.Models.Formats;
 /// <summary>Preprocessing as timm writes it: the <c>pretrained_cfg</c> of <c>config.json</c>.</summary>
 internal static class PretrainedCfg
 {
+    private const int MostChannels = 64;
+    private const int LargestSide = 1 << 14;
+    // Pixels are 0 to 1: what lies far outside, or is divided by next to nothing, is no preprocessing.
+    private const double Least = 1e-6, Most = 1e6;
+
     /// <summary>Reads timm's <c>pretrained_cfg</c>; null when it has no <c>input_size</c>.</summary>
     /// <exception cref="InputException">A value is out of range, or asks for what is not supported.</exception>
     public static Preprocessing? Read(JsonElement cfg, string path)
     {
         if (cfg.GetNumbers("input_size", path) is not { } input) return null;
-        if (input.Length != 3 || input[1] != input[2])
+        if (input.Length != 3 || input[1] != input[2] || input.Any(n => n != Math.Floor(n)))
             throw new InputException($"{path}: input_size must be [channels, side, side]: square images only.");
+        if (input[0] is not (>= 1 and <= MostChannels)) throw new InputException($"{path}: cannot use {input[0]} channels (1 to {MostChannels}).");
         var mode = cfg.GetText("crop_mode", path) ?? "center";
         if (mode is not ("center" or "squash"))
             throw new InputException($"{path}: crop_mode {mode} is not supported; use center or squash.");
@@ -54,12 +60,15 @@ internal static class PretrainedCfg
     /// <exception cref="InputException">A value is out of range, or the channels disagree.</exception>
     public static Preprocessing Check(Preprocessing preprocessing, int channels, string path)
     {
-        var fault = preprocessing.Size is < 1 or > 1 << 14 ? $"the input size {preprocessing.Size}"
+        var fault = preprocessing.Size is < 1 or > LargestSide ? $"the input size {preprocessing.Size}"
             : preprocessing.CropFraction is not (> 0 and <= 1) ? $"the crop fraction {preprocessing.CropFraction} (must "
                 + "lie in (0, 1])"
+            : preprocessing.Size / preprocessing.CropFraction > 2 * LargestSide ? $"the crop fraction {preprocessing.CropFraction}: images would be resized to "
+                + $"{preprocessing.Size / preprocessing.CropFraction:0} pixels"
             : preprocessing.Mean.Length != channels || preprocessing.Std.Length != channels ? $"mean and std, which need "
                 + $"{channels} entries each"
-            : preprocessing.Std.Any(s => s <= 0) ? "a std that is not above 0"
+            : preprocessing.Std.Any(s => s is not (>= Least and <= Most)) ? $"a std that does not lie between {Least} and {Most}"
+            : preprocessing.Mean.Any(m => m is not (>= -Most and <= Most)) ? "a mean that far outside of pixels' range"
             : null;
         return fault is null ? preprocessing : throw new InputException($"{path}: cannot use {fault}.");
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using Espalier.Models.Formats.Safetensors;
 
 namespace Espalier.Models.Formats;
@@ -11,7 +12,6 @@ public sealed class ShardedFile : ITensorFile
     /// <summary>What the name of an index ends with.</summary>
     public const string IndexEnding = ".index.json";
 
-    private const long MaxIndex = 64 << 20;
     private readonly ImmutableArray<ITensorFile> _shards;
     private readonly ImmutableDictionary<string, ITensorFile> _byName;
 
@@ -63,23 +63,15 @@ public sealed class ShardedFile : ITensorFile
 
     private static Dictionary<string, string> ReadMap(string path)
     {
-        string text;
-        try
-        {
-            if (new FileInfo(path).Length > MaxIndex) throw new InputException($"{path} is too large for an index of tensors.");
-            text = File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read {path}: {e.Message}", e);
-        }
-        if (Json.ParseObject(text, path).Get("weight_map") is not { ValueKind: System.Text.Json.JsonValueKind.Object } map || !map.EnumerateObject().Any())
+        if (Json.ParseObject(SmallFile.ReadText(path), path).Get("weight_map") is not { ValueKind: JsonValueKind.Object } map || !map.EnumerateObject().Any())
             throw new InputException($"{path} has no weight_map: it is no index of sharded weights.");
-        return map.EnumerateObject().ToDictionary(e => e.Name, e => map.GetText(e.Name, path)!, StringComparer.Ordinal);
+        if (map.GetPropertyCount() > TensorFiles.MostTensors) throw TensorFiles.TooMany(path, map.GetPropertyCount());
+        return map.EnumerateObject().ToDictionary(e => e.Name, e => e.Value.ValueKind == JsonValueKind.String ? e.Value.GetString()!
+            : throw Json.Wrong(path, $"weight_map of {e.Name}", "the name of a file", e.Value), StringComparer.Ordinal);
     }
 
     private static string Beside(string path, string name) =>
-        name.Length > 0 && name == System.IO.Path.GetFileName(name) && name is not ("." or "..") && !name.EndsWith(IndexEnding, StringComparison.Ordinal)
+        name.Length > 0 && name == System.IO.Path.GetFileName(name) && name is not ("." or "..") && !name.Contains('\0') && !name.EndsWith(IndexEnding, StringComparison.Ordinal)
             ? System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) ?? "", name)
             : throw new InputException($"{path} names the file {name}, which does not lie beside it.");
 }

@@ -7,6 +7,12 @@ namespace Espalier.Models.Formats;
 /// <summary>Opens whatever holds tensors, by the ending of its name.</summary>
 internal static class TensorFiles
 {
+    /// <summary>The most tensors a file may hold: a hundred times what the largest networks have.</summary>
+    public const int MostTensors = 1 << 16;
+
+    /// <summary>The most dimensions a tensor may have.</summary>
+    public const int MostDimensions = 32;
+
     /// <summary>Names the weights may have in a model folder, the one to prefer first.</summary>
     public static readonly ImmutableArray<string> InFolder =
         [ModelFolder.WeightsFile, ModelFolder.WeightsFile + ShardedFile.IndexEnding, "pytorch_model.bin", "pytorch_model.bin" + ShardedFile.IndexEnding];
@@ -23,6 +29,8 @@ internal static class TensorFiles
     /// <summary>Every file the tensors lie in, the given one first.</summary>
     public static IEnumerable<string> Parts(string path) =>
         path.EndsWith(ShardedFile.IndexEnding, StringComparison.Ordinal) ? [path, .. ShardedFile.Shards(path).Order(StringComparer.Ordinal)] : [path];
+
+    public static InputException TooMany(string path, int count) => new($"{path} lists {count} tensors, where {MostTensors} are the most that are read.");
 
     private static bool IsSafetensors(string path) => System.IO.Path.GetExtension(path).Equals(".safetensors", StringComparison.OrdinalIgnoreCase);
 }

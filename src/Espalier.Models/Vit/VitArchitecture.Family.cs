@@ -7,7 +7,7 @@ namespace Espalier.Models.Vit;
 /// <content>What every family answers.</content>
 public sealed partial record VitArchitecture
 {
-    internal override string Family => "Vision Transformer";
+    public override string Family => "Vision Transformer";
 
     public override int Features => WidthOf(Depth);
 

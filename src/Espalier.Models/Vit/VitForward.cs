@@ -8,10 +8,6 @@ namespace Espalier.Models.Vit;
 /// </summary>
 public static class VitForward
 {
-    /// <summary>Pixels to tokens after the final LayerNorm (timm's <c>forward_features</c>). A token mixer is no branch.</summary>
-    public static Tensor Features(VitModel model, Tensor pixels, BranchHook? hook = null) =>
-        model.Norm(model.Blocks(model.Embed(pixels), 0, model.Architecture.Depth, hook));
-
     /// <summary>Pixels to the tokens that enter block 0.</summary>
     public static Tensor Embed(this VitModel model, Tensor pixels)
     {
@@ -28,8 +24,8 @@ public static class VitForward
         return a.PreNorm ? tokens.LayerNorm(w["norm_pre.weight"], w["norm_pre.bias"], a.LayerNormEps) : tokens;
     }
 
-    /// <summary>Tokens through blocks <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive).</summary>
-    public static Tensor Blocks(this VitModel model, Tensor tokens, int from, int to, BranchHook? hook = null)
+    /// <summary>Tokens through blocks <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive). A token mixer is no branch.</summary>
+    public static Tensor Blocks(VitModel model, Tensor tokens, int from, int to, BranchHook? hook = null)
     {
         Tensor? sizes = null;
         for (var i = from; i < to; i++) tokens = model.Block(i, tokens, ref sizes, hook);

@@ -30,7 +30,9 @@ public static partial class VitInference
     /// <param name="where">The file, for errors.</param>
     /// <exception cref="InputException">This is no plain ViT, or its attention was narrowed, which shapes cannot describe.</exception>
     public static InferredVit Infer(IReadOnlyDictionary<string, ImmutableArray<long>> shapes, VitHints hints, string where) =>
-        new Reading(shapes, hints, where).Infer();
+        shapes.FirstOrDefault(t => t.Value.Contains(0)) is { Key: { } empty } ? throw new InputException($"{where}: tensor {empty} is empty, which no network's is.")
+        : new Reading(shapes, hints, where).Infer() is var inferred && VitLimits.Fault(inferred.Architecture) is { } fault ? throw new InputException($"{where}: {fault}")
+        : inferred;
 
     private sealed partial class Reading(IReadOnlyDictionary<string, ImmutableArray<long>> shapes, VitHints hints, string where)
     {
@@ -108,6 +110,7 @@ public static partial class VitInference
             if (shapes.ContainsKey(prefix + "attn.qkv.weight"))
             {
                 var rows = Shape(prefix + "attn.qkv.weight", 2)[0];
+                if (heads == 0) throw new InputException($"{where}: {prefix}attn.* lacks the relative_position_bias_table of windows.");
                 if (rows != 3 * width)
                     throw new InputException($"{where}: {prefix}attn.qkv.weight has {rows} rows where {3 * width} were "
                         + "expected; a narrowed attention needs the config.json that was written with it.");

@@ -14,14 +14,15 @@ public sealed class VitModel(VitArchitecture architecture, Preprocessing preproc
     /// <inheritdoc cref="Model.Clone"/>
     public override VitModel Clone() => (VitModel)base.Clone();
 
-    /// <summary>Names of the tensors of one block.</summary>
-    public IEnumerable<string> BlockTensors(int block) =>
-        Weights.Keys.Where(name => name.StartsWith($"blocks.{block}.", StringComparison.Ordinal));
+    public override Tensor Stem(Tensor pixels, bool training = false) => this.Embed(pixels);
 
-    /// <summary>Pixels to tokens after the final LayerNorm.</summary>
-    public override Tensor Features(Tensor pixels, BranchHook? hook = null) => VitForward.Features(this, pixels, hook);
+    public override Tensor Blocks(Tensor x, int from, int to, BranchHook? hook = null, bool training = false) => VitForward.Blocks(this, x, from, to, hook);
 
-    public override Tensor AfterBlock(int block, Tensor pixels, bool training = false) => this.Blocks(this.Embed(pixels), 0, block + 1);
+    public override Tensor Tail(Tensor x, bool training = false) => this.Norm(x);
+
+    public override Tensor AsTokens(Tensor x) => x;
+
+    public override bool IsHead(string name) => VitTensors.IsHead(name);
 
     public override Tensor Pool(Tensor features) => VitForward.Pool(this, features);
 

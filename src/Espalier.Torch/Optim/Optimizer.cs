@@ -7,6 +7,7 @@ namespace Espalier.Torch.Optim;
 public abstract class Optimizer : IDisposable
 {
     private readonly List<Tensor[]> _state = [];
+    private bool _disposed;
 
     protected Optimizer(IReadOnlyList<Tensor> parameters, double learningRate)
     {
@@ -25,8 +26,10 @@ public abstract class Optimizer : IDisposable
 
     /// <summary>Updates every parameter and clears the gradients.</summary>
     /// <exception cref="InvalidOperationException">A parameter has no gradient: the loss does not depend on it.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Step()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         var gradients = Gradients();
@@ -77,6 +80,7 @@ public abstract class Optimizer : IDisposable
     /// <exception cref="ArgumentException">Number or shapes of the tensors differ from this optimizer's.</exception>
     public void Restore(IReadOnlyList<Tensor> state, long steps)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         using var noGrad = new NoGrad();
         var own = State;
         if (own.Count != state.Count)
@@ -92,6 +96,7 @@ public abstract class Optimizer : IDisposable
     {
         foreach (var tensor in State) tensor.Dispose();
         _state.Clear();
+        _disposed = true;
         GC.SuppressFinalize(this);
     }
 

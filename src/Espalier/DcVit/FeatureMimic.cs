@@ -57,7 +57,7 @@ public sealed class FeatureMimic : ITrainingTask
     public Tensor Feature(Model model, Tensor pixels, bool training = false)
     {
         if (_point == FeaturePoint.MiddleBlock) return model.AfterBlock(_block, pixels, training);
-        var features = training ? model.TrainingFeatures(pixels) : model.Features(pixels);
+        var features = model.Features(pixels, training: training);
         return _point == FeaturePoint.PreGap ? features : model.Pool(features);
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Espalier.Models;
-using Espalier.Models.Vit;
 
 namespace Espalier.FewShot;
 
@@ -58,7 +57,7 @@ public sealed record FewShotResult
     public double RankSeconds { get; init; }
 
     /// <summary>The network the run came to; null when it only ranked.</summary>
-    public VitArchitecture? Structure { get; init; }
+    public Architecture? Structure { get; init; }
 
     /// <summary>Rounds of a structure search: KL from the teacher on held-out images, and widths changed; empty without a search.</summary>
     public ImmutableArray<(double Kl, int Moves)> Search { get; init; } = [];

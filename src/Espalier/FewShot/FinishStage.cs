@@ -24,7 +24,7 @@ internal static class FinishStage
         AtomicFile.WriteText(context.Run.PathOf(PrepareStage.SamplesFile), session.Samples.List);
         var provenance = Provenance(session, result);
         foreach (var (key, value) in own) provenance.Add(key, value?.DeepClone());
-        ModelFolder.Write(context.Run.Path, student, provenance, session.Request.Model.ClassNames);
+        ModelFolder.Write(context.Run.ResultFolder, student, provenance, session.Request.Model.ClassNames);
     }
 
     private static void WritePictures(FewShotSession session, string folder)

@@ -74,11 +74,10 @@ internal static class MetricSetStage
         return (Math.Clamp((long)(session.Budget!.TimeFor(Name).TotalSeconds / seconds), 10, most), false);
     }
 
-    private static SynthesisOptions Options(FewShotSession session) => new()
+    private static SynthesisOptions Options(FewShotSession session) => SynthesisOptions.For(session.Teacher.Architecture) with
     {
         Images = session.Request.MetricSet.MaxImages,
         Seed = session.Request.Seed,
-        Beta = SynthesisOptions.BetaFor(session.Teacher.Architecture.Name),
         Bf16 = session.Compute.TrainsInBf16,
     };
 

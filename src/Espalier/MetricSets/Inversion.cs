@@ -39,6 +39,9 @@ public sealed class Inversion : ITrainingTask, IBatchSource
 
     public IReadOnlyList<Tensor> Parameters => [_images];
 
+    // Iterations of the first pass, at half resolution.
+    private long Pooled => _options.HalfResolutionFirst ? _options.Steps / 2 : 0;
+
     IReadOnlyList<Tensor> ITrainingTask.Buffers => [_best];
 
     int IBatchSource.BatchesPerEpoch => 1;
@@ -83,7 +86,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
 
     Tensor ITrainingTask.Loss(TensorBatch batch, long step)
     {
-        var x = Augment(_images, step);
+        var x = Augment(step < Pooled ? Halved(_images) : _images, step);
         var (logits, statistics) = _teacher.LogitsWithStatistics(x);
         var loss = Functional.CrossEntropy(logits.To(DType.Float32), _targets);
         if (statistics is not null && _options.Statistics != 0) loss += statistics * _options.Statistics;
@@ -96,10 +99,13 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     {
         _images.CopyFrom(_images.Clamp(_low, _high));
         // The loss is that of the images before the step, the images kept are those after it, as in the published code.
-        if (loss is not { } value || (value >= _bestLoss && step > 1)) return;
+        if (loss is not { } value || (value >= _bestLoss && step > 1 && step != Pooled + 1)) return;
         _bestLoss = value;
         _best.CopyFrom(_images);
     }
+
+    // The second pass has moments of its own.
+    StateCarry? ITrainingTask.Reshape(long step) => step == Pooled ? new StateCarry((_, _) => null) : null;
 
     string ITrainingTask.Snapshot() => _bestLoss.ToString("R", CultureInfo.InvariantCulture);
 
@@ -116,21 +122,24 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         foreach (var tensor in new[] { _images, _best, _targets, _low, _high }) tensor.Dispose();
     }
 
-    // Rate: 0.25·(i+1)/100 for the first 100 of 2000 iterations, then a cosine to 0.
+    // Rate: 0.25·(i+1)/100 for the first 100 of 2000 iterations, then a cosine to 0; anew in each pass.
     private TrainingOptions LoopOptions() => new()
     {
         Steps = _options.Steps,
-        LearningRate = new LearningRate { Peak = _options.LearningRate, WarmUp = WarmUp.LearningRate, WarmUpShare = 0.05 },
+        LearningRate = new LearningRate { Peak = _options.LearningRate, WarmUp = WarmUp.LearningRate, WarmUpShare = 0.05, Passes = Pooled > 0 ? 2 : 1 },
         Optimizer = OptimizerKind.Adam,
         Adam = new AdamOptions { Beta1 = 0.5, Beta2 = 0.9 },
         Bf16 = _options.Bf16,
         Device = _teacher.Device,
     };
 
+    // Means of 2×2 pixels.
+    private static Tensor Halved(Tensor x) => x.Reshape(x.Size(0), x.Size(1), x.Size(2) / 2, 2, x.Size(3) / 2, 2).Mean([3, 5]);
+
     private Tensor Augment(Tensor x, long step)
     {
         var random = new SeededRandom(_options.Seed, "inversion jitter", step);
-        var limit = (int)Math.Round(_options.Jitter * _teacher.Architecture.ImageSize);
+        var limit = (int)Math.Round(_options.Jitter * x.Size(3));
         var (dx, dy) = (random.NextInt(-limit, limit), random.NextInt(-limit, limit));
         x = x.Roll([dy, dx], [2, 3]);
         return _options.Flip && random.NextBool() ? x.Flip(3) : x;

@@ -1,13 +1,22 @@
+using Espalier.Models;
+using Espalier.Models.Cnn;
+
 namespace Espalier.MetricSets;
 
 /// <summary>How the synthetic metric set is made (DeepInversion setting, §3). Defaults are the method's for Vision Transformers.</summary>
 public sealed record SynthesisOptions
 {
+    // Of an image that says anything at half its size.
+    private const int SmallestSide = 8;
+
     /// <summary>Images, optimised as one batch; classes repeat when there are more images than classes.</summary>
     public int Images { get; init; } = 50;
 
-    /// <summary>Iterations; the method runs 2000.</summary>
+    /// <summary>Iterations of all passes; the method runs 2000 in each.</summary>
     public long Steps { get; init; } = 2000;
+
+    /// <summary>A first pass of half the iterations sees the images pooled to half their size; a second one, with rate and moments begun anew, sees them whole.</summary>
+    public bool HalfResolutionFirst { get; init; }
 
     public ulong Seed { get; init; }
 
@@ -37,6 +46,13 @@ public sealed record SynthesisOptions
 
     /// <summary>Matrix products in bf16.</summary>
     public bool Bf16 { get; init; }
+
+    /// <summary>The method's setting for a network: for convolutional ones, whose features do not depend on the size, a pass at half of it comes first.</summary>
+    public static SynthesisOptions For(Architecture net)
+    {
+        var options = new SynthesisOptions { Beta = BetaFor(net.Name), HalfResolutionFirst = net is CnnArchitecture && net.ImageSize >= 2 * SmallestSide && net.ImageSize % 2 == 0 };
+        return options with { Steps = options.HalfResolutionFirst ? 2 * options.Steps : options.Steps };
+    }
 
     /// <summary>β for an architecture by its timm name.</summary>
     public static double BetaFor(string name) => name.StartsWith("vit", StringComparison.Ordinal) || name == "fashion-vit" ? 0.6 : 1;

@@ -130,7 +130,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         var last = Measure(model, "finetuned", steps, context);
         var before = request.Eval is null ? null : Score(request.Model, context);
         StepFile.Write(context.Folder, FinishedFile, new FinishRecord(last, before?.Top1, before?.Top5));
-        ModelFolder.Write(context.Run.Path, model, Provenance(steps), request.Data.ClassNames);
+        ModelFolder.Write(context.Run.ResultFolder, model, Provenance(steps), request.Data.ClassNames);
     }
 
     // From what the steps left: the last sitting may find all of them done.

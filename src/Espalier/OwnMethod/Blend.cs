@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Widths;
 
@@ -17,7 +17,7 @@ internal static class Blend
     /// <param name="finetuned">Where it ended; overwritten.</param>
     /// <param name="judge">Scores on held-out images.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    internal static double Choose(VitModel repaired, VitModel finetuned, Judge judge, CancellationToken cancellation)
+    internal static double Choose(Model repaired, Model finetuned, Judge judge, CancellationToken cancellation)
     {
         using var end = finetuned.Clone();
         var best = s_shares.MinBy(share =>
@@ -29,7 +29,7 @@ internal static class Blend
         return best;
     }
 
-    private static void Set(VitModel model, VitModel from, VitModel to, double share)
+    private static void Set(Model model, Model from, Model to, double share)
     {
         using var noGrad = new NoGrad();
         foreach (var (name, tensor) in model.Weights)

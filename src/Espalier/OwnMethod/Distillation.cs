@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -10,8 +10,8 @@ namespace Espalier.OwnMethod;
 /// </summary>
 public sealed class Distillation : ITrainingTask, IDisposable
 {
-    private readonly VitModel _teacher;
-    private readonly VitModel _student;
+    private readonly Model _teacher;
+    private readonly Model _student;
     private readonly DistillationOptions _options;
     private readonly MixUp _mix;
     private readonly ulong _seed;
@@ -22,7 +22,7 @@ public sealed class Distillation : ITrainingTask, IDisposable
     /// <param name="student">Everything but its head is trained.</param>
     /// <param name="options">The parts of the loss.</param>
     /// <param name="seed">Of the mixing.</param>
-    public Distillation(VitModel teacher, VitModel student, DistillationOptions options, ulong seed)
+    public Distillation(Model teacher, Model student, DistillationOptions options, ulong seed)
     {
         (_teacher, _student, _options, _seed) = (teacher, student, options, seed);
         _mix = new MixUp { MixUpAlpha = 1, CutMixAlpha = 1, Probability = options.Mix };
@@ -30,23 +30,25 @@ public sealed class Distillation : ITrainingTask, IDisposable
         _depths = options.FeatureEvery > 0
             ? [.. Enumerable.Range(0, depth - 1).Where(i => (i + 1) % options.FeatureEvery == 0)]
             : [];
-        Parameters = [.. student.Weights.Keys.Where(name => !VitTensors.IsHead(name)).Select(name => student.Weights[name])];
+        Groups = [new("all", [.. student.Parameters.Where(t => !student.IsHead(t.Key))])];
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         _start = options.Pull > 0 ? [.. Parameters.Select(p => TensorScope.Release(p.Detach().Clone()))] : [];
     }
 
-    public IReadOnlyList<Tensor> Parameters { get; }
+    public IReadOnlyList<ParameterGroup> Groups { get; }
 
-    IReadOnlyList<ParameterGroup> ITrainingTask.Groups =>
-        [new("all", [.. _student.Weights.Keys.Where(name => !VitTensors.IsHead(name)).Select(name => KeyValuePair.Create(name, _student.Weights[name]))])];
+    public IReadOnlyList<Tensor> Parameters => [.. Groups.SelectMany(g => g.Tensors.Select(t => t.Value))];
+
+    // Statistics that stand still need neither be averaged nor kept.
+    public IReadOnlyList<Tensor> Buffers => !_options.BatchStatistics ? [] : [.. _student.Weights.Where(t => _student.IsBuffer(t.Key)).Select(t => t.Value)];
 
     public Tensor Loss(TensorBatch batch, long step)
     {
         var (pixels, _) = _mix.Mix(batch.Pixels, _seed, step);
         List<Tensor> wanted;
         using (new NoGrad()) wanted = Answers(_teacher, pixels);
-        var given = Answers(_student, pixels);
+        var given = Answers(_student, pixels, _options.BatchStatistics);
         var loss = Functional.KlPerSample(wanted[^1], given[^1]).Mean() * _options.LogitWeight;
         if (_options.FeatureWeight == 0) return loss;
         var features = given.Count - 1;
@@ -65,18 +67,18 @@ public sealed class Distillation : ITrainingTask, IDisposable
         foreach (var tensor in _start) tensor.Dispose();
     }
 
-    // Tokens at the chosen depths, tokens after the final LayerNorm, logits.
-    private List<Tensor> Answers(VitModel model, Tensor pixels)
+    // Tokens at the chosen depths and of the features, logits.
+    private List<Tensor> Answers(Model model, Tensor pixels, bool training = false)
     {
         var answers = new List<Tensor>();
-        var x = model.Embed(pixels);
+        var x = model.Stem(pixels, training);
         for (var i = 0; i < model.Architecture.Depth; i++)
         {
-            x = model.Block(i, x);
-            if (_depths.Contains(i)) answers.Add(x);
+            x = model.Blocks(x, i, i + 1, null, training);
+            if (_depths.Contains(i)) answers.Add(model.AsTokens(x));
         }
-        x = model.Norm(x);
-        answers.Add(x);
+        x = model.Tail(x, training);
+        answers.Add(model.AsTokens(x));
         answers.Add(model.Head(x));
         return answers;
     }

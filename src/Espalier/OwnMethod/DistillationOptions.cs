@@ -5,10 +5,10 @@ namespace Espalier.OwnMethod;
 /// <summary>How a repaired network is finetuned on few unlabelled images without drifting off. Each switch stands in the ablation table.</summary>
 public sealed record DistillationOptions
 {
-    /// <summary>Weight of the feature loss: squared error of tokens over their variance, mean over the depths.</summary>
+    /// <summary>Weight of the feature loss: squared error of tokens or maps over their variance, mean over the depths.</summary>
     public double FeatureWeight { get; init; } = 1;
 
-    /// <summary>Blocks between two depths where features are compared; 0 compares after the final LayerNorm alone.</summary>
+    /// <summary>Blocks between two depths where features are compared; 0 compares the features alone, after the final LayerNorm.</summary>
     public int FeatureEvery { get; init; } = 3;
 
     /// <summary>Weight of KL(teacher ‖ student) of the logits.</summary>
@@ -22,6 +22,12 @@ public sealed record DistillationOptions
 
     /// <summary>Share of batches that are mixed, half by mixup and half by CutMix.</summary>
     public double Mix { get; init; } = 0.5;
+
+    /// <summary>
+    /// Whether BatchNorms of the student go by the batch while it learns, and count it; else by the running statistics, which stay as the repair left
+    /// them.
+    /// </summary>
+    public bool BatchStatistics { get; init; }
 
     /// <summary>Train on the synthetic images, too.</summary>
     public bool SyntheticInputs { get; init; }

@@ -1,6 +1,6 @@
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
 
@@ -46,7 +46,7 @@ internal static class DistillationStage
     internal static DistillationRecord? Read(EspalierSession session) =>
         StepFile.Read<DistillationRecord>(session.Folder.StepFolder(Name), RecordFile);
 
-    private static double BlendBack(EspalierSession session, VitModel student, StepContext context)
+    private static double BlendBack(EspalierSession session, Model student, StepContext context)
     {
         if (!session.Options.Blend) return 1;
         using var repaired = session.LoadStudent(SearchStage.Name);
@@ -56,15 +56,15 @@ internal static class DistillationStage
         return share;
     }
 
-    private static void Refit(EspalierSession session, VitModel student, CancellationToken cancellation)
+    private static void Refit(EspalierSession session, Model student, CancellationToken cancellation)
     {
         if (session.Options.Refit == 0) return;
-        using var refitted = new RepairPass(session.Teacher, session.Calibrate(cancellation), session.Weigh(cancellation), session.Options.Repair with { Damping = session.Options.Refit })
+        using var refitted = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), session.Weigh(cancellation), session.Options.Repair with { Damping = session.Options.Refit })
             .Run(student, student.Architecture, cancellation);
         student.Weights.CopyFrom(refitted.Weights);
     }
 
-    private static long Steps(EspalierSession session, StepContext context, VitModel student)
+    private static long Steps(EspalierSession session, StepContext context, Model student)
     {
         if (session.Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>

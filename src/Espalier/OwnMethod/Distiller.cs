@@ -1,14 +1,13 @@
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
-using Espalier.Models.Vit;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
 namespace Espalier.OwnMethod;
 
 /// <summary>The finetune of a repaired network.</summary>
-public sealed class Distiller(VitModel teacher, ImageDataset images, DistillationOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
+public sealed class Distiller(Model teacher, ImageDataset images, DistillationOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
 {
     private const double WarmUpShare = 0.05;
 
@@ -16,7 +15,7 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
     public int ImagesPerStep => Math.Min(options.BatchSize, images.Count);
 
     /// <summary>Trains the student in place.</summary>
-    public void Run(VitModel student, long steps, LoopHooks hooks, CancellationToken cancellation)
+    public void Run(Model student, long steps, LoopHooks hooks, CancellationToken cancellation)
     {
         using var batches = Batches();
         using var task = new Distillation(teacher, student, options, seed);
@@ -32,7 +31,7 @@ public sealed class Distiller(VitModel teacher, ImageDataset images, Distillatio
     }
 
     /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>
-    public double Measure(VitModel student)
+    public double Measure(Model student)
     {
         using var copy = student.Clone();
         using var batches = Batches();

@@ -2,20 +2,19 @@ using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
 using Espalier.Models;
-using Espalier.Models.Vit;
 using Espalier.Runs;
 
 namespace Espalier.OwnMethod;
 
 /// <summary>
 /// Espalier's own few-shot compression: (0) if asked for, merge tokens as far as
-/// that goes; (a) search how wide queries, values and MLP of every block should be, by what a cut costs once it is
+/// that goes; (a) search how wide queries, values and MLP (in a convolutional network, the inner channels) of every block should be, by what a cut costs once it is
 /// repaired in closed form; (b) cut and repair block after block on the student's own activations; (c) finetune from there by following
 /// the teacher at several depths. Every part is a resumable step of the run.
 /// </summary>
 public sealed class EspalierMethod(FewShotRequest request, EspalierOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Vit, request.Target, options);
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
     /// <summary>How a time is shared out: mostly to the search, as its rounds go on paying where gradient steps on few images do not.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.45), new("repair", 0.15), new(DistillationStage.Name, 0.3)];
@@ -43,7 +42,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     }
 
     /// <summary>Runs, or goes on with, the method up to the repaired structure, without any gradient step.</summary>
-    public (VitArchitecture Structure, FewShotResult Result) Plan(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    public (Architecture Structure, FewShotResult Result) Plan(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
         using var session = new EspalierSession(request, options, _plan, folder, time);
         new Run(folder, [.. SearchSteps(session)], time).Execute(progress, cancellation);
@@ -82,12 +81,12 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         return Collect(session, student);
     }
 
-    private static FewShotResult Collect(EspalierSession session, VitModel student)
+    private static FewShotResult Collect(EspalierSession session, Model student)
     {
         var search = SearchStage.Read(session)!;
         var (merging, finetuned) = (MergeStage.Read(session), DistillationStage.Read(session));
         var rounds = search.Rounds.IsEmpty ? merging?.Rounds ?? [] : search.Rounds;
-        return session.Collect(VitCost.Of(session.Teacher.Architecture), VitCost.Of(student.Architecture)) with
+        return session.Collect(session.Teacher.Architecture.Cost(), student.Architecture.Cost()) with
         {
             Stages = [.. new[] { search.Cut, search.Repaired, finetuned?.Stage }.OfType<FewShotStage>()],
             Structure = student.Architecture,

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Repair;
 using Espalier.Widths;
 
@@ -27,7 +27,7 @@ public sealed record EspalierOptions
     public ImmutableArray<int> Keep { get; init; } = [];
 
     /// <summary>A network whose widths are taken as they are, see <see cref="GivenStructure"/>; null searches.</summary>
-    public VitArchitecture? Like { get; init; }
+    public Architecture? Like { get; init; }
 
     /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
     public int Rounds { get; init; } = 6;

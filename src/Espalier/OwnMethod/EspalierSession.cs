@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
-using Espalier.Models;
 using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Widths;
@@ -22,25 +22,21 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     private TokenWeights? _weights;
     private Calibration? _calibration;
 
-    internal new VitModel Teacher => (VitModel)base.Teacher;
-
     internal EspalierOptions Options => options;
 
     internal EspalierPlan Plan => plan;
 
-    internal new VitModel LoadStudent(string step) => (VitModel)base.LoadStudent(step);
-
     /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
-    internal VitModel Finished(VitModel student) => options.MergeTokens
-        ? student.MergeTokens(_merging ??= MergeStage.Read(this)!.Structure)
+    internal Model Finished(Model student) => options.MergeTokens
+        ? ((VitModel)student).MergeTokens(_merging ??= MergeStage.Read(this)!.Structure)
         : student.Clone();
 
     /// <summary>The plan with the merging that was found in place of the even one; hidden units carry the exact size.</summary>
     internal EspalierPlan PlanAfterMerging() => MergeStage.Read(this) is not { } found ? plan
-        : plan with { Start = Filling.Fill(plan.Start.WithMerging(found.Structure), Teacher.Architecture, plan.Limit, plan.Knobs) };
+        : plan with { Start = Filling.Fill(((VitArchitecture)plan.Start).WithMerging(found.Structure), Teacher.Architecture, plan.Limit, plan.Knobs) };
 
     /// <summary>Measures the network a student will be.</summary>
-    internal FewShotStage MeasureFinished(string stage, VitModel student, CancellationToken cancellation)
+    internal FewShotStage MeasureFinished(string stage, Model student, CancellationToken cancellation)
     {
         using var finished = Finished(student);
         return Measure(stage, null, finished, cancellation);
@@ -90,24 +86,25 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 /// <param name="Limit">The target.</param>
 /// <param name="Knobs">Widths that may change; none when merging tokens alone meets the target.</param>
 /// <param name="Start">The uniform structure the search begins with.</param>
-internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, VitArchitecture Start)
+internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Architecture Start)
 {
     /// <summary>Blocks that may merge tokens; empty unless asked for.</summary>
     internal ImmutableArray<Knob> Tokens { get; private init; } = [];
 
-    internal static EspalierPlan Of(VitArchitecture net, Target target, EspalierOptions options)
+    internal static EspalierPlan Of(Architecture net, Target target, EspalierOptions options)
     {
         if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
-        var limit = target.Resolve(VitCost.Of(net));
+        var limit = target.Resolve(net.Cost());
         var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)
             return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
                 : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));
-        if (!options.MergeTokens || limit.Met(VitCost.Of(net))) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
-        if (net.Staged) throw new UsageException($"--merge-tokens: the windows of {net.Name} need every token in its place; leave it out, and widths are cut alone.");
+        if (!options.MergeTokens || limit.Met(net.Cost())) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
+        if (net is not VitArchitecture vit) throw new UsageException($"--merge-tokens: {net.Name} is a {net.Family}, which has no tokens; leave it out, and widths are cut alone.");
+        if (vit.Staged) throw new UsageException($"--merge-tokens: the windows of {net.Name} need every token in its place; leave it out, and widths are cut alone.");
         if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
-        var (merging, blocks) = MergeStart.Find(net, limit, options.Keep, options.MergingBlocks);
+        var (merging, blocks) = MergeStart.Find(vit, limit, options.Keep, options.MergingBlocks);
         return limit.Met(VitCost.Of(merging)) ? new EspalierPlan(limit, [], merging) { Tokens = blocks }
             : new EspalierPlan(limit, knobs, UniformStart.Find(merging, limit, knobs)) { Tokens = blocks };
     }

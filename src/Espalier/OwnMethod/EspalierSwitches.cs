@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Models;
 using Espalier.Repair;
 using Espalier.Training;
 using Espalier.Widths;
@@ -50,6 +51,7 @@ public static class EspalierSwitches
         ["mix"] = (o, s) => Distil(o, d => d with { Mix = Number(s) }),
         ["min_crop"] = (o, s) => Distil(o, d => d with { MinCropArea = Number(s) }),
         ["synthetic_inputs"] = (o, s) => Distil(o, d => d with { SyntheticInputs = On(s) }),
+        ["batch_norm"] = (o, s) => Distil(o, d => d with { BatchStatistics = s switch { "batch" => true, "running" => false, _ => throw new FormatException() } }),
         ["optimizer"] = (o, s) => Distil(o, d => d with
         {
             Optimizer = s switch { "adamw" => OptimizerKind.AdamW, "muon" => OptimizerKind.Muon, _ => throw new FormatException() },

@@ -26,10 +26,10 @@ internal static class MergeStage
     internal static void Run(EspalierSession session, StepContext context)
     {
         var begun = session.Time.GetTimestamp();
-        var (plan, teacher) = (session.Plan, session.Teacher);
+        var (plan, teacher) = (session.Plan, (VitModel)session.Teacher);
         using var images = new Calibration(session.Samples.Train.Take(MostJudged), teacher, context.Cancellation, group: session.Compute.Group);
         using var judge = new Judge(teacher, images, session.Compute.TrainsInBf16, context.Cancellation);
-        var start = teacher.Architecture.WithMerging(plan.Start);
+        var start = teacher.Architecture.WithMerging((VitArchitecture)plan.Start);
         var time = session.Budget?.TimeFor(SearchStage.Name) * (plan.Knobs.IsEmpty ? 1 : Share);
         var done = 0;
         var search = new MergeSearch(judge, teacher, new Limit(plan.Limit.Measure, VitCost.Of(start).In(plan.Limit.Measure)), plan.Tokens)

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
 
@@ -43,7 +43,7 @@ internal static class SearchStage
         var best = rounds.MinBy(r => r.Kl)!;
         context.Progress.Report(ProgressUpdate.Message(Name, "cutting and repairing on all images"));
         var cut = RawCut(session, best.Structure, weights, cancellation);
-        using var student = new RepairPass(session.Teacher, session.Calibrate(cancellation), weights, session.Options.Repair)
+        using var student = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), weights, session.Options.Repair)
             .Run(session.Teacher, best.Structure, cancellation);
         var repaired = session.MeasureFinished("repaired", student, cancellation);
         ModelFolder.Write(context.Folder, student);
@@ -53,10 +53,10 @@ internal static class SearchStage
 
     internal static SearchRecord? Read(EspalierSession session) => StepFile.Read<SearchRecord>(session.Folder.StepFolder(Name), RecordFile);
 
-    private static FewShotStage RawCut(EspalierSession session, VitArchitecture structure, TokenWeights weights, CancellationToken cancellation)
+    private static FewShotStage RawCut(EspalierSession session, Architecture structure, TokenWeights weights, CancellationToken cancellation)
     {
         using var few = new Calibration(session.Samples.Train.Take(CutImages), session.Teacher, cancellation, group: session.Compute.Group);
-        using var cut = new RepairPass(session.Teacher, few, weights, session.Options.Repair with { Solve = false })
+        using var cut = RepairPass.Of(session.Teacher, few, weights, session.Options.Repair with { Solve = false })
             .Run(session.Teacher, structure, cancellation);
         return session.MeasureFinished("cut", cut, cancellation);
     }

@@ -21,13 +21,13 @@ internal static class StructureFinder
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation, group: session.Compute.Group);
         var judge = session.Judge(context.Cancellation);
         var begun = session.Time.GetTimestamp();
-        var from = StepFile.Read<SearchPosition>(context.Folder, PositionFile);
+        var from = StepFile.Read<StoredPosition>(context.Folder, PositionFile)?.Of(plan);
         var done = 0;
         var search = new StructureSearch(
-            onCut => new RepairPass(session.Teacher, fit, weights, session.Options.Repair) { OnCut = onCut }, judge, session.Teacher, plan.Limit, plan.Knobs)
+            onCut => RepairPass.Of(session.Teacher, fit, weights, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
         {
             From = from,
-            OnMove = position => StepFile.Write(context.Folder, PositionFile, position),
+            OnMove = position => StepFile.Write(context.Folder, PositionFile, StoredPosition.Of(position, plan)),
             OnRound = round =>
             {
                 done++;
@@ -37,5 +37,18 @@ internal static class StructureFinder
             GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all), // rounds take equally long
         };
         return search.Run(plan.Start, session.Options.Like is null ? session.Options.Rounds : 1, context.Cancellation);
+    }
+
+    private sealed record StoredRound(KnobWidths Structure, double Kl, int Moves);
+
+    private sealed record StoredPosition(ImmutableArray<StoredRound> Rounds, KnobWidths Next, int Moves, int Stride)
+    {
+        public static StoredPosition Of(SearchPosition position, EspalierPlan plan) => new(
+            [.. position.Rounds.Select(r => new StoredRound(KnobWidths.Of(r.Structure, plan.Knobs), r.Kl, r.Moves))],
+            KnobWidths.Of(position.Next, plan.Knobs), position.Moves, position.Stride);
+
+        public SearchPosition Of(EspalierPlan plan) => new(
+            [.. Rounds.Select(r => new SearchRound(r.Structure.In(plan.Start, plan.Knobs), r.Kl, r.Moves))],
+            Next.In(plan.Start, plan.Knobs), Moves, Stride);
     }
 }

@@ -1,11 +1,10 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Budget;
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Widths;
@@ -41,7 +40,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private const string PointFile = "point.json";
     // The rest of a model's share goes to its cut and repair, and to measuring it.
     private const double FinetuneShare = 0.7;
-    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Vit, request.Target, options);
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
     public FewShotRequest Request => request;
 
@@ -57,7 +56,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             .. Enumerable.Range(0, targets.Length).Select(at => new RunStep(PointName(at), context => Point(session, context, at))),
         ], time).Execute(progress, cancellation);
         var points = Enumerable.Range(0, targets.Length).Select(at => StepFile.Read<SweepPoint>(folder.StepFolder(PointName(at)), PointFile)!);
-        return new SweepResult(VitCost.Of(session.Teacher.Architecture), PrepareStage.Read(session).Top1, [.. points], session.Samples);
+        return new SweepResult(session.Teacher.Architecture.Cost(), PrepareStage.Read(session).Top1, [.. points], session.Samples);
     }
 
     // Spread over the targets; the last one is always the smallest.
@@ -72,28 +71,28 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var anchors = Anchors();
         var number = Array.IndexOf(anchors, at);
         var wide = number == 0 ? session.Teacher.Architecture : Anchor(session, anchors[number - 1]);
-        var limit = targets[at].Resolve(VitCost.Of(session.Teacher.Architecture));
+        var limit = targets[at].Resolve(session.Teacher.Architecture.Cost());
         var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
         var weights = session.Weigh(context.Cancellation);
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
         var best = StructureFinder.Run(session, context, weights, plan, share).MinBy(r => r.Kl)!;
-        StepFile.Write(context.Folder, StructureFile, Nested(best.Structure, wide));
+        StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(best.Structure, wide), _plan.Knobs));
     }
 
     // A search may have widened something beyond the larger model's width; a family is cut one from the other.
-    private VitArchitecture Nested(VitArchitecture net, VitArchitecture wide) =>
+    private Architecture Nested(Architecture net, Architecture wide) =>
         _plan.Knobs.Aggregate(net, (n, knob) => knob.Write(n, Math.Min(knob.Read(n), knob.Read(wide))));
 
-    private static VitArchitecture Anchor(EspalierSession session, int at) =>
-        StepFile.Read<VitArchitecture>(session.Folder.StepFolder(SearchName(at)), StructureFile)!;
+    private Architecture Anchor(EspalierSession session, int at) =>
+        StepFile.Read<KnobWidths>(session.Folder.StepFolder(SearchName(at)), StructureFile)!.In(session.Teacher.Architecture, _plan.Knobs);
 
-    private VitArchitecture Structure(EspalierSession session, int at)
+    private Architecture Structure(EspalierSession session, int at)
     {
         var anchors = Anchors();
         var narrow = anchors.First(a => a >= at);
         var number = Array.IndexOf(anchors, narrow);
         var wide = number == 0 ? session.Teacher.Architecture : Anchor(session, anchors[number - 1]);
-        return StructurePath.Between(wide, Anchor(session, narrow), targets[at].Resolve(VitCost.Of(session.Teacher.Architecture)), _plan.Knobs);
+        return StructurePath.Between(wide, Anchor(session, narrow), targets[at].Resolve(session.Teacher.Architecture.Cost()), _plan.Knobs);
     }
 
     private void Point(EspalierSession session, StepContext context, int at)
@@ -124,18 +123,18 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             ["steps"] = finetune?.Steps ?? 0,
         }, request.Model.ClassNames);
         ModelFolder.Write(context.Folder, student);
-        StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, VitCost.Of(student.Architecture), stage));
+        StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, student.Architecture.Cost(), stage));
     }
 
-    private VitModel Cut(EspalierSession session, StepContext context, int at)
+    private Model Cut(EspalierSession session, StepContext context, int at)
     {
         using var from = at == 0 ? session.Teacher.Clone() : session.LoadStudent(PointName(at - 1));
         var (images, weights) = (session.Calibrate(context.Cancellation), session.Weigh(context.Cancellation));
-        return new RepairPass(session.Teacher, images, weights, options.Repair).Run(from, Structure(session, at), context.Cancellation);
+        return RepairPass.Of(session.Teacher, images, weights, options.Repair).Run(from, Structure(session, at), context.Cancellation);
     }
 
     // Each model gets an equal share of the time that is left, its own cut and measurements included.
-    private long Steps(EspalierSession session, StepContext context, VitModel student, int at)
+    private long Steps(EspalierSession session, StepContext context, Model student, int at)
     {
         if (request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>

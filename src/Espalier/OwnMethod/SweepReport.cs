@@ -31,6 +31,6 @@ public static class SweepReport
         Top1 = p.Stage.Top1,
         Top5 = p.Stage.Top5,
         Steps = p.Stage.Steps ?? 0,
-        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(run, p.Folder)).Vit),
+        Structure = ReportBlock.Of(ModelSource.Open(Path.Combine(run, p.Folder)).Architecture),
     };
 }

@@ -22,8 +22,8 @@ public sealed class Calibration : IDisposable
     /// <param name="cancellation">Stops between two batches.</param>
     /// <param name="crops">Random crops of each image to look at besides the whole: few images then say more, and fits generalise better.</param>
     /// <param name="seed">Of the crops.</param>
-    /// <param name="group">Processes that share the batches, where there are enough; sums are then taken over all of them.</param>
-    public Calibration(ImageDataset images, VitModel model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0, ProcessGroup? group = null)
+    /// <param name="group">Processes that share the batches of a transformer, where there are enough; sums are then taken over all of them.</param>
+    public Calibration(ImageDataset images, Model model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0, ProcessGroup? group = null)
     {
         if (images.Count == 0) throw new ArgumentException("A repair needs images; there are none.");
         (Count, Images) = (images.Count, images.Count * (1 + crops));
@@ -32,7 +32,8 @@ public sealed class Calibration : IDisposable
         _perView = parts.Count;
         var crop = new TrainTransform(model.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = MinCropArea }, RandAugment = null });
         var all = parts.Count * (1 + crops);
-        Group = group is { Size: > 1 } && all >= group.Size ? group : null;
+        // The repair of a convolutional network looks at some of the images more than once, and so at all of them in every process.
+        Group = group is { Size: > 1 } && model is VitModel && all >= group.Size ? group : null;
         _own = [.. Enumerable.Range(0, all).Where(k => Group is null || k % Group.Size == Group.Rank)];
         using var scope = new TensorScope();
         _batches = [.. _own.Select(k =>
@@ -64,9 +65,12 @@ public sealed class Calibration : IDisposable
     /// <param name="batch">One of them.</param>
     internal int FoldOf(int batch) => _own[batch] % _perView * Folds / _perView;
 
-    /// <summary>The tokens that enter block 0 of a network, of this process's batches.</summary>
-    internal TokenStream Embed(VitModel model, CancellationToken cancellation) =>
-        TokenStream.Of(_batches.Length, k => model.Embed(_batches[k]), cancellation);
+    /// <summary>What enters block 0 of a network, of this process's batches.</summary>
+    /// <param name="model">The network.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <param name="most">Batches from the first that are no more images than these; at least one batch.</param>
+    internal TokenStream Embed(Model model, CancellationToken cancellation, long most = long.MaxValue) =>
+        TokenStream.Of((int)Math.Clamp(most / _batches[0].Size(0), 1, _batches.Length), k => model.Stem(_batches[k]), cancellation);
 
     public void Dispose()
     {

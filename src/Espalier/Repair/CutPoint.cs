@@ -1,18 +1,11 @@
-using Espalier.Models.Vit;
+using System.Collections.Immutable;
+using Espalier.Models;
 
 namespace Espalier.Repair;
 
-/// <summary>The half of a block a cut concerns.</summary>
-public enum CutPart
-{
-    Attention,
-    Mlp,
-}
-
 /// <summary>A place where a walk is about to cut.</summary>
 /// <param name="Block">Index of the block.</param>
-/// <param name="Part">Which half of it.</param>
-/// <param name="From">Widths before the cut.</param>
-/// <param name="Target">Widths wanted.</param>
-/// <param name="Cut">Cuts to any widths between and repairs: the student up to here with that block; the caller disposes it.</param>
-public sealed record CutPoint(int Block, CutPart Part, VitBlock From, VitBlock Target, Func<VitBlock, VitModel> Cut);
+/// <param name="Widths">The widths that are cut here, together.</param>
+/// <param name="Target">The network wanted.</param>
+/// <param name="Cut">Cuts these widths of the block to those of any other network and repairs: the student up to here with that block; the caller disposes it.</param>
+public sealed record CutPoint(int Block, ImmutableArray<WidthKind> Widths, Architecture Target, Func<Architecture, Model> Cut);

@@ -16,11 +16,11 @@ public sealed class GramSums : IDisposable
 
     /// <param name="inputs">m, inputs of the layer.</param>
     /// <param name="outputs">D, outputs of the layer.</param>
-    /// <param name="folds">Parts the images are divided into; at least 2.</param>
+    /// <param name="folds">Parts the images are divided into; at least 2 where some are to be left out.</param>
     /// <param name="device">Device of the activations.</param>
     public GramSums(int inputs, int outputs, int folds, string device)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(folds, 2);
+        ArgumentOutOfRangeException.ThrowIfLessThan(folds, 1);
         Inputs = inputs;
         _gram = Zeros(folds, inputs + 1, inputs + 1, device);
         _cross = Zeros(folds, outputs, inputs + 1, device);

@@ -18,17 +18,28 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
     internal bool Refits => Options is { Solve: true, RefitWhole: true };
 
     /// <summary>Sums over all images: the layer's inputs, and the wanted tokens less those that skip the branch.</summary>
-    internal GramSums Sums(int inputs, TokenStream before, TokenStream wanted, Func<Tensor, Tensor> layerInputs)
+    internal GramSums Sums(int inputs, TokenStream before, TokenStream wanted, Func<Tensor, Tensor> layerInputs) =>
+        Sums(inputs, (int)wanted[0].Size(-1), before.Count, k => (layerInputs(before[k]), wanted[k] - before[k]));
+
+    /// <summary>Sums over all images.</summary>
+    /// <param name="inputs">m, inputs of the layer.</param>
+    /// <param name="outputs">D, outputs of the layer.</param>
+    /// <param name="batches">Batches of images.</param>
+    /// <param name="batch">What the layer sees of a batch [B, N, m], and what it should answer [B, N, D].</param>
+    internal GramSums Sums(int inputs, int outputs, int batches, Func<int, (Tensor Inputs, Tensor Wanted)> batch)
     {
-        var sums = new GramSums(inputs, (int)wanted[0].Size(-1), Calibration.Folds, wanted[0].Device);
+        // Only a strength that is chosen on images left out needs them apart.
+        var folds = Options.Strength is null ? Calibration.Folds : 1;
+        var sums = new GramSums(inputs, outputs, folds, TokenWeights.Device);
         using var noGrad = new NoGrad();
         try
         {
-            for (var k = 0; k < before.Count; k++)
+            for (var k = 0; k < batches; k++)
             {
                 Cancellation.ThrowIfCancellationRequested();
                 using var scope = new TensorScope();
-                sums.Add(layerInputs(before[k]), wanted[k] - before[k], TokenWeights, Calibration.FoldOf(k));
+                var (seen, wanted) = batch(k);
+                sums.Add(seen, wanted, TokenWeights, folds == 1 ? 0 : Calibration.FoldOf(k));
             }
             sums.Combine(Calibration.Group);
             return sums;

@@ -37,6 +37,7 @@ public static class Ridge
     /// <summary>The strength with the least error on images left out, fold by fold (tokens of an image stay together: they are alike).</summary>
     public static double ChooseStrength(GramSums sums, Tensor prior, ReadOnlySpan<int> kept)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(sums.Folds, 2);
         var (best, least) = (s_strengths[0], double.PositiveInfinity);
         foreach (var strength in s_strengths)
         {

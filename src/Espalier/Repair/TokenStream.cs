@@ -2,7 +2,7 @@ using Espalier.Torch;
 
 namespace Espalier.Repair;
 
-/// <summary>The tokens of all calibration images at one depth of a network, batch by batch: 4·N·D bytes an image.</summary>
+/// <summary>The tokens, or maps, of all calibration images at one depth of a network, batch by batch: 4·N·D bytes an image.</summary>
 internal sealed class TokenStream : IDisposable
 {
     private Tensor[] _batches;

@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using static Espalier.Reports.ReportNumbers;
 
 namespace Espalier.Reports;
@@ -21,13 +22,19 @@ public static class ReportHtml
             """));
     }
 
-    /// <summary>Reads a picture from inside <paramref name="folder"/>; null when it is missing or lies outside.</summary>
+    private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G'];
+
+    /// <summary>
+    /// Reads a picture from inside <paramref name="folder"/>; null when it is missing, lies outside, or is no picture: a link in a folder that came from
+    /// elsewhere must not put somebody's file into a page that is passed on.
+    /// </summary>
     private static byte[]? ReadPicture(string folder, string name)
     {
+        if (name.Contains('\0')) return null;
         var path = Path.GetFullPath(Path.Combine(folder, name));
-        return path.StartsWith(Path.GetFullPath(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path)
-            ? File.ReadAllBytes(path)
-            : null;
+        if (!path.StartsWith(Path.GetFullPath(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal) || !File.Exists(path)) return null;
+        var bytes = SmallFile.ReadBytes(path);
+        return bytes.AsSpan().StartsWith(PngSignature) ? bytes : null;
     }
 
     private static string Name(RunReport report) => report.Architecture ?? report.Model;

@@ -33,6 +33,7 @@ internal static class ReportNumbers
     internal static string Time(double seconds)
     {
         if (seconds < 100) return seconds.ToString("0.0", CultureInfo.InvariantCulture) + " s";
+        if (!(seconds < TimeSpan.MaxValue.TotalSeconds / 2)) return "an unknown time";
         var span = TimeSpan.FromSeconds(seconds);
         return span.TotalHours < 1 ? $"{span.Minutes} min {span.Seconds} s" : $"{(int)span.TotalHours} h {span.Minutes} min";
     }

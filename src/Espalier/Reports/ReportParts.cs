@@ -55,12 +55,15 @@ public sealed record ReportRank(int Index, double Metric)
     public double? Top5 { get; init; }
 }
 
-/// <summary>One block of the result; q/k and v widths are per head, 0 when the attention is gone.</summary>
+/// <summary>One block of the result; q/k and v widths are per head, 0 when the attention is gone, <see cref="Hidden"/> is of convolutional blocks.</summary>
 public sealed record ReportBlock(int Index, string Kind, int Heads, int QkDim, int VDim, int MlpHidden, int? MixerRank = null, int? TokensMerged = null)
 {
+    /// <summary>Inner channels of a convolutional block, 0 when it is gone; null in other networks.</summary>
+    public int? Hidden { get; init; }
+
     /// <summary>Every block of a network, in order.</summary>
     public static ImmutableArray<ReportBlock> Of(Architecture net) =>
-        [.. net.BlockFacts().Select((b, i) => new ReportBlock(i, b.Kind, b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank, b.TokensMerged))];
+        [.. net.BlockFacts().Select((b, i) => new ReportBlock(i, b.Kind, b.Heads, b.QkDim, b.VDim, b.MlpHidden, b.MixerRank, b.TokensMerged) { Hidden = b.Hidden })];
 }
 
 /// <summary>One model of a family.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Espalier.Runs;
 
 namespace Espalier.Reports;
 
@@ -21,7 +22,7 @@ public sealed record RunReport
     public required string Version { get; init; }
 
     /// <summary>Versions of what else took part, e.g. libtorch, .NET.</summary>
-    public ImmutableSortedDictionary<string, string> Versions { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> Versions { get; init => field = value ?? ImmutableSortedDictionary<string, string>.Empty; } = ImmutableSortedDictionary<string, string>.Empty;
 
     public required string Model { get; init; }
 
@@ -148,13 +149,7 @@ public sealed record RunReport
     public static RunReport Load(string folder)
     {
         var path = Path.Combine(folder, "report.json");
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), ReportJson.Default.RunReport) ?? throw new JsonException("it is null");
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read '{path}': {error.Message} Give the folder of a finished run.", error);
-        }
+        var report = JsonFile.Read(path, ReportJson.Default.RunReport, "Give the folder of a finished run.");
+        return ReportCheck.Fault(report) is { } fault ? throw new InputException($"Cannot read '{path}': {fault}. Give the folder of a finished run.") : report;
     }
 }

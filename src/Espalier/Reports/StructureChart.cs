@@ -7,7 +7,7 @@ internal static class StructureChart
 {
     // A column is one wide, the rest of it the gap to the next.
     private const double Filled = 0.92, BetweenHeads = 0.12;
-    private const string Caption = "Grey is what was cut, green what is left; every box of q, k and v is a head.";
+    private const string Caption = "Grey is what was cut, green what is left", Heads = "; every box of q, k and v is a head";
 
     /// <summary>The picture, and the table of widths; the table alone when the report does not tell what was before.</summary>
     internal static Html Draw(RunReport r)
@@ -15,7 +15,9 @@ internal static class StructureChart
         var table = Table(r);
         if (r.StructureBefore.Length != r.Structure.Length) return table;
         var merges = r.Tokens is not null && r.Structure.Any(b => b.TokensMerged > 0);
-        var columns = merges ? 4 : 3;
+        var convolves = r.Structure.Any(b => b.Hidden is not null);
+        string[] parts = convolves ? ["inner channels"] : merges ? ["q, k", "v", "MLP", "tokens"] : ["q, k", "v", "MLP"];
+        var columns = parts.Length;
         List<Box> boxes = [];
         if (r.EmbedDim is { } width && r.EmbedDimBefore is { } widest && width != widest)
             boxes.AddRange(Boxes("width", "residual width", 0, (columns - 1 + Filled) / Filled, 1, 1, widest, width, $"{widest}", $"{width}"));
@@ -30,19 +32,20 @@ internal static class StructureChart
                 "y": { "field": "row", "type": "nominal", "sort": null, "scale": { "paddingInner": 0.3, "paddingOuter": 0.1 }, "axis": { "title": null, "labelOverlap": false } },
                 "x": { "field": "from", "type": "quantitative", "scale": { "domain": [0, {{JsonValue.Create(columns - 1 + Filled).ToJsonString()}}], "nice": false },
                   "axis": { "orient": "top", "title": null, "domain": false, "values": [{{string.Join(", ", Enumerable.Range(0, columns))}}], "labelAlign": "left", "labelOverlap": false, "labelBound": false,
-                    "labelExpr": "['q, k', 'v', 'MLP', 'tokens'][datum.value]" } },
+                    "labelExpr": "[{{string.Join(", ", parts.Select(p => $"'{p}'"))}}][datum.value]" } },
                 "x2": { "field": "to" },
                 "color": { "condition": { "test": "datum.left", "value": "var(--leaf)" }, "value": "var(--gone)" },
                 "tooltip": [{ "field": "row", "title": "block" }, { "field": "part", "title": "part" }, { "field": "was", "title": "before" }, { "field": "now", "title": "after" }]
               }
             }
             """)!;
-        return new Chart("What is left of every block", spec, [.. boxes.Select(b => b.ToJson())], table) { Caption = Caption }.Draw();
+        return new Chart("What is left of every block", spec, [.. boxes.Select(b => b.ToJson())], table) { Caption = $"{Caption}{(convolves ? "" : Heads)}." }.Draw();
     }
 
     private static IEnumerable<Box> Block(ReportBlock was, ReportBlock now)
     {
         var row = $"block {was.Index}";
+        if (was.Hidden is { } channels) return Boxes(row, "inner channels", 0, 1, 1, 1, channels, now.Hidden ?? 0, $"{channels}", $"{now.Hidden ?? 0}");
         string Heads(int heads, int dim) => heads == 0 ? "none" : $"{heads} × {dim}";
         return
         [
@@ -79,6 +82,9 @@ internal static class StructureChart
     {
         var before = r.StructureBefore.Length == r.Structure.Length ? r.StructureBefore : r.Structure;
         string Change(int was, int now) => was == now ? $"{now}" : $"{was} → {now}";
+        if (r.Structure.Any(b => b.Hidden is not null))
+            return Tables.Draw("Widths of every block", ["block", "kind", "inner channels"],
+                before.Zip(r.Structure, (was, now) => (string[])[$"{now.Index}", now.Kind, Change(was.Hidden ?? 0, now.Hidden ?? 0)]));
         var rows = before.Zip(r.Structure, (was, now) => (string[])
             [$"{now.Index}", now.Kind, Change(was.Heads, now.Heads), Change(was.QkDim, now.QkDim), Change(was.VDim, now.VDim), Change(was.MlpHidden, now.MlpHidden), $"{now.TokensMerged ?? 0}"]);
         var table = Tables.Draw("Widths of every block", ["block", "kind", "heads", "q/k per head", "v per head", "MLP hidden", "tokens merged"], rows);

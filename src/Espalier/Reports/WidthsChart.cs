@@ -14,7 +14,7 @@ internal static class WidthsChart
     /// <summary>How wide every part of every model of a family is.</summary>
     internal static Html Draw(IReadOnlyList<ReportBlock> before, IReadOnlyList<ReportMember> family)
     {
-        (string Name, Func<ReportBlock, int> Size)[] parts = [("q, k", b => b.Heads * b.QkDim), ("v", b => b.Heads * b.VDim), ("MLP", b => b.MlpHidden)];
+        (string Name, Func<ReportBlock, int> Size)[] parts = [("q, k", b => b.Heads * b.QkDim), ("v", b => b.Heads * b.VDim), ("MLP", b => b.MlpHidden), ("channels", b => b.Hidden ?? 0)];
         var rows = before.SelectMany(b => parts.Select(p => (Name: $"{b.Index} {p.Name}", b.Index, p.Size, Was: (double)p.Size(b)))).Where(r => r.Was > 0).ToList();
         var members = family.Where(m => m.Structure.Length == before.Count).OrderBy(m => m.Keep).ToList();
         if (members.Count < 2) return Html.Empty;
@@ -43,7 +43,7 @@ internal static class WidthsChart
         var cells = rows.SelectMany((row, k) => Cells(row, columns, k));
         var table = Tables.Draw(title, [along, .. rows.Select(r => r.Name)],
             columns.Where((_, i) => i % ((columns.Count + 11) / 12) == 0 || i == columns.Count - 1)
-                .Select(c => (string[])[format == "%" ? Percent(c.At) : Count((long)c.At), .. c.Sizes.Select(s => $"{s:0.#}")]));
+                .Select(c => (string[])[format == "%" ? Percent(c.At) : Count((long)c.At), .. c.Sizes.Select(s => FormattableString.Invariant($"{s:0.#}"))]));
         return new Chart(title, spec, [.. cells], table) { Caption = caption }.Draw();
     }
 
@@ -56,7 +56,7 @@ internal static class WidthsChart
             for (next = i + 1; next < columns.Count && Math.Round(columns[next].Sizes[k] / row.Full, 2) == share;) next++;
             yield return new JsonObject
             {
-                ["n"] = row.Name, ["a"] = Chart.Round(Edge(i)), ["b"] = Chart.Round(Edge(next)), ["s"] = share, ["w"] = $"{columns[i].Sizes[k]:0.#} of {row.Full:0}",
+                ["n"] = row.Name, ["a"] = Chart.Round(Edge(i)), ["b"] = Chart.Round(Edge(next)), ["s"] = share, ["w"] = FormattableString.Invariant($"{columns[i].Sizes[k]:0.#} of {row.Full:0}"),
             };
         }
 

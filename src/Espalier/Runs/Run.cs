@@ -8,6 +8,7 @@ namespace Espalier.Runs;
 /// </summary>
 public sealed class Run
 {
+    private static readonly TimeSpan s_leastPause = TimeSpan.FromSeconds(1);
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<RunStep> _steps;
     private readonly TimeProvider _time;
@@ -30,14 +31,23 @@ public sealed class Run
     {
         var begun = _time.GetTimestamp();
         var before = _folder.State.Seconds;
+        var saved = begun;
         RunState Now() => _folder.State with { Seconds = before + _time.GetElapsedTime(begun).TotalSeconds };
+        var watched = new Told(update =>
+        {
+            progress.Report(update);
+            if (_time.GetElapsedTime(saved) < (_folder.SaveEvery < s_leastPause ? s_leastPause : _folder.SaveEvery)) return;
+            // So that a run that is killed knows it, too.
+            _folder.Save(Now());
+            saved = _time.GetTimestamp();
+        });
         try
         {
             foreach (var round in SharedRun.Rounds(_folder.Group, _steps.Skip(_folder.State.Done.Length)))
             {
                 cancellation.ThrowIfCancellationRequested();
                 _folder.Save(Now() with { Next = round[0].Name });
-                var contexts = round.Select(step => new StepContext(_folder, step, progress, cancellation)).ToList();
+                var contexts = round.Select(step => new StepContext(_folder, step, watched, cancellation)).ToList();
                 SharedRun.Do(_folder.Group, [.. round.Zip(contexts)]);
                 _folder.Save(Now() with { Done = [.. _folder.State.Done, .. round.Select(s => s.Name)], Next = null });
                 foreach (var context in contexts) File.Delete(context.CheckpointPath);
@@ -50,5 +60,10 @@ public sealed class Run
             _folder.Save(Now());
             throw;
         }
+    }
+
+    private sealed class Told(Action<ProgressUpdate> tell) : IProgress<ProgressUpdate>
+    {
+        public void Report(ProgressUpdate value) => tell(value);
     }
 }

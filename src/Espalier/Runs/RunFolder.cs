@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Espalier.Models.Formats;
+using Espalier.Reports;
 using Espalier.Torch.Distributed;
 
 namespace Espalier.Runs;
@@ -15,6 +16,9 @@ public sealed class RunFolder : IDisposable
     private const string StateFile = "state.json";
     private const string StepsFolder = "steps";
     private const string RemovedSteps = ".steps.removed";
+    private const string ResultStep = "result";
+    // A thousand years.
+    private const double MostSeconds = 3e10;
     private const string ModelFile = "model.safetensors";
 
     /// <summary>What the steps of a run need of its folder.</summary>
@@ -76,6 +80,7 @@ public sealed class RunFolder : IDisposable
             var state = File.Exists(System.IO.Path.Combine(path, StateFile))
                 ? ReadJson(path, StateFile, RunJson.Default.RunState)
                 : new RunState();
+            if (state.Seconds is not (>= 0 and < MostSeconds)) throw new InputException($"'{System.IO.Path.Combine(path, StateFile)}' says that {state.Seconds} seconds were worked; start again with --force.");
             var folder = new RunFolder(path, manifest, state, held);
             folder.DeleteRemovedSteps();
             if (state.Clearing) folder.ClearEarlier();
@@ -114,13 +119,28 @@ public sealed class RunFolder : IDisposable
         return AtomicFile.MakeFolder(System.IO.Path.Combine(Path, StepsFolder, step));
     }
 
+    /// <summary>Where the last step makes the result ready: its files come into the run folder when the run is complete, the weights last of all.</summary>
+    public string ResultFolder => StepFolder(ResultStep);
+
+    /// <summary>Where the result is: ready among the steps, or in the run folder.</summary>
+    public string Result => File.Exists(System.IO.Path.Combine(Ready, ModelFile)) ? Ready : Path;
+
+    /// <summary>Removes what the steps of a run left that was stopped after its results were whole.</summary>
+    public static void Tidy(string path)
+    {
+        if (!Directory.Exists(System.IO.Path.Combine(path, StepsFolder)) && !Directory.Exists(System.IO.Path.Combine(path, RemovedSteps))) return;
+        using var run = Open(path);
+        run.Complete();
+    }
+
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Marks the run as finished and removes what the steps left; for its end, when the results are whole.</summary>
+    /// <summary>Marks the run as finished, brings its result out and removes what the steps left; for its end, when all else is written.</summary>
     public void Complete()
     {
         if (!State.Finished) Save(State with { Finished = true });
+        BringOut();
         // At one blow: a half of the steps could not be resumed from.
         if (Directory.Exists(PathOf(StepsFolder))) Directory.Move(PathOf(StepsFolder), PathOf(RemovedSteps));
         DeleteRemovedSteps();
@@ -142,7 +162,7 @@ public sealed class RunFolder : IDisposable
 
     private static string Refusal(string path) =>
         File.Exists(System.IO.Path.Combine(path, ManifestFile)) && !File.Exists(System.IO.Path.Combine(path, ModelFile))
-            ? $"'{path}' already holds a run; go on with it (espalier resume {path}), replace it with --force, or choose another folder."
+            ? $"'{path}' already holds a run; go on with it ({CommandLineText.Of(["resume", path])}), replace it with --force, or choose another folder."
             : $"'{path}' already holds files; choose another folder or replace them with --force.";
 
     private static void MakeFolder(string path)
@@ -190,23 +210,23 @@ public sealed class RunFolder : IDisposable
         Save(new RunState());
     }
 
+    private string Ready => System.IO.Path.Combine(Path, StepsFolder, ResultStep);
+
+    // The result stays whole where it is until the weights go: this may be done again from the start.
+    private void BringOut()
+    {
+        if (Result == Path) return;
+        foreach (var file in Directory.EnumerateFiles(Ready))
+            if (System.IO.Path.GetFileName(file) is var name and not ModelFile) AtomicFile.Copy(file, PathOf(name));
+        AtomicFile.Move(System.IO.Path.Combine(Ready, ModelFile), PathOf(ModelFile));
+    }
+
     private void DeleteRemovedSteps()
     {
         if (Directory.Exists(PathOf(RemovedSteps))) Directory.Delete(PathOf(RemovedSteps), recursive: true);
     }
 
-    private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type)
-    {
-        var path = System.IO.Path.Combine(folder, name);
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new JsonException("it is null");
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"Cannot read '{path}': {error.Message}", error);
-        }
-    }
+    private static T ReadJson<T>(string folder, string name, JsonTypeInfo<T> type) => JsonFile.Read(System.IO.Path.Combine(folder, name), type);
 
     private void WriteJson<T>(string name, T value, JsonTypeInfo<T> type) =>
         AtomicFile.WriteBytes(PathOf(name), JsonSerializer.SerializeToUtf8Bytes(value, type));

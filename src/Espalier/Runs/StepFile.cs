@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Espalier.Models.Formats;
 
 namespace Espalier.Runs;
@@ -10,6 +11,7 @@ internal static class StepFile
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
         // A file that lacks something was left by another version; half-filled it would fail later and less clearly.
         RespectRequiredConstructorParameters = true,
         NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -24,13 +26,6 @@ internal static class StepFile
     {
         var path = Path.Combine(folder, name);
         if (!File.Exists(path)) return null;
-        try
-        {
-            return JsonSerializer.Deserialize<T>(File.ReadAllBytes(path), s_options);
-        }
-        catch (JsonException e)
-        {
-            throw new InputException($"Cannot read '{path}': {e.Message}", e);
-        }
+        return JsonFile.Read(path, (JsonTypeInfo<T>)s_options.GetTypeInfo(typeof(T)));
     }
 }

@@ -10,6 +10,8 @@ namespace Espalier.Studies;
 /// <param name="Variables">Every variable's value.</param>
 public sealed partial record Study(string Path, string? Form, StudyDefinition Definition, ImmutableSortedDictionary<string, string> Variables)
 {
+    private const int MostRows = 100_000;
+
     /// <summary>Name of the file, without its ending.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(Path);
 
@@ -18,6 +20,10 @@ public sealed partial record Study(string Path, string? Form, StudyDefinition De
     public ImmutableArray<StudyRow> Rows()
     {
         var d = Definition;
+        // Six lists of a thousand each are a small file.
+        var most = d.Methods.Values.Sum(m => (double)d.Seeds.Length * d.Models.Length * Math.Max(1, (m.Targets ?? d.Targets).Length) * Math.Max(1, (m.Images ?? d.Images).Length)
+            * Math.Max(1, (m.Switches ?? d.Switches).Count));
+        if (most > MostRows) throw new InputException($"{Path}: the study has {most:0} rows, where {MostRows} are the most that are run.");
         ImmutableArray<StudyRow> rows =
         [
             .. from seed in d.Seeds
@@ -28,7 +34,7 @@ public sealed partial record Study(string Path, string? Form, StudyDefinition De
                from extra in OrNone((method.Value.Switches ?? d.Switches).Select(s => (KeyValuePair<string, string>?)s))
                select Row(model, method, target, images, extra, seed),
         ];
-        return rows.IsEmpty ? throw new InputException($"{Name}: the study has no rows; it needs models, methods and seeds.")
+        return rows.IsEmpty ? throw new InputException($"{Path}: the study has no rows; it needs models, methods and seeds.")
             // The given model is the same at every target and for all numbers of images.
             : [.. rows.DistinctBy(r => r.Id)];
     }
@@ -87,7 +93,7 @@ public sealed partial record Study(string Path, string? Form, StudyDefinition De
     }
 
     private string Fill(string word) => Variable().Replace(FromFolder(Path, word), match => Variables.TryGetValue(match.Groups[1].Value, out var value) ? value
-        : throw new InputException($"{Name}: there is no variable {match.Value}; variables are declared under \"variables\"."));
+        : throw new InputException($"{Path}: there is no variable {match.Value}; variables are declared under \"variables\"."));
 
     // As in a shell, only what begins with a dot is surely a path.
     internal static string FromFolder(string file, string word) =>

@@ -19,22 +19,22 @@ public sealed record StudyDefinition
     public string Command { get; init; } = "compress";
 
     /// <summary>Models, as MODEL of that command.</summary>
-    public ImmutableArray<string> Models { get; init; } = [];
+    public ImmutableArray<string> Models { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Methods by name.</summary>
     public Dictionary<string, StudyMethod> Methods { get; init; } = [];
 
     /// <summary>Targets, as TARGET of that command.</summary>
-    public ImmutableArray<string> Targets { get; init; } = [];
+    public ImmutableArray<string> Targets { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Numbers of images (<c>-n</c>); empty leaves that to the command.</summary>
-    public ImmutableArray<int> Images { get; init; } = [];
+    public ImmutableArray<int> Images { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Further arguments by name, such as the rows of an ablation.</summary>
     public Dictionary<string, string> Switches { get; init; } = [];
 
     /// <summary>Seeds.</summary>
-    public ImmutableArray<long> Seeds { get; init; } = [0];
+    public ImmutableArray<long> Seeds { get; init => field = value.IsDefault ? [] : value; } = [0];
 
     /// <summary>Arguments all rows share: data and effort.</summary>
     public string Arguments { get; init; } = "";
@@ -83,13 +83,13 @@ public sealed record StudyGrid
 {
     /// <summary>The rates.</summary>
     [JsonRequired]
-    public ImmutableArray<double> Grid { get; init; } = [];
+    public ImmutableArray<double> Grid { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Seed of these runs; best none of the study's.</summary>
     public long Seed { get; init; } = 1000;
 
     /// <summary>Axes along which a choice of its own is made, of <c>model, method, target, images, switch</c>; along others the first value decides.</summary>
-    public ImmutableArray<string> Per { get; init; } = ["model", "method"];
+    public ImmutableArray<string> Per { get; init => field = value.IsDefault ? [] : value; } = ["model", "method"];
 
     /// <summary>Replaces the arguments all rows share, for shorter runs; evaluation images are left out in any case.</summary>
     public string? Shared { get; init; }
@@ -111,7 +111,7 @@ public sealed record StudyMeasures
     public string? Evaluate { get; init; }
 
     /// <summary>Batch sizes to measure latency at, both models in turn (<c>bench --against</c>).</summary>
-    public ImmutableArray<int> Latency { get; init; } = [];
+    public ImmutableArray<int> Latency { get; init => field = value.IsDefault ? [] : value; } = [];
 
     /// <summary>Runs of each such measurement.</summary>
     public int LatencyRuns { get; init; } = 50;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Espalier.Runs;
 
 namespace Espalier.Studies;
 
@@ -9,6 +10,8 @@ namespace Espalier.Studies;
 public static class StudyFile
 {
     private const string Forms = "forms";
+
+    private static readonly JsonDocumentOptions s_comments = new() { AllowDuplicateProperties = false, CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     private static readonly JsonSerializerOptions s_json = Options(new MethodConverter());
 
@@ -32,9 +35,11 @@ public static class StudyFile
         try
         {
             var definition = json.Deserialize<StudyDefinition>(s_json) ?? throw new JsonException("it is null");
+            if (definition.Methods.ContainsValue(null!) || definition.Switches.ContainsValue(null!) || definition.Methods.Values.Any(m => m.Switches?.ContainsValue(null!) == true))
+                throw new JsonException("a method or a switch is null.");
             return new Study(path, form, definition, Variables(path, definition, set));
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new InputException($"{path}: {e.Message}", e);
         }
@@ -43,23 +48,12 @@ public static class StudyFile
     // A key that is mistyped would otherwise be a setting that is silently not there.
     private static JsonSerializerOptions Options(params IEnumerable<JsonConverter> converters)
     {
-        var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+        var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true };
         foreach (var converter in converters) options.Converters.Add(converter);
         return options;
     }
 
-    private static JsonObject Parse(string path)
-    {
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path), documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true })
-                as JsonObject ?? throw new InputException($"{path} must hold a JSON object.");
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new InputException($"Cannot read the study {path}: {e.Message}", e);
-        }
-    }
+    private static JsonObject Parse(string path) => JsonFile.Read(path, document => JsonObject.Create(document.RootElement.Clone()), s_comments, "A study is a JSON object.");
 
     private static ImmutableSortedDictionary<string, string> Variables(string path, StudyDefinition definition, IReadOnlyDictionary<string, string> set)
     {

@@ -35,7 +35,7 @@ public sealed class StudyStore(string folder)
         if (!File.Exists(path)) return [];
         try
         {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("it is no object");
+            return JsonNode.Parse(SmallFile.ReadText(path)) as JsonObject ?? throw new JsonException("it is no object");
         }
         catch (JsonException e)
         {

@@ -32,6 +32,9 @@ public sealed record LearningRate
     /// <summary>Rate changes only every so many steps (an epoch, in DC-ViT); 1 changes it each step.</summary>
     public int Period { get; init; } = 1;
 
+    /// <summary>How often the whole shape is run through, in parts of equal length.</summary>
+    public int Passes { get; init; } = 1;
+
     /// <summary>The rate of step <paramref name="step"/> of <paramref name="total"/>, counted from 0.</summary>
     public double At(long step, long total)
     {
@@ -51,6 +54,12 @@ public sealed record LearningRate
         return warm <= 0 ? 1 : Math.Min(t / warm, 1);
     }
 
-    private (double Step, double Total) Phase(long step, long total) =>
-        (step / Period, Math.Max(1, (double)total / Period));
+    private (double Step, double Total) Phase(long step, long total)
+    {
+        var length = Math.Max(1, total / Passes);
+        var pass = Math.Min(step / length, Passes - 1);
+        // The last pass has what does not divide.
+        var steps = pass == Passes - 1 ? total - pass * length : length;
+        return ((step - pass * length) / Period, Math.Max(1, (double)steps / Period));
+    }
 }

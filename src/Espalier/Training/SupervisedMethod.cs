@@ -68,7 +68,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         var top1 = heldOut is null ? null : evaluator.Score(model, heldOut, context.Cancellation);
         var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
         StepFile.Write(context.Folder, RecordFile, new FinishRecord(eval?.Top1, eval?.Top5, top1?.Top1, [.. _notes]));
-        ModelFolder.Write(context.Run.Path, model, Provenance(Losses(context.Run).Steps), request.Data.ClassNames);
+        ModelFolder.Write(context.Run.ResultFolder, model, Provenance(Losses(context.Run).Steps), request.Data.ClassNames);
     }
 
     // From what the steps left: the last sitting may find all of them done.
@@ -98,8 +98,11 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     {
         var architecture = request.Model.Architecture;
         if (request.FromScratch)
-            return (architecture with { Classes = request.Data.ClassCount }).Random(request.Model.Preprocessing, request.Seed)
-                .To(request.Compute.Device);
+        {
+            var fresh = (architecture with { Classes = request.Data.ClassCount }).Random(request.Model.Preprocessing, request.Seed);
+            if (request.Compute.Device == "cpu") return fresh;
+            using (fresh) return fresh.To(request.Compute.Device);
+        }
         var model = request.Model.Load(request.Compute.Device, request.Seed);
         if (architecture.Classes == request.Data.ClassCount) return model;
         var note = $"The data has {request.Data.ClassCount} classes, the model {architecture.Classes}: its head was replaced by a fresh one.";

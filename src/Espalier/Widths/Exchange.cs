@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Widths;
 
@@ -13,7 +13,7 @@ internal static class Exchange
     /// <param name="structure">Where the slopes were measured.</param>
     /// <param name="slopes">What single changes do to it.</param>
     /// <param name="widths">Widths there are: in one round a part of them moves.</param>
-    internal static VitArchitecture Best(VitArchitecture structure, IReadOnlyCollection<Slope> slopes, int widths)
+    internal static T Best<T>(T structure, IReadOnlyCollection<Slope> slopes, int widths) where T : Architecture
     {
         var ups = new Queue<Slope>(slopes.Where(s => s.Cost > 0).OrderByDescending(s => s.GainPerCost));
         var downs = new Queue<Slope>(slopes.Where(s => s.Cost < 0).OrderBy(s => s.GainPerCost));

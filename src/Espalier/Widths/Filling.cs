@@ -1,5 +1,5 @@
 using Espalier.Budget;
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Widths;
 
@@ -11,23 +11,20 @@ public static class Filling
     /// <param name="given">The network it comes from: no width grows beyond it.</param>
     /// <param name="limit">What must be met.</param>
     /// <param name="knobs">Widths that may change.</param>
-    public static VitArchitecture Fill(VitArchitecture net, VitArchitecture given, Limit limit, IReadOnlyCollection<Knob> knobs)
+    public static T Fill<T>(T net, Architecture given, Limit limit, IReadOnlyCollection<Knob> knobs) where T : Architecture
     {
         var hidden = knobs.Where(k => k.Kind == WidthKind.Hidden).ToList();
-        while (!limit.Met(VitCost.Of(net)))
+        while (!limit.Met(net.Cost()))
         {
             if (hidden.Where(k => k.Read(net) > k.Least).ToList() is not { Count: > 0 } shrinkable) break;
             // From where most is left, so that the units taken are spread.
             var widest = shrinkable.MaxBy(k => k.Read(net) / (double)k.Read(given));
             net = widest.Write(net, widest.Down(widest.Read(net) - 1, given));
         }
-        while (hidden.Where(k => k.Read(net) < k.Read(given)).ToList() is { Count: > 0 } growable)
-        {
-            var narrowest = growable.MinBy(k => k.Read(net) / (double)k.Read(given));
-            var wider = narrowest.Write(net, Math.Min(narrowest.Down(narrowest.Read(net) + narrowest.Least, given), narrowest.Read(given)));
-            if (!limit.Met(VitCost.Of(wider))) break;
+        // To where least is left; units of some blocks cost less than those of others, and may still fit when those do not.
+        while (hidden.Where(k => k.Read(net) < k.Read(given)).OrderBy(k => k.Read(net) / (double)k.Read(given))
+                   .Select(k => k.Write(net, k.Down(k.Read(net) + k.Least, given))).FirstOrDefault(n => limit.Met(n.Cost())) is { } wider)
             net = wider;
-        }
         return net;
     }
 }

@@ -1,4 +1,4 @@
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Repair;
 using Espalier.Torch;
 
@@ -15,7 +15,7 @@ public sealed class Judge : IDisposable
     /// <param name="images">Held-out images.</param>
     /// <param name="bf16">Matrix products in bf16.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    public Judge(VitModel teacher, Calibration images, bool bf16, CancellationToken cancellation = default)
+    public Judge(Model teacher, Calibration images, bool bf16, CancellationToken cancellation = default)
     {
         (_images, _bf16) = (images, bf16);
         using var scope = new TensorScope(); // frees the answers so far when stopped halfway
@@ -26,14 +26,14 @@ public sealed class Judge : IDisposable
     }
 
     /// <summary>The student's distance from the teacher.</summary>
-    public double Score(VitModel student, CancellationToken cancellation = default)
+    public double Score(Model student, CancellationToken cancellation = default)
     {
         using var tokens = Embed(student, cancellation);
         return From(student, tokens, 0, cancellation);
     }
 
     /// <summary>The distances of the student with each alternative alone in it. They share the student's own tokens up to their block.</summary>
-    internal Dictionary<Alternative, double> Score(VitModel student, IEnumerable<Alternative> alternatives, CancellationToken cancellation)
+    internal Dictionary<Alternative, double> Score(Model student, IEnumerable<Alternative> alternatives, CancellationToken cancellation)
     {
         using var tokens = Embed(student, cancellation);
         var scores = new Dictionary<Alternative, double>();
@@ -43,7 +43,7 @@ public sealed class Judge : IDisposable
             for (; reached < group.Key; reached++)
             {
                 var block = reached;
-                tokens.Advance(x => Cast(() => student.Block(block, x), student), cancellation);
+                tokens.Advance(x => Cast(() => student.Blocks(x, block, block + 1), student), cancellation);
             }
             foreach (var alternative in group)
             {
@@ -59,9 +59,9 @@ public sealed class Judge : IDisposable
         foreach (var answer in _answers) answer.Dispose();
     }
 
-    private TokenStream Embed(VitModel model, CancellationToken cancellation) => _images.Embed(model, cancellation);
+    private TokenStream Embed(Model model, CancellationToken cancellation) => _images.Embed(model, cancellation);
 
-    private double From(VitModel model, TokenStream tokens, int block, CancellationToken cancellation)
+    private double From(Model model, TokenStream tokens, int block, CancellationToken cancellation)
     {
         double sum = 0;
         Walk(model, tokens, block, (k, logits) => sum += Functional.KlPerSample(_answers[k], logits).Sum().Item(), cancellation);
@@ -70,18 +70,18 @@ public sealed class Judge : IDisposable
         return all[0] / _images.Count;
     }
 
-    private void Walk(VitModel model, TokenStream tokens, int block, Action<int, Tensor> use, CancellationToken cancellation)
+    private void Walk(Model model, TokenStream tokens, int block, Action<int, Tensor> use, CancellationToken cancellation)
     {
         using var noGrad = new NoGrad();
         for (var k = 0; k < tokens.Count; k++)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
-            use(k, Cast(() => model.Head(model.Norm(model.Blocks(tokens[k], block, model.Architecture.Depth))), model));
+            use(k, Cast(() => model.Head(model.Tail(model.Blocks(tokens[k], block, model.Architecture.Depth))), model));
         }
     }
 
-    private Tensor Cast(Func<Tensor> run, VitModel model)
+    private Tensor Cast(Func<Tensor> run, Model model)
     {
         using var autocast = new Autocast(_bf16, model.Device);
         return run().To(DType.Float32);

@@ -4,6 +4,12 @@ using Espalier.Models.Vit;
 
 namespace Espalier.Widths;
 
+/// <summary>One round of the search.</summary>
+/// <param name="Structure">The network with the tokens each block merges.</param>
+/// <param name="Kl">KL from the given network on the images.</param>
+/// <param name="Moves">Blocks changed to come here.</param>
+public sealed record MergeRound(VitArchitecture Structure, double Kl, int Moves);
+
 /// <summary>
 /// Finds how many tokens each block should merge: in every round each block is tried with some more and some fewer, and merging is moved from
 /// where it hurts to where it does not, the cost staying what it is. Nothing is trained or solved, so a round is a few forwards.
@@ -17,7 +23,7 @@ public sealed class MergeSearch(Judge judge, VitModel teacher, Limit limit, Immu
     private static readonly ImmutableArray<int> s_strides = [8, 4, 2];
 
     /// <summary>Told after each round.</summary>
-    public Action<SearchRound>? OnRound { get; init; }
+    public Action<MergeRound>? OnRound { get; init; }
 
     /// <summary>Asked before each round after the first: false ends the search.</summary>
     public Func<bool>? GoOn { get; init; }
@@ -26,10 +32,10 @@ public sealed class MergeSearch(Judge judge, VitModel teacher, Limit limit, Immu
     /// <param name="start">Where to begin; must meet the limit.</param>
     /// <param name="rounds">At least 1: a single round only measures the start.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    public ImmutableArray<SearchRound> Run(VitArchitecture start, int rounds, CancellationToken cancellation)
+    public ImmutableArray<MergeRound> Run(VitArchitecture start, int rounds, CancellationToken cancellation)
     {
-        var best = new SearchRound(start, Score(start, cancellation), 0);
-        var found = ImmutableArray.CreateBuilder<SearchRound>();
+        var best = new MergeRound(start, Score(start, cancellation), 0);
+        var found = ImmutableArray.CreateBuilder<MergeRound>();
         found.Add(best);
         OnRound?.Invoke(best);
         var stride = 0;
@@ -41,7 +47,7 @@ public sealed class MergeSearch(Judge judge, VitModel teacher, Limit limit, Immu
                 stride++;
                 continue;
             }
-            var round = new SearchRound(next, Score(next, cancellation), knobs.Count(k => k.Read(next) != k.Read(best.Structure)));
+            var round = new MergeRound(next, Score(next, cancellation), knobs.Count(k => k.Read(next) != k.Read(best.Structure)));
             found.Add(round);
             OnRound?.Invoke(round);
             if (round.Kl < best.Kl) best = round;
@@ -50,7 +56,7 @@ public sealed class MergeSearch(Judge judge, VitModel teacher, Limit limit, Immu
         return found.ToImmutable();
     }
 
-    private List<Slope> Slopes(SearchRound around, int stride, CancellationToken cancellation) =>
+    private List<Slope> Slopes(MergeRound around, int stride, CancellationToken cancellation) =>
     [
         .. from knob in knobs
            let now = knob.Read(around.Structure)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Widths;

@@ -1,5 +1,5 @@
 using Espalier.Budget;
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Widths;
 
@@ -10,9 +10,9 @@ namespace Espalier.Widths;
 /// <param name="GainPerCost">KL lost per unit of cost added; the same number reads, for a step down, as KL added per unit saved.</param>
 internal sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
 {
-    internal static Slope Of(Knob knob, int width, double growth, VitArchitecture structure, CostMeasure measure)
+    internal static Slope Of(Knob knob, int width, double growth, Architecture structure, CostMeasure measure)
     {
-        var cost = VitCost.Of(knob.Write(structure, width)).In(measure) - VitCost.Of(structure).In(measure);
+        var cost = knob.Write(structure, width).Cost().In(measure) - structure.Cost().In(measure);
         return new Slope(knob, width, cost, -growth / cost);
     }
 }

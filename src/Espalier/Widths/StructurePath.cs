@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Widths;
 
@@ -17,17 +17,17 @@ internal static class StructurePath
     /// <param name="narrow">One within it, no wider anywhere.</param>
     /// <param name="limit">What must be met.</param>
     /// <param name="knobs">Widths that may change.</param>
-    internal static VitArchitecture Between(VitArchitecture wide, VitArchitecture narrow, Limit limit, ImmutableArray<Knob> knobs)
+    internal static T Between<T>(T wide, T narrow, Limit limit, ImmutableArray<Knob> knobs) where T : Architecture
     {
         double low = 0, high = 1;
         for (var k = 0; k < Bisections; k++)
         {
             var middle = (low + high) / 2;
-            (low, high) = limit.Met(VitCost.Of(At(middle))) ? (middle, high) : (low, middle);
+            (low, high) = limit.Met(At(middle).Cost()) ? (middle, high) : (low, middle);
         }
         return Filling.Fill(At(low), wide, limit, knobs);
 
-        VitArchitecture At(double share) => knobs.Aggregate(narrow, (net, knob) =>
+        T At(double share) => knobs.Aggregate(narrow, (net, knob) =>
         {
             var (from, to) = (knob.Read(narrow), knob.Read(wide));
             return knob.Write(net, knob.Down(from + (int)Math.Floor((to - from) * share), wide));

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
-using Espalier.Models.Vit;
+using Espalier.Models;
 using Espalier.Repair;
 
 namespace Espalier.Widths;
@@ -9,14 +9,14 @@ namespace Espalier.Widths;
 /// <param name="Structure">Widths of every block.</param>
 /// <param name="Kl">KL from the teacher on the held-out images, repaired, before any gradient step.</param>
 /// <param name="Moves">Widths changed to come here.</param>
-public sealed record SearchRound(VitArchitecture Structure, double Kl, int Moves);
+public sealed record SearchRound(Architecture Structure, double Kl, int Moves);
 
 /// <summary>Where a search stands between two rounds: all it needs to go on.</summary>
 /// <param name="Rounds">What was found.</param>
 /// <param name="Next">What is looked at next.</param>
 /// <param name="Moves">Widths changed to come there.</param>
 /// <param name="Stride">How far widths are tried.</param>
-public sealed record SearchPosition(ImmutableArray<SearchRound> Rounds, VitArchitecture Next, int Moves, int Stride);
+public sealed record SearchPosition(ImmutableArray<SearchRound> Rounds, Architecture Next, int Moves, int Stride);
 
 /// <summary>
 /// Finds how wide each part of each block should be. Errors of several cuts compound, so widths are not judged alone on the teacher: in every
@@ -28,7 +28,7 @@ public sealed record SearchPosition(ImmutableArray<SearchRound> Rounds, VitArchi
 /// <param name="teacher">The network to make smaller.</param>
 /// <param name="limit">The target.</param>
 /// <param name="knobs">Widths that may change.</param>
-public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Judge judge, VitModel teacher, Limit limit, ImmutableArray<Knob> knobs)
+public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Judge judge, Model teacher, Limit limit, ImmutableArray<Knob> knobs)
 {
     /// <summary>Told after each round.</summary>
     public Action<SearchRound>? OnRound { get; init; }
@@ -46,7 +46,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
     /// <param name="start">Where to begin; must meet the limit.</param>
     /// <param name="rounds">At least 1: a single round only measures the start.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    public ImmutableArray<SearchRound> Run(VitArchitecture start, int rounds, CancellationToken cancellation)
+    public ImmutableArray<SearchRound> Run(Architecture start, int rounds, CancellationToken cancellation)
     {
         var found = ImmutableArray.CreateBuilder<SearchRound>();
         found.AddRange(From?.Rounds ?? []);
@@ -70,7 +70,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         return found.ToImmutable();
     }
 
-    private (double Kl, List<Slope> Slopes) Look(VitArchitecture structure, int stride, CancellationToken cancellation)
+    private (double Kl, List<Slope> Slopes) Look(Architecture structure, int stride, CancellationToken cancellation)
     {
         var alternatives = new List<Alternative>();
         try
@@ -89,7 +89,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
 
     private IEnumerable<Alternative> Around(CutPoint point, int stride)
     {
-        foreach (var knob in knobs.Where(k => k.Block == point.Block && (k.Kind == WidthKind.Hidden) == (point.Part == CutPart.Mlp)))
+        foreach (var knob in knobs.Where(k => k.Block == point.Block && point.Widths.Contains(k.Kind)))
         {
             var (full, step) = (knob.Read(teacher.Architecture), knob.Step(teacher.Architecture) * stride);
             var now = knob.Read(point.Target);

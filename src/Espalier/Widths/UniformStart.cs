@@ -1,5 +1,5 @@
 using Espalier.Budget;
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Widths;
 
@@ -19,24 +19,24 @@ public static class UniformStart
     /// <param name="knobs">Widths that may change.</param>
     /// <param name="even">Cut all kinds of widths by the same share.</param>
     /// <exception cref="BudgetException">The target is met already or cannot be reached.</exception>
-    public static VitArchitecture Find(VitArchitecture given, Limit limit, IReadOnlyCollection<Knob> knobs, bool even = false)
+    public static T Find<T>(T given, Limit limit, IReadOnlyCollection<Knob> knobs, bool even = false) where T : Architecture
     {
-        var (before, least) = (VitCost.Of(given), At(given, knobs, 1, even));
+        var (before, least) = (given.Cost(), At(given, knobs, 1, even));
         if (limit.Met(before))
             throw new BudgetException($"{given.Name} has {limit.Measure.Describe(before.In(limit.Measure))}; that is within {limit.Describe()} already.");
-        if (!limit.Met(VitCost.Of(least)))
+        if (!limit.Met(least.Cost()))
             throw new BudgetException($"Narrower blocks cannot bring {given.Name} to {limit.Describe()}: they reach " +
-                $"{limit.Measure.Describe(VitCost.Of(least).In(limit.Measure))} to {limit.Measure.Describe(before.In(limit.Measure))}.");
+                $"{limit.Measure.Describe(least.Cost().In(limit.Measure))} to {limit.Measure.Describe(before.In(limit.Measure))}.");
         double low = 0, high = 1;
         for (var k = 0; k < Bisections; k++)
         {
             var middle = (low + high) / 2;
-            (low, high) = limit.Met(VitCost.Of(At(given, knobs, middle, even))) ? (low, middle) : (middle, high);
+            (low, high) = limit.Met(At(given, knobs, middle, even).Cost()) ? (low, middle) : (middle, high);
         }
         return Filling.Fill(At(given, knobs, high, even), given, limit, knobs);
     }
 
-    private static VitArchitecture At(VitArchitecture given, IReadOnlyCollection<Knob> knobs, double cut, bool even) => knobs.Aggregate(given, (net, knob) =>
+    private static T At<T>(T given, IReadOnlyCollection<Knob> knobs, double cut, bool even) where T : Architecture => knobs.Aggregate(given, (net, knob) =>
     {
         var share = knob.Kind switch
         {
@@ -49,7 +49,7 @@ public static class UniformStart
     });
 
     // Head widths in steps of an eighth; hidden units to the unit, as they carry the exact size.
-    private static int Rounded(VitArchitecture given, Knob knob, double cut)
+    private static int Rounded(Architecture given, Knob knob, double cut)
     {
         var (full, step) = (knob.Read(given), knob.Kind == WidthKind.Hidden ? knob.Least : knob.Step(given));
         var width = (int)Math.Round(full * (1 - cut * (1 - LeastShare)) / step) * step;

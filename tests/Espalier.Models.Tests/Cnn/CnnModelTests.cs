@@ -79,7 +79,11 @@ public sealed class CnnModelTests : TorchTest, IDisposable
 
     [Theory]
     [InlineData("basic", 4)]
+    [InlineData("basic", 3)]
+    [InlineData("bottleneck", 0)]
     [InlineData("bottleneck", 1)]
+    [InlineData("bottleneck", 2)]
+    [InlineData("inverted residual", 1)]
     [InlineData("inverted residual", 2)]
     public void What_is_cut_off_is_what_zeroed_channels_do_not_see(string name, int block)
     {
@@ -115,6 +119,70 @@ public sealed class CnnModelTests : TorchTest, IDisposable
         CnnForward.Block(dropped, 1, x, new CnnPass()).BitEquals(x).ShouldBeTrue();
         Should.Throw<ArgumentException>(() => model.DropBlock(2)).Message.ShouldContain("changes the shape");
         Should.Throw<ArgumentException>(() => model.KeepHidden(1, [3, 2]));
+        Should.Throw<ArgumentException>(() => dropped.KeepHidden(1, [0])).Message.ShouldContain("no inner channels");
+        using var mobile = CnnNets.Model("inverted residual");
+        Should.Throw<ArgumentException>(() => mobile.KeepHidden(0, [0])).Message.ShouldContain("no inner channels");
+    }
+
+    [Theory]
+    [InlineData("basic")]
+    [InlineData("bottleneck")]
+    [InlineData("inverted residual")]
+    public void The_last_layer_of_every_block_is_the_map_it_is_replaced_by(string name)
+    {
+        using var noGrad = new NoGrad();
+        using var model = CnnNets.Model(name);
+        var pixels = TestNets.Pixels(model.Architecture, 2, 3);
+        for (var block = 0; block < model.Architecture.Depth; block++)
+        {
+            var (map, offset, kernel, _) = model.Map(block, ^1);
+            var x = block == 0 ? model.Stem(pixels) : model.AfterBlock(block - 1, pixels);
+            using var same = model.ReplaceLayer(block, ^1, map, offset);
+            Distance(same.Answer(pixels), model.Answer(pixels)).ShouldBeLessThan(1e-4 * model.Answer(pixels).Abs().Max().Item());
+            // Whatever the map, the branch is what it makes of the neighbourhoods.
+            var (other, moved) = (map * 1.5 + 0.01, offset - 0.3);
+            using var changed = model.ReplaceLayer(block, ^1, other, moved);
+            var branch = model.Before(block, ^1, x).Unfold(kernel).Transpose(1, 2).To(DType.Float64).MatMul(other.Transpose(0, 1)) + moved;
+            var sum = model.Skip(block, x) is { } skip ? branch + model.AsTokens(skip) : branch;
+            Distance(model.AsTokens(changed.Sum(block, x)), sum.To(DType.Float32)).ShouldBeLessThan(1e-4 * sum.Abs().Max().Item());
+            Distance(changed.Activate(block, changed.Sum(block, x)), changed.Blocks(x, block, block + 1)).ShouldBe(0);
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void The_middle_of_a_bottleneck_is_a_map_too_and_may_keep_other_channels(int block)
+    {
+        using var noGrad = new NoGrad();
+        using var model = CnnNets.Model("bottleneck");
+        var pixels = TestNets.Pixels(model.Architecture, 2, 3);
+        var x = block == 0 ? model.Stem(pixels) : model.AfterBlock(block - 1, pixels);
+        var map = model.Map(block, 1);
+        var middle = model.Linear(block, 1, model.Before(block, 1, x));
+        var made = model.Before(block, 1, x).Unfold(map.Kernel, map.Stride).Transpose(1, 2).To(DType.Float64).MatMul(map.Matrix.Transpose(0, 1)) + map.Offset;
+        Distance(model.AsTokens(middle), made.To(DType.Float32)).ShouldBeLessThan(1e-4 * middle.Abs().Max().Item());
+        using var cut = model.KeepHidden(block, [0, 1, 4], [2, 3, 5]);
+        cut.Weights.Keys.ShouldBe(cut.Architecture.Tensors().Select(t => t.Name));
+        var kept = new[] { 2, 3, 5 }.SelectMany(c => Enumerable.Range(9 * c, 9)).ToArray();
+        Distance(cut.Map(block, 1).Matrix, map.Matrix.IndexSelect(0, [0, 1, 4]).IndexSelect(1, kept)).ShouldBe(0);
+        Distance(cut.Map(block, ^1).Matrix, model.Map(block, ^1).Matrix.IndexSelect(1, [0, 1, 4])).ShouldBe(0);
+        Distance(cut.Map(block, 0).Matrix, model.Map(block, 0).Matrix.IndexSelect(0, [2, 3, 5])).ShouldBe(0);
+        Should.Throw<ArgumentException>(() => model.KeepHidden(block, [0, 1], [2])).Message.ShouldContain("cannot keep");
+    }
+
+    [Fact]
+    public void A_channel_that_its_norm_silences_can_be_heard_again()
+    {
+        using var noGrad = new NoGrad();
+        using var model = CnnNets.Model("basic");
+        model.Weights["layer1.1.bn2.weight"].Narrow(0, 2, 3).CopyFrom(Tensor.Zeros([3]));
+        var map = model.Map(1, ^1);
+        map.Matrix.Narrow(0, 2, 3).Abs().Max().Item().ShouldBe(0);
+        using var changed = model.ReplaceLayer(1, ^1, map.Matrix + 0.01, map.Offset);
+        var after = changed.Map(1, ^1).Matrix;
+        Distance(after, map.Matrix + 0.01).ShouldBeLessThan(1e-4);
+        changed.Weights.Differences(model.Weights).ShouldBe(["layer1.1.conv2.weight", "layer1.1.bn2.weight", "layer1.1.bn2.running_mean"]);
     }
 
     [Fact]

@@ -34,9 +34,9 @@ internal static class CnnNets
         ["basic, dropped"] = (s_resNet, [m => m.DropBlock(1), m => m.DropBlock(7)]),
         ["bottleneck, dropped"] = (s_bottleneck, [m => m.DropBlock(3)]),
         ["inverted residual, dropped"] = (s_mobileNet, [m => m.DropBlock(2), m => m.DropBlock(3)]),
-        ["basic, dense"] = (s_resNet, [m => m.KeepHidden(1, [0, 3, 5, 15]), m => m.KeepHidden(8, [2])]),
-        ["bottleneck, dense"] = (s_bottleneck, [m => m.KeepHidden(1, [1, 2, 5]), m => m.KeepHidden(3, [0, 9])]),
-        ["inverted residual, dense"] = (s_mobileNet, [m => m.KeepHidden(2, [0, 7, 60]), m => m.DropBlock(8), m => m.KeepHidden(9, [1, 2, 3, 200])]),
+        ["basic, dense"] = (s_resNet, [m => m.KeepHidden(1, [0, 3, 5, 15]), m => m.KeepHidden(3, [1, 4, 6]), m => m.KeepHidden(8, [2])]),
+        ["bottleneck, dense"] = (s_bottleneck, [m => m.KeepHidden(0, [4]), m => m.KeepHidden(1, [1, 2, 5]), m => m.KeepHidden(2, [0, 1, 7]), m => m.KeepHidden(3, [0, 9])]),
+        ["inverted residual, dense"] = (s_mobileNet, [m => m.KeepHidden(1, [3, 5, 40]), m => m.KeepHidden(2, [0, 7, 60]), m => m.DropBlock(8), m => m.KeepHidden(9, [1, 2, 3, 200])]),
     };
 
     public static IEnumerable<string> Names => s_all.Keys;

@@ -41,7 +41,7 @@ public class HuggingFaceFolderTests : TorchTest
         Refused("""{"weight_map":{"a":"model.safetensors.index.json"}}""", "does not lie beside it");
         Refused("""{"weight_map":{"a":"gone.safetensors"}}""", "gone.safetensors");
         Refused("""{"weight_map":{"a":"model-00001-of-00002.safetensors"}}""", "holds the tensor a, but it does not");
-        Refused("""{"weight_map":{"a":1}}""", "must be a text");
+        Refused("""{"weight_map":{"a":1}}""", "must be the name of a file");
 
         void Refused(string text, string because)
         {

@@ -1,6 +1,9 @@
 using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Formats;
+using Espalier.OwnMethod;
 using Espalier.Runs;
+using Espalier.Torch;
 
 namespace Espalier.Tests.FewShot;
 
@@ -12,27 +15,55 @@ internal sealed class FewShotRuns : IDisposable
     public string PathOf(string name) => Path.Combine(_root, name);
 
     /// <summary>Weights and configuration of a finished run, one after the other.</summary>
-    public byte[] Bytes(string name) => [.. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.WeightsFile)),
-        .. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.ConfigFile))];
+    public byte[] Bytes(string name) => [.. Weights(name), .. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.ConfigFile))];
+
+    public byte[] Weights(string name) => File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.WeightsFile));
+
+    /// <summary>The architecture a finished run left.</summary>
+    public Architecture Net(string name) => ModelSource.Open(PathOf(name)).Architecture;
 
     public FewShotResult Compress(string name, IFewShotMethod method)
     {
         using var folder = RunFolder.Create(PathOf(name), Manifest, force: true);
-        return method.Compress(folder, new Listener(_ => { }), default);
+        var result = method.Compress(folder, new Listener(_ => { }), default);
+        folder.Complete();
+        return result;
     }
 
     /// <summary>Runs a method until as many updates were reported, then goes on in a second sitting.</summary>
     public void CompressInTwo(string name, Func<IFewShotMethod> method, int updates)
     {
-        using var stop = new CancellationTokenSource();
         var seen = 0;
-        using (var folder = RunFolder.Create(PathOf(name), Manifest, force: true))
-            Should.Throw<OperationCanceledException>(() => method().Compress(folder, new Listener(_ =>
-            {
-                if (++seen == updates) stop.Cancel();
-            }), stop.Token));
+        CompressUntil(name, method(), _ => ++seen == updates);
+        GoOn(name, method());
+    }
+
+    /// <summary>Runs a method until an update makes it stop; no tensor may be left.</summary>
+    public void CompressUntil(string name, IFewShotMethod method, Func<ProgressUpdate, bool> stops)
+    {
+        var live = Tensor.LiveCount;
+        using var stop = new CancellationTokenSource();
+        using var folder = RunFolder.Create(PathOf(name), Manifest, force: true);
+        Should.Throw<OperationCanceledException>(() => method.Compress(folder, new Listener(update =>
+        {
+            if (stops(update)) stop.Cancel();
+        }), stop.Token));
+        Tensor.LiveCount.ShouldBe(live);
         File.Exists(Path.Combine(PathOf(name), ModelFolder.WeightsFile)).ShouldBeFalse();
-        using (var folder = RunFolder.Open(PathOf(name))) method().Compress(folder, new Listener(_ => { }), default);
+    }
+
+    /// <summary>Goes on with a run that was stopped.</summary>
+    public void GoOn(string name, IFewShotMethod method)
+    {
+        using var folder = RunFolder.Open(PathOf(name));
+        method.Compress(folder, new Listener(_ => { }), default);
+        folder.Complete();
+    }
+
+    public SweepResult Sweep(string name, SweepMethod method)
+    {
+        using var folder = RunFolder.Create(PathOf(name), Manifest, force: true);
+        return method.Run(folder, new Listener(_ => { }), default);
     }
 
     public void Dispose() => Directory.Delete(_root, recursive: true);

@@ -6,7 +6,6 @@ using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.OwnMethod;
-using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Torch;
 
@@ -18,9 +17,9 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
 {
     private const double Keep = 0.75;
 
-    private readonly string _root = Directory.CreateTempSubdirectory("espalier-swin-").FullName;
+    private readonly FewShotRuns _runs = new();
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Fact]
     public void DcVit_compresses_blocks_of_both_stages_to_the_size_asked_for()
@@ -28,7 +27,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
         var live = Tensor.LiveCount;
         var options = new DcVitOptions { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
         var result = DcVit("a", Request(steps: 40), options);
-        var net = ModelSource.Open(PathOf("a")).Vit;
+        var net = ModelSource.Open(_runs.PathOf("a")).Vit;
         VitCost.Of(net).ShouldBe(result.After);
         net.Stages.ShouldBe([0, 2]);
         foreach (var (block, i) in net.Blocks.Select((b, i) => (b, i)))
@@ -50,7 +49,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
         int[] order = variant == BlockVariant.Compress ? [2, 1] : [1, 3, 2];
         var result = DcVit("a", Request(steps: 2) with { Target = new Target(TargetForm.KeepMacs, 0.8) }, new DcVitOptions { Variant = variant, Order = [.. order], BatchSize = 8 });
         result.Order.ShouldBe(order);
-        var net = ModelSource.Open(PathOf("a")).Vit;
+        var net = ModelSource.Open(_runs.PathOf("a")).Vit;
         VitCost.Of(net).ShouldBe(result.After);
         net.Blocks[2].DownsampleDim.ShouldBe(32);
     }
@@ -60,7 +59,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     {
         var live = Tensor.LiveCount;
         var result = Espalier("a", Request(steps: 10), new EspalierOptions { Rounds = 2, Distillation = new DistillationOptions { BatchSize = 16, MinCropArea = 0.8 } });
-        var net = ModelSource.Open(PathOf("a")).Vit;
+        var net = ModelSource.Open(_runs.PathOf("a")).Vit;
         VitCost.Of(net).ShouldBe(result.After);
         ((double)result.After.MacsBudget).ShouldBeInRange(0.98 * Keep * result.Before.MacsBudget, Keep * result.Before.MacsBudget * (1 + 1e-8));
         var (raw, repaired) = (result.Stages[0], result.Stages[1]);
@@ -77,8 +76,6 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
             .ShouldBe("--merge-tokens: the windows of stripes-swin need every token in its place; leave it out, and widths are cut alone.");
     }
 
-    private string PathOf(string name) => Path.Combine(_root, name);
-
     private FewShotRequest Request(long steps) => new()
     {
         Model = toy.Source,
@@ -93,13 +90,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
         Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
     };
 
-    private FewShotResult DcVit(string name, FewShotRequest request, DcVitOptions options) => In(name, new DcVitMethod(request, options, TimeProvider.System));
+    private FewShotResult DcVit(string name, FewShotRequest request, DcVitOptions options) => _runs.Compress(name, new DcVitMethod(request, options, TimeProvider.System));
 
-    private FewShotResult Espalier(string name, FewShotRequest request, EspalierOptions options) => In(name, new EspalierMethod(request, options, TimeProvider.System));
-
-    private FewShotResult In(string name, IFewShotMethod method)
-    {
-        using var folder = RunFolder.Create(PathOf(name), new RunManifest { Command = "compress", Arguments = [], Version = "test", WorkingDirectory = "." }, force: false);
-        return method.Compress(folder, new Progress<ProgressUpdate>(), default);
-    }
+    private FewShotResult Espalier(string name, FewShotRequest request, EspalierOptions options) => _runs.Compress(name, new EspalierMethod(request, options, TimeProvider.System));
 }

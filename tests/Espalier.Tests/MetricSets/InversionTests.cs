@@ -63,6 +63,34 @@ public class InversionTests : TorchTest
     }
 
     [Fact]
+    public void A_convolutional_teacher_sees_them_at_half_their_size_first()
+    {
+        SynthesisOptions.For(TestNets.TinyNet).HalfResolutionFirst.ShouldBeFalse();
+        var entry = ModelRegistry.Find("fashion-resnet")!;
+        var setting = SynthesisOptions.For(entry.Architecture);
+        (setting.HalfResolutionFirst, setting.Steps, setting.Beta).ShouldBe((true, 4000, 1));
+        using var teacher = entry.Architecture.Random(entry.Preprocessing, 2);
+        var still = setting with { Images = 4, Steps = 8, Jitter = 0, Flip = false, Tv2 = 0, L2 = 0, LearningRate = 0 };
+        var moving = still with { LearningRate = 1e-3 };
+        var seen = new List<long>();
+        var (noise, _) = Inversion.Run(teacher, still);
+        var (halved, _) = Inversion.Run(teacher, moving, new(StopEarly: () => true));
+        var (whole, _) = Inversion.Run(teacher, moving, new(report => seen.Add(report.Step)));
+        seen.ShouldBe(Enumerable.Range(1, 8).Select(step => (long)step));
+        // What is pooled together moves together, where nothing is clamped; afterwards every pixel goes its own way.
+        Spread(halved).ShouldBeLessThan(1e-6);
+        Spread(whole).ShouldBeGreaterThan(1e-4);
+
+        double Spread(Tensor images)
+        {
+            var inside = noise.Abs().Clamp(0, 0.5).EqualTo(noise.Abs()).To(DType.Float32).Reshape(4, 14, 2, 14, 2);
+            var change = (images - noise).Reshape(4, 14, 2, 14, 2);
+            var first = change.Narrow(2, 0, 1).Narrow(4, 0, 1) - change.Narrow(2, 1, 1).Narrow(4, 1, 1);
+            return (first * inside.Narrow(2, 0, 1).Narrow(4, 0, 1) * inside.Narrow(2, 1, 1).Narrow(4, 1, 1)).Abs().Max().Item();
+        }
+    }
+
+    [Fact]
     public void Images_that_are_neither_shifted_nor_flipped_become_sure_examples()
     {
         using var teacher = TestNets.Tiny(1);

@@ -86,7 +86,9 @@ public sealed class OfbMethodTests(StripesModel stripes) : TorchTest, IClassFixt
     {
         var manifest = new RunManifest { Command = "search", Arguments = [], WorkingDirectory = at.Path, Version = "test" };
         using var folder = resume ? RunFolder.Open(at.Path) : RunFolder.Create(at.Path, manifest, force: true);
-        return new OfbMethod(request, TimeProvider.System).Run(folder, new Progress(onProgress), cancellation);
+        var result = new OfbMethod(request, TimeProvider.System).Run(folder, new Progress(onProgress), cancellation);
+        folder.Complete();
+        return result;
     }
 
     private sealed class Progress(Action<ProgressUpdate>? onProgress) : IProgress<ProgressUpdate>

@@ -44,6 +44,8 @@ public sealed class OfbSwinTests(StripesSwin stripes) : TorchTest, IClassFixture
             Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
         };
         using var folder = RunFolder.Create(at.Path, new RunManifest { Command = "search", Arguments = [], WorkingDirectory = at.Path, Version = "test" }, force: true);
-        return new OfbMethod(request, TimeProvider.System).Run(folder, new Progress<ProgressUpdate>(), default);
+        var result = new OfbMethod(request, TimeProvider.System).Run(folder, new Progress<ProgressUpdate>(), default);
+        folder.Complete();
+        return result;
     }
 }

@@ -4,7 +4,6 @@ using Espalier.FewShot;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.OwnMethod;
-using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
@@ -23,15 +22,15 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         Distillation = new DistillationOptions { BatchSize = 16, LearningRate = 3e-4, MinCropArea = 0.8 },
     };
 
-    private readonly string _root = Directory.CreateTempSubdirectory("espalier-method-").FullName;
+    private readonly FewShotRuns _runs = new();
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Fact]
     public void A_repaired_network_has_the_size_asked_for_and_is_far_better_than_the_raw_cut()
     {
         var result = Compress("a", Request(steps: 20));
-        VitCost.Of(ModelSource.Open(PathOf("a")).Vit).ShouldBe(result.After);
+        VitCost.Of(ModelSource.Open(_runs.PathOf("a")).Vit).ShouldBe(result.After);
         ((double)result.After.MacsBudget).ShouldBeInRange(0.98 * Keep * result.Before.MacsBudget, Keep * result.Before.MacsBudget * (1 + 1e-8));
         result.Stages.Select(s => s.Stage).ShouldBe(["cut", "repaired", "finetuned"]);
         var (raw, repaired, last) = (result.Stages[0], result.Stages[1], result.Stages[2]);
@@ -46,10 +45,10 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         var before = Tensor.LiveCount;
         Compress("a", Request(steps: 4));
         Compress("b", Request(steps: 4));
-        Bytes("a").ShouldBe(Bytes("b"));
+        _runs.Bytes("a").ShouldBe(_runs.Bytes("b"));
         Tensor.LiveCount.ShouldBe(before);
         Compress("c", Request(steps: 4) with { Seed = 8 });
-        Bytes("c").ShouldNotBe(Bytes("a"));
+        _runs.Weights("c").ShouldNotBe(_runs.Weights("a"));
     }
 
     [Theory]
@@ -60,19 +59,8 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     public void A_run_that_was_stopped_goes_on_to_the_same_bytes(int updates)
     {
         Compress("whole", Request(steps: 6));
-        using var stop = new CancellationTokenSource();
-        var seen = 0;
-        var progress = new Immediate(_ =>
-        {
-            if (++seen == updates) stop.Cancel();
-        });
-        var live = Tensor.LiveCount;
-        Should.Throw<OperationCanceledException>(() => Compress("cut", Request(steps: 6), progress: progress, cancellation: stop.Token));
-        Tensor.LiveCount.ShouldBe(live);
-        File.Exists(Path.Combine(PathOf("cut"), ModelFolder.WeightsFile)).ShouldBeFalse();
-        using (var folder = RunFolder.Open(PathOf("cut")))
-            new EspalierMethod(Request(steps: 6), s_options, TimeProvider.System).Compress(folder, new Immediate(_ => { }), default);
-        Bytes("cut").ShouldBe(Bytes("whole"));
+        _runs.CompressInTwo("cut", () => new EspalierMethod(Request(steps: 6), s_options, TimeProvider.System), updates);
+        _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
     [Theory]
@@ -105,19 +93,15 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
         Tensor.LiveCount.ShouldBe(live);
-        Bytes("switched").ShouldNotBe(Bytes("plain"));
+        _runs.Weights("switched").ShouldNotBe(_runs.Weights("plain"));
     }
 
     [Fact]
     public void Kept_blocks_stay_whole()
     {
         Compress("a", Request(steps: 0) with { Eval = null }, s_options with { Keep = [2] });
-        ModelSource.Open(PathOf("a")).Vit.Blocks[2].ShouldBe(toy.Source.Vit.Blocks[2]);
+        ModelSource.Open(_runs.PathOf("a")).Vit.Blocks[2].ShouldBe(toy.Source.Vit.Blocks[2]);
     }
-
-    private string PathOf(string name) => Path.Combine(_root, name);
-
-    private byte[] Bytes(string name) => File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.WeightsFile));
 
     private FewShotRequest Request(long steps) => new()
     {
@@ -133,15 +117,6 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
     };
 
-    private FewShotResult Compress(string name, FewShotRequest request, EspalierOptions? options = null, IProgress<ProgressUpdate>? progress = null,
-        CancellationToken cancellation = default)
-    {
-        using var folder = RunFolder.Create(PathOf(name), new RunManifest { Command = "compress", Arguments = [], Version = "test", WorkingDirectory = "." }, force: false);
-        return new EspalierMethod(request, options ?? s_options, TimeProvider.System).Compress(folder, progress ?? new Immediate(_ => { }), cancellation);
-    }
-
-    private sealed class Immediate(Action<ProgressUpdate> report) : IProgress<ProgressUpdate>
-    {
-        public void Report(ProgressUpdate value) => report(value);
-    }
+    private FewShotResult Compress(string name, FewShotRequest request, EspalierOptions? options = null) =>
+        _runs.Compress(name, new EspalierMethod(request, options ?? s_options, TimeProvider.System));
 }

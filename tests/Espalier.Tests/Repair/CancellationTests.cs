@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -28,15 +29,15 @@ public class CancellationTests : TorchTest
         var target = test.With(0, BlockEdits.Find("narrower block").Apply);
         var before = Tensor.LiveCount;
         using var source = new CancellationTokenSource();
-        var stopped = new RepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnBlock = _ => source.Cancel() };
+        var stopped = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnBlock = _ => source.Cancel() };
         Should.Throw<OperationCanceledException>(() => stopped.Run(test.Teacher, target, source.Token));
         Tensor.LiveCount.ShouldBe(before);
-        var failing = new RepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
+        var failing = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
         {
             OnCut = point =>
             {
                 using var other = point.Cut(point.Target);
-                if ((point.Block, point.Part) == (1, CutPart.Mlp)) throw new IOException();
+                if (point.Block == 1 && point.Widths.Contains(WidthKind.Hidden)) throw new IOException();
             },
         };
         Should.Throw<IOException>(() => failing.Run(test.Teacher, target));
@@ -51,7 +52,7 @@ public class CancellationTests : TorchTest
     {
         using var test = new RepairCase(1);
         var target = test.With(0, BlockEdits.Find(name).Apply);
-        var pass = new RepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-3 });
+        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-3 });
         var before = Tensor.LiveCount;
         var wasStopped = 0;
         // Wherever the time falls, the promise is the same.
@@ -78,7 +79,7 @@ public class CancellationTests : TorchTest
         using var test = new RepairCase(1);
         using var tokens = test.Calibration.Embed(test.Teacher, CancellationToken.None);
         using var source = new CancellationTokenSource();
-        var layer = new LayerRepair(test.Calibration, new RepairOptions(), test.Weights.AfterMlp(0), "test", source.Token);
+        var layer = new LayerRepair(test.Calibration, new RepairOptions(), test.Weights.AfterBlock(0), "test", source.Token);
         var before = Tensor.LiveCount;
         Should.Throw<OperationCanceledException>(() => layer.Sums(test.Net.EmbedDim, tokens, tokens, x =>
         {

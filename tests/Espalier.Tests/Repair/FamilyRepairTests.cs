@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Widths;

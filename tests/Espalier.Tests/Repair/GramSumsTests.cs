@@ -91,5 +91,10 @@ public class GramSumsTests : TorchTest
     }
 
     [Fact]
-    public void One_fold_is_too_few() => Should.Throw<ArgumentOutOfRangeException>(() => new GramSums(3, 2, folds: 1, "cpu"));
+    public void One_fold_is_too_few_to_leave_one_out()
+    {
+        using var sums = new GramSums(3, 2, folds: 1, "cpu");
+        Should.Throw<ArgumentOutOfRangeException>(() => Ridge.ChooseStrength(sums, Tensor.Zeros([2, 4], DType.Float64), [0, 1, 2]));
+        Should.Throw<ArgumentOutOfRangeException>(() => new GramSums(3, 2, folds: 0, "cpu"));
+    }
 }

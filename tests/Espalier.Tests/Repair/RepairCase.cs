@@ -66,7 +66,7 @@ internal sealed class RepairCase : IDisposable
         net with { Blocks = net.Blocks.SetItem(block, edit(net.Blocks[block])) };
 
     public VitModel Repaired(VitModel student, VitArchitecture target, RepairOptions options) =>
-        new RepairPass(Teacher, Calibration, Weights, options).Run(student, target);
+        new VitRepairPass(Teacher, Calibration, Weights, options).Run(student, target);
 
     /// <summary>Σ w·‖teacher's tokens − student's‖² over the calibration images, at one point of one block.</summary>
     public double Error(VitModel student, int block, bool afterMlp)
@@ -74,7 +74,7 @@ internal sealed class RepairCase : IDisposable
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         var difference = (Tokens(Teacher) - Tokens(student)).To(DType.Float64);
-        var weights = afterMlp ? Weights.AfterMlp(block) : Weights.AfterAttention(block);
+        var weights = afterMlp ? Weights.AfterBlock(block) : Weights.AfterAttention(block);
         return (difference * difference * weights.Reshape(1, -1, 1)).Sum().Item();
 
         Tensor Tokens(VitModel model)

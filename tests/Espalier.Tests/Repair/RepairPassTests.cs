@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
@@ -148,30 +149,29 @@ public class RepairPassTests : TorchTest
     {
         var target = test.With(0, BlockEdits.Find("narrower block").Apply);
         using var plain = test.Repaired(test.Teacher, target, new RepairOptions());
-        var seen = new List<(int, CutPart)>();
-        var pass = new RepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
+        var seen = new List<(int, WidthKind)>();
+        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
         {
             OnCut = point =>
             {
-                seen.Add((point.Block, point.Part));
-                point.From.ShouldBe(test.Net.Blocks[point.Block] with { AttentionScale = point.From.AttentionScale, Heads = point.From.Heads,
-                    QkDim = point.From.QkDim, VDim = point.From.VDim });
-                var (from, to) = (point.From, point.Target);
-                VitBlock[] others = point.Part == CutPart.Mlp
+                seen.Add((point.Block, point.Widths[0]));
+                var (from, to) = (test.Net.Blocks[point.Block], ((VitArchitecture)point.Target).Blocks[point.Block]);
+                var isMlp = point.Widths.Contains(WidthKind.Hidden);
+                VitBlock[] others = isMlp
                     ? [to with { MlpHidden = 1 }, to with { MlpHidden = 5 }, to with { MlpHidden = from.MlpHidden }]
                     : [to with { QkDim = 1 }, to with { VDim = 1 }, to with { QkDim = from.QkDim, VDim = from.VDim }, to with { Heads = from.Heads, VDim = 2 }];
                 foreach (var other in others)
                 {
-                    using var tried = point.Cut(other);
+                    using var tried = (VitModel)point.Cut(RepairCase.With(target, point.Block, _ => other));
                     var found = tried.Architecture.Blocks[point.Block];
-                    if (point.Part == CutPart.Mlp) found.MlpHidden.ShouldBe(other.MlpHidden);
+                    if (isMlp) found.MlpHidden.ShouldBe(other.MlpHidden);
                     else (found.Heads, found.QkDim, found.VDim).ShouldBe((other.Heads, other.QkDim, other.VDim));
                 }
             },
         };
         using var looked = pass.Run(test.Teacher, target);
         looked.Weights.Differences(plain.Weights).ShouldBeEmpty();
-        seen.ShouldBe(Enumerable.Range(0, test.Net.Depth).SelectMany(i => new[] { (i, CutPart.Attention), (i, CutPart.Mlp) }));
+        seen.ShouldBe(Enumerable.Range(0, test.Net.Depth).SelectMany(i => new[] { (i, WidthKind.QueryKey), (i, WidthKind.Hidden) }));
     });
 
     [Fact]
@@ -179,7 +179,7 @@ public class RepairPassTests : TorchTest
     {
         using var test = new RepairCase(1);
         var seen = new List<int>();
-        var pass = new RepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-3 }) { OnBlock = seen.Add };
+        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-3 }) { OnBlock = seen.Add };
         pass.Run(test.Teacher, test.Net).Dispose();
         seen.ShouldBe(Enumerable.Range(0, test.Net.Depth));
         using var linear = test.Teacher.ReplaceByLinear(1);

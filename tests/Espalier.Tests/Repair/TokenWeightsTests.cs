@@ -23,7 +23,7 @@ public class TokenWeightsTests : TorchTest
     public void Deep_down_the_class_token_is_what_counts() => RepairCase.ForEach(4, test =>
     {
         var depth = test.Net.Depth;
-        foreach (var weights in (Tensor[])[test.Weights.AfterAttention(depth - 1), test.Weights.AfterMlp(depth - 1)])
+        foreach (var weights in (Tensor[])[test.Weights.AfterAttention(depth - 1), test.Weights.AfterBlock(depth - 1)])
         {
             // Nothing follows that mixes tokens, and the head reads the class token alone.
             var values = weights.ToArray<float>();
@@ -32,7 +32,7 @@ public class TokenWeightsTests : TorchTest
         }
         for (var block = 0; block < depth - 1; block++)
         {
-            var values = test.Weights.AfterMlp(block).ToArray<float>();
+            var values = test.Weights.AfterBlock(block).ToArray<float>();
             values[0].ShouldBeGreaterThan(2 * values.Skip(1).Average());
             values.Skip(1).ShouldAllBe(w => w > Floor * 1.01);
         }
@@ -65,7 +65,7 @@ public class TokenWeightsTests : TorchTest
         using var again = TokenWeights.Measure(test.Teacher, test.Images, 7, CancellationToken.None);
         using var other = TokenWeights.Measure(test.Teacher, test.Images, 8, CancellationToken.None);
         again.AfterAttention(0).BitEquals(one.AfterAttention(0)).ShouldBeTrue();
-        again.AfterMlp(0).BitEquals(one.AfterMlp(0)).ShouldBeTrue();
+        again.AfterBlock(0).BitEquals(one.AfterBlock(0)).ShouldBeTrue();
         other.AfterAttention(0).BitEquals(one.AfterAttention(0)).ShouldBeFalse();
     }
 
@@ -75,10 +75,10 @@ public class TokenWeightsTests : TorchTest
         using var test = new RepairCase(1);
         using var equal = TokenWeights.Equal(test.Teacher);
         for (var block = 0; block < test.Net.Depth; block++)
-            foreach (var weights in (Tensor[])[equal.AfterAttention(block), equal.AfterMlp(block)])
+            foreach (var weights in (Tensor[])[equal.AfterAttention(block), equal.AfterBlock(block)])
                 weights.BitEquals(Tensor.Ones([test.Net.Tokens])).ShouldBeTrue();
     }
 
     private static IEnumerable<Tensor> All(RepairCase test) =>
-        Enumerable.Range(0, test.Net.Depth).SelectMany(b => (Tensor[])[test.Weights.AfterAttention(b), test.Weights.AfterMlp(b)]);
+        Enumerable.Range(0, test.Net.Depth).SelectMany(b => (Tensor[])[test.Weights.AfterAttention(b), test.Weights.AfterBlock(b)]);
 }

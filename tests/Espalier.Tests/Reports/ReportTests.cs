@@ -1,8 +1,8 @@
-using Espalier.Models.Formats;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Espalier.Models.Formats;
 using Espalier.Reports;
 using Espalier.Testing;
 
@@ -89,13 +89,58 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void Pictures_are_inside_the_page_and_only_from_inside_the_run()
     {
-        _temporary.Write("run/synthetic/0.png", "png0");
+        byte[] picture = [0x89, (byte)'P', (byte)'N', (byte)'G', 0], secret = "secret"u8.ToArray();
+        _temporary.Write("run/synthetic/0.png", "");
+        File.WriteAllBytes(_temporary["run/synthetic/0.png"], picture);
         _temporary.Write("outside.png", "secret");
+        File.CreateSymbolicLink(_temporary["run/link.png"], _temporary["outside.png"]);
 
-        var page = ReportHtml.Build([(Full, _temporary["run"])]);
+        var page = ReportHtml.Build([(Full with { Pictures = [.. Full.Pictures, "../outside.png", _temporary["outside.png"], "link.png", "\0", ""] }, _temporary["run"])]);
 
-        page.ShouldContain("data:image/png;base64," + Convert.ToBase64String("png0"u8));
-        page.ShouldNotContain(Convert.ToBase64String("secret"u8));
+        page.ShouldContain("data:image/png;base64," + Convert.ToBase64String(picture));
+        page.ShouldNotContain(Convert.ToBase64String(secret), customMessage: "neither from outside nor by a link to what is no picture");
+    }
+
+    [Fact]
+    public void Whatever_text_a_report_holds_is_text_on_the_page()
+    {
+        const string Nasty = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" onload=\"alert(3)\u0000\u2028";
+        var json = JsonNode.Parse((Full with
+        {
+            History = new() { Submodules = [new("a", 3), new("b", 2)], Moments = [new(1, 1, 0, 0, 0, [3, 2]), new(2, 1, 1, 0, 0, [2, 1])] }, Notes = ["n"], Device = "d", Precision = "p", RepeatCommandLine = "r",
+            ImageListHash = "h", Profile = "c",
+        }).ToJson())!;
+        var texts = Poison(json);
+        texts.ShouldBeGreaterThan(30);
+        _temporary.Write("nasty/report.json", json.ToJsonString());
+        var report = RunReport.Load(_temporary["nasty"]);
+
+        foreach (var page in new[] { ReportHtml.Build([(report, _temporary["nasty"])]), ReportHtml.Build([(report, _temporary["nasty"]), (Full, _temporary.Path)]) })
+        {
+            page.ShouldNotContain("<script>alert");
+            page.ShouldNotContain("<img src=x");
+            page.ShouldNotContain("\" onload=");
+            page.ShouldContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+        }
+
+        // Every text of the document, whatever it is for, but for named numbers.
+        static int Poison(JsonNode node)
+        {
+            var count = 0;
+            if (node is JsonObject o)
+                foreach (var (key, value) in o.ToList())
+                {
+                    if (value is JsonValue text && text.TryGetValue<string>(out var old) && old is not ("NaN" or "Infinity")) (o[key], count) = (Nasty, count + 1);
+                    else if (value is not null) count += Poison(value);
+                }
+            else if (node is JsonArray a)
+                for (var i = 0; i < a.Count; i++)
+                {
+                    if (a[i] is JsonValue text && text.TryGetValue<string>(out _)) (a[i], count) = (Nasty, count + 1);
+                    else if (a[i] is { } inner) count += Poison(inner);
+                }
+            return count;
+        }
     }
 
     [Fact]

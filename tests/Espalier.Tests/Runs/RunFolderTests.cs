@@ -128,6 +128,27 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void The_result_comes_out_when_the_run_is_complete_and_its_weights_last()
+    {
+        using var run = RunFolder.Create(_temporary["run"], Manifest, force: false);
+        foreach (var name in new[] { "config.json", "model.safetensors" }) File.WriteAllText(Path.Combine(run.ResultFolder, name), name);
+        run.Result.ShouldBe(run.ResultFolder);
+        File.Exists(run.PathOf("model.safetensors")).ShouldBeFalse();
+        // As a stop in the middle leaves it: nothing is lost, and the next time does the rest.
+        var weights = Directory.CreateDirectory(run.PathOf("model.safetensors"));
+        Should.Throw<FailureException>(run.Complete);
+        File.ReadAllText(run.PathOf("config.json")).ShouldBe("config.json");
+        run.Result.ShouldBe(run.ResultFolder);
+        run.IsComplete.ShouldBeFalse();
+        weights.Delete();
+
+        run.Complete();
+
+        File.ReadAllText(run.PathOf("model.safetensors")).ShouldBe("model.safetensors");
+        (run.Result, run.IsComplete).ShouldBe((run.Path, true));
+    }
+
+    [Fact]
     public void A_folder_without_a_run_is_an_invalid_input() =>
         Should.Throw<InputException>(() => RunFolder.Open(_temporary["nothing"])).Message.ShouldContain("not a run folder");
 }

@@ -67,6 +67,19 @@ public class LearningRateTests
         s_inversion.LossFactor(epoch, 2000).ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(2, 40)]
+    [InlineData(3, 41)]
+    public void Passes_are_the_same_shape_one_after_the_other(int passes, int total)
+    {
+        var (whole, length) = (s_inversion with { Passes = passes }, total / passes);
+        for (var step = 0; step < total; step++)
+        {
+            var pass = Math.Min(step / length, passes - 1);
+            whole.At(step, total).ShouldBe(s_inversion.At(step - pass * length, pass == passes - 1 ? total - pass * length : length), 1e-12);
+        }
+    }
+
     [Fact]
     public void One_step_alone_is_possible()
     {

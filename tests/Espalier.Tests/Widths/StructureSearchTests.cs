@@ -1,4 +1,6 @@
 using Espalier.Budget;
+using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Tests.Repair;
@@ -16,19 +18,75 @@ public class StructureSearchTests : TorchTest
         var knobs = Knob.Of(test.Net, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], []);
         using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
         using var judge = new Judge(test.Teacher, held, bf16: false);
-        RepairPass Pass(Action<CutPoint>? onCut) => new(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnCut = onCut };
+        RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(test.Teacher, test.Calibration, test.Weights, new RepairOptions(), onCut);
         var live = Tensor.LiveCount;
         var rounds = new StructureSearch(Pass, judge, test.Teacher, limit, knobs).Run(UniformStart.Find(test.Net, limit, knobs), 4, default);
         Tensor.LiveCount.ShouldBe(live);
         rounds.Length.ShouldBeInRange(1, 4);
         foreach (var round in rounds)
         {
-            limit.Met(VitCost.Of(round.Structure)).ShouldBeTrue();
+            limit.Met(round.Structure.Cost()).ShouldBeTrue();
             using var student = Pass(null).Run(test.Teacher, round.Structure);
             judge.Score(student).ShouldBe(round.Kl, 1e-6);
         }
         rounds.Skip(1).ShouldAllBe(r => r.Moves > 0);
     });
+
+    [Fact]
+    public void A_search_goes_on_from_any_round_to_the_same_rounds() => RepairCase.ForEach(2, test =>
+    {
+        var limit = new Target(TargetForm.KeepMacs, 0.7).Resolve(VitCost.Of(test.Net));
+        var knobs = Knob.Of(test.Net, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], []);
+        using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
+        using var judge = new Judge(test.Teacher, held, bf16: false);
+        List<SearchPosition> positions = [];
+        StructureSearch Search(SearchPosition? from) => new(onCut => RepairPass.Of(test.Teacher, test.Calibration, test.Weights, new RepairOptions(), onCut), judge, test.Teacher, limit, knobs)
+        {
+            From = from,
+            OnMove = positions.Add,
+        };
+        var start = UniformStart.Find(test.Net, limit, knobs);
+        var whole = Search(null).Run(start, 4, default);
+        foreach (var position in positions.ToList())
+        {
+            var rounds = Search(position).Run(start, 4, default);
+            rounds.Select(r => (r.Kl, r.Moves)).ShouldBe(whole.Select(r => (r.Kl, r.Moves)));
+            rounds.Zip(whole).ShouldAllBe(pair => pair.First.Structure.IsSame(pair.Second.Structure));
+        }
+        positions.ShouldNotBeEmpty();
+    });
+
+    [Fact]
+    public void In_a_convolutional_network_inner_channels_go_where_they_are_worth_least()
+    {
+        using var model = (CnnModel)ModelRegistry.Find("fashion-mobilenet")!.Architecture.Random(ModelRegistry.Find("fashion-mobilenet")!.Preprocessing, 3);
+        var net = model.Architecture;
+        var limit = new Target(TargetForm.KeepMacs, 0.7).Resolve(net.Cost());
+        var knobs = Knob.Of(net, [WidthKind.Hidden], []);
+        // The first block of a MobileNetV2 has no inner channels of its own.
+        knobs.Select(k => k.Block).ShouldBe(Enumerable.Range(1, net.Depth - 1));
+        // Half the channels of one block are as good as not there.
+        using (new NoGrad())
+            foreach (var name in model.BlockTensors(5).Where(n => n.Contains("bn2.")))
+                model.Weights[name].Narrow(0, 0, net.Blocks[5].Hidden / 2).CopyFrom(Tensor.Zeros([net.Blocks[5].Hidden / 2]));
+        using var images = new Calibration(TestNets.Images(20, net.ImageSize, 1, 10, 7), model);
+        using var held = new Calibration(TestNets.Images(10, net.ImageSize, 1, 10, 77), model);
+        using var judge = new Judge(model, held, bf16: false);
+        using var weights = TokenWeights.Equal(model);
+        RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(model, images, weights, new RepairOptions(), onCut);
+        var live = Tensor.LiveCount;
+        var start = UniformStart.Find(net, limit, knobs);
+        var rounds = new StructureSearch(Pass, judge, model, limit, knobs).Run(start, 3, default);
+        Tensor.LiveCount.ShouldBe(live);
+        foreach (var round in rounds)
+        {
+            limit.Met(round.Structure.Cost()).ShouldBeTrue();
+            using var student = Pass(null).Run(model, round.Structure);
+            judge.Score(student).ShouldBe(round.Kl, 1e-6);
+        }
+        rounds.Min(r => r.Kl).ShouldBeLessThan(rounds[0].Kl);
+        rounds.Min(r => r.Structure.Width(5, WidthKind.Hidden)).ShouldBeLessThan(start.Width(5, WidthKind.Hidden));
+    }
 
     [Fact]
     public void Merging_stays_within_its_limit_comes_close_to_it_and_gets_no_worse()
@@ -79,18 +137,18 @@ public class StructureSearchTests : TorchTest
         using var judge = new Judge(test.Teacher, test.Calibration, bf16: false);
         var target = test.With(1, b => b with { MlpHidden = 10, VDim = b.VDim - 1 });
         var alternatives = new List<Alternative>();
-        using var student = new RepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
+        using var student = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
         {
             OnCut = point =>
             {
-                if (point.Block != 1 || point.Part != CutPart.Mlp) return;
-                using var other = point.Cut(point.Target with { MlpHidden = 14 });
+                if (point.Block != 1 || !point.Widths.Contains(WidthKind.Hidden)) return;
+                using var other = point.Cut(point.Target.WithWidth(1, WidthKind.Hidden, 14));
                 alternatives.Add(Alternative.Of(other, new Knob(1, WidthKind.Hidden), 14));
             },
         }.Run(test.Teacher, target);
         using var alternative = alternatives.ShouldHaveSingleItem();
         using var whole = alternative.In(student);
-        whole.Architecture.Blocks[1].MlpHidden.ShouldBe(14);
+        whole.Architecture.Width(1, WidthKind.Hidden).ShouldBe(14);
         judge.Score(student, alternatives, default)[alternative].ShouldBe(judge.Score(whole), 1e-6);
         judge.Score(test.Teacher).ShouldBe(0, 1e-6);
     });

@@ -15,7 +15,7 @@ internal static class BmpDecoder
     {
         if (bytes.Length < FileHeaderSize + CoreHeaderSize) throw Truncated();
         var header = ReadHeader(bytes);
-        ImageFormatException.CheckSize(header.Width, header.Height);
+        ImageFormatException.CheckSize(header.Width, header.Height, bytes.Length);
 
         var stride = (header.Width * header.Bits + 31) / 32 * 4;
         if (header.DataOffset + stride * header.Height > bytes.Length) throw Truncated();

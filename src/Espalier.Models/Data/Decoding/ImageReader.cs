@@ -1,3 +1,5 @@
+using Espalier.Models.Formats;
+
 namespace Espalier.Models.Data;
 
 /// <summary>
@@ -16,7 +18,7 @@ public static class ImageReader
     /// <summary>Reads one file as <paramref name="channels"/> = 3 (RGB) or 1 (grey).</summary>
     /// <exception cref="InputException">Missing, unreadable, empty, truncated, corrupt, too large, or not an image of these
     /// kinds.</exception>
-    public static ImageBuffer Read(string path, int channels = 3) => Decode(ReadBytes(path), path, channels);
+    public static ImageBuffer Read(string path, int channels = 3) => Decode(SmallFile.ReadBytes(path, MaxFileBytes), path, channels);
 
     /// <summary>Decodes the bytes of one file; <paramref name="name"/> is what error messages call it.</summary>
     /// <exception cref="InputException">As for <see cref="Read"/>.</exception>
@@ -47,18 +49,4 @@ public static class ImageReader
         [(byte)'B', (byte)'M', ..] => BmpDecoder.Decode(bytes),
         _ => throw new ImageFormatException("not a JPEG, PNG, WebP or BMP image."),
     };
-
-    private static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            var length = new FileInfo(path).Length;
-            if (length > MaxFileBytes) throw new InputException($"{path}: {length} bytes is too large for an image file.");
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be read: {e.Message}", e);
-        }
-    }
 }

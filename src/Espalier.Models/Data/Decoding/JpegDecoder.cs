@@ -4,10 +4,15 @@ namespace Espalier.Models.Data;
 internal static unsafe class JpegDecoder
 {
     private const int ColorspaceGray = 2, ColorspaceCmyk = 3, ColorspaceYcck = 4;
+    // Each scan goes over the whole image again; encoders make ten.
+    private const int MostScans = 100;
     private const string Premature = "Premature end of JPEG file";
+
+    private static ReadOnlySpan<byte> StartOfScan => [0xFF, 0xDA];
 
     public static ImageBuffer Decode(ReadOnlySpan<byte> bytes)
     {
+        if (bytes.Count(StartOfScan) > MostScans) throw new ImageFormatException($"the JPEG file has more than {MostScans} scans, which no image needs.");
         var handle = TurboJpeg.InitDecompress();
         if (handle == 0) throw new ImageFormatException("libjpeg-turbo could not be started.");
         try
@@ -35,7 +40,7 @@ internal static unsafe class JpegDecoder
             int width = 0, height = 0, colorspace = -1;
             var status = TurboJpeg.DecompressHeader3(handle, data, (nuint)bytes.Length, &width, &height, out _, &colorspace);
             if (status != 0 && (width <= 0 || height <= 0 || colorspace < 0)) throw Corrupt(handle);
-            ImageFormatException.CheckSize(width, height);
+            ImageFormatException.CheckSize(width, height, bytes.Length);
 
             var (format, samples) = colorspace switch
             {

@@ -1,3 +1,4 @@
+using Espalier.Models.Formats;
 using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace Espalier.Models.Data;
@@ -36,9 +37,9 @@ internal sealed record PngChunks(long Width, long Height, int BitDepth, int Colo
 
             var body = rest.Slice(8, (int)length);
             var critical = (type[0] & 0x20) == 0;
-            if (critical && PngCrc.Of(rest.Slice(4, (int)length + 4)) != ReadUInt32BigEndian(rest[(8 + (int)length)..]))
+            if (critical && Crc32.Of(rest.Slice(4, (int)length + 4)) != ReadUInt32BigEndian(rest[(8 + (int)length)..]))
                 throw new ImageFormatException("the PNG file is corrupt: a checksum does not match.");
-            if (type.SequenceEqual("IHDR"u8)) header = ReadHeader(body);
+            if (type.SequenceEqual("IHDR"u8)) header = ReadHeader(body, bytes.Length);
             else if (type.SequenceEqual("PLTE"u8)) palette = body.ToArray();
             else if (type.SequenceEqual("IDAT"u8)) data.Write(body);
             else if (type.SequenceEqual("IEND"u8)) return Finish(header ?? throw Truncated(), palette, data);
@@ -54,11 +55,11 @@ internal sealed record PngChunks(long Width, long Height, int BitDepth, int Colo
         return header with { Palette = palette, Data = data.ToArray() };
     }
 
-    private static PngChunks ReadHeader(ReadOnlySpan<byte> body)
+    private static PngChunks ReadHeader(ReadOnlySpan<byte> body, int fileLength)
     {
         if (body.Length != 13) throw new ImageFormatException("the PNG header is corrupt.");
         long width = ReadUInt32BigEndian(body), height = ReadUInt32BigEndian(body[4..]);
-        ImageFormatException.CheckSize(width, height);
+        ImageFormatException.CheckSize(width, height, fileLength);
         int depth = body[8], type = body[9];
         var valid = type switch
         {

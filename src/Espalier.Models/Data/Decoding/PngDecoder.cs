@@ -24,13 +24,13 @@ internal static class PngDecoder
             using var data = new ZLibStream(new MemoryStream(png.Data), CompressionMode.Decompress);
             foreach (var pass in png.Interlaced ? Adam7 : [(0, 0, 1, 1)]) ReadPass(png, data, pixels, channels, pass);
         }
-        catch (InvalidDataException e)
-        {
-            throw new ImageFormatException("the PNG file is corrupt: its data cannot be decompressed.", e);
-        }
         catch (EndOfStreamException e)
         {
             throw new ImageFormatException("the PNG file is truncated.", e);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw new ImageFormatException("the PNG file is corrupt: its data cannot be decompressed.", e);
         }
         return new(width, height, channels, pixels);
     }

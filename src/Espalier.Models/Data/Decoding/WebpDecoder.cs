@@ -14,7 +14,7 @@ internal static unsafe partial class WebpDecoder
             int width = 0, height = 0;
             if (GetInfo(data, (nuint)bytes.Length, &width, &height) == 0)
                 throw new ImageFormatException("the WebP file is truncated or corrupt.");
-            ImageFormatException.CheckSize(width, height);
+            ImageFormatException.CheckSize(width, height, bytes.Length);
             var pixels = GC.AllocateUninitializedArray<byte>(checked(width * height * 3));
             fixed (byte* destination = pixels)
                 if (DecodeRgbInto(data, (nuint)bytes.Length, destination, (nuint)pixels.Length, width * 3) == 0)

@@ -70,7 +70,7 @@ public static class PngWriter
         WriteInt32BigEndian(chunk, body.Length);
         type.CopyTo(chunk.AsSpan(4));
         body.CopyTo(chunk.AsSpan(8));
-        WriteUInt32BigEndian(chunk.AsSpan(chunk.Length - 4), PngCrc.Of(chunk.AsSpan(4, body.Length + 4)));
+        WriteUInt32BigEndian(chunk.AsSpan(chunk.Length - 4), Crc32.Of(chunk.AsSpan(4, body.Length + 4)));
         png.Write(chunk);
     }
 }

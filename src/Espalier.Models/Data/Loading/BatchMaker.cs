@@ -12,7 +12,7 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
     private readonly Lock orderLock = new();
     private (int Epoch, int[] Order) latest = (-1, []);
 
-    public int BatchesPerEpoch { get; } = (dataset.Count + options.BatchSize - 1) / options.BatchSize;
+    public int BatchesPerEpoch { get; } = (int)((dataset.Count + (long)options.BatchSize - 1) / options.BatchSize);
 
     public Batch Make(LoaderPosition position, CancellationToken cancellation)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Espalier.Models.Formats;
 
 namespace Espalier.Models.Data;
 
@@ -10,6 +11,8 @@ internal static class LabelList
 {
     public const string FileName = "labels.txt";
 
+    private const long MaxBytes = 1 << 30;
+
     /// <summary>Labels above this are surely a mistake.</summary>
     private const int MaxLabel = 1_000_000;
 
@@ -18,7 +21,8 @@ internal static class LabelList
         var items = ImmutableArray.CreateBuilder<ImageItem>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var number = 0;
-        foreach (var raw in File.ReadLines(file))
+        using var lines = new StringReader(SmallFile.ReadText(file, MaxBytes));
+        while (lines.ReadLine() is { } raw)
         {
             number++;
             var line = raw.Trim();
@@ -31,6 +35,7 @@ internal static class LabelList
             if (label > MaxLabel) throw Fault($"has label {label}, over the limit of {MaxLabel}");
             var id = line[..space].TrimEnd().Replace('\\', '/');
             if (!seen.Add(id)) throw Fault($"lists {id} a second time");
+            if (Path.IsPathRooted(id) || id.Split('/').Contains("..")) throw Fault($"lists {id}, which points outside of the folder");
             var path = Path.Combine(folder, id);
             if (!File.Exists(path)) throw Fault($"lists {id}, which does not exist");
             items.Add(new ImageFileItem(id, label, path));

@@ -9,6 +9,8 @@ namespace Espalier.Models.Data;
 /// </summary>
 public static class SampleList
 {
+    private const long MaxBytes = 1 << 30;
+
     /// <summary>The file's text for the items at <paramref name="indices"/>.</summary>
     public static string Format(ImageDataset dataset, IEnumerable<int> indices)
     {
@@ -29,16 +31,7 @@ public static class SampleList
     /// <exception cref="InputException">Unreadable, empty, an id that the set does not have, or one that comes twice.</exception>
     public static int[] Read(string path, ImageDataset dataset)
     {
-        string[] lines;
-        try
-        {
-            lines = File.ReadAllLines(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be read: {e.Message}", e);
-        }
-
+        var lines = SmallFile.ReadText(path, MaxBytes).Split('\n');
         var index = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var i = 0; i < dataset.Count; i++) index[dataset.Items[i].Id] = i;
         var result = new List<int>();

@@ -24,22 +24,27 @@ internal sealed record PickleTuple(object?[] Items)
 /// <summary>A dict. Only keys that are texts can be asked for; of equal ones the last wins.</summary>
 internal sealed class PickleDict
 {
-    private readonly OrderedDictionary<string, object?> _texts = new(StringComparer.Ordinal);
-    private readonly List<object?> _others = [];
+    // Made when they are needed: a hostile file holds millions of empty dicts, a byte each.
+    private OrderedDictionary<string, object?>? _texts;
+    private List<object?>? _others;
 
     /// <summary>Entries whose key is a text, in the order of the file.</summary>
-    public IEnumerable<KeyValuePair<string, object?>> Texts => _texts;
+    public IEnumerable<KeyValuePair<string, object?>> Texts => _texts ?? [];
 
     /// <summary>Values whose key is no text.</summary>
-    public IReadOnlyList<object?> Others => _others;
+    public IReadOnlyList<object?> Others => _others ?? [];
 
     public void Set(object? key, object? value)
     {
-        if (key is string text) _texts[text] = value;
-        else _others.Add(value);
+        if (key is string text) (_texts ??= new(StringComparer.Ordinal))[text] = value;
+        else (_others ??= []).Add(value);
     }
 
-    public bool TryGet(string key, [MaybeNullWhen(false)] out object value) => _texts.TryGetValue(key, out value) && value is not null;
+    public bool TryGet(string key, [MaybeNullWhen(false)] out object value)
+    {
+        value = null;
+        return _texts is not null && _texts.TryGetValue(key, out value) && value is not null;
+    }
 }
 
 /// <summary>Stands for an object of a class that is not known here: its parts are kept, nothing of it was run.</summary>

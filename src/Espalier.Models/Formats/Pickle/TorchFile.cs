@@ -10,6 +10,9 @@ namespace Espalier.Models.Formats.Pickle;
 public sealed class TorchFile : ITensorFile
 {
     private const int TarMark = 257;
+    // Layers may share their weights.
+    private const int MostShared = 16;
+    private const long FreelyShared = 1 << 20;
     private readonly FileStream _stream;
     private readonly ITorchContainer _container;
     private readonly IReadOnlyDictionary<string, TorchTensor> _tensors;
@@ -20,6 +23,8 @@ public sealed class TorchFile : ITensorFile
         (_stream, Path) = (stream, path);
         _container = Container(stream, path);
         (Entry, _tensors) = StateDict.Find(_container.Root, path);
+        if (_tensors.Count > TensorFiles.MostTensors) throw TensorFiles.TooMany(path, _tensors.Count);
+        CheckSharing(_tensors.Values);
         Infos = [.. _tensors.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => Describe(t.Key, t.Value))];
         _byName = Infos.ToImmutableDictionary(t => t.Name, StringComparer.Ordinal);
     }
@@ -61,20 +66,34 @@ public sealed class TorchFile : ITensorFile
         var (tensor, size) = (_tensors[name], info.ElementType.Size());
         if (tensor.Extent * size > int.MaxValue || tensor.Count * size > int.MaxValue)
             throw new InputException($"{Path}: tensor {name} {info.ShapeText} is longer than 2 GiB, the most that is read at once.");
-        var values = new float[tensor.Count];
         try
         {
             var touched = _container.Read(tensor.Storage, (tensor.Storage.First + tensor.Offset) * size, (int)(tensor.Extent * size));
+            var values = new float[tensor.Count];
             ElementValues.ToSingle(info.ElementType, tensor.Gather(touched, size), values);
+            return values;
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
             throw new InputException($"{Path}: tensor {name} cannot be read: {e.Message}", e);
         }
-        return values;
     }
 
     public void Dispose() => _stream.Dispose();
+
+    // A file of a kilobyte could else name a storage a million times, and so ask for memory it does not have itself.
+    private void CheckSharing(IEnumerable<TorchTensor> tensors)
+    {
+        Int128 named = 0, stored = 0;
+        var storages = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var tensor in tensors)
+        {
+            named += tensor.Count;
+            if (storages.Add(tensor.Storage.Key)) stored += tensor.Storage.Count;
+        }
+        if (named > stored * MostShared + FreelyShared)
+            throw TorchFault.Invalid(Path, $"its tensors have {named} elements in all, of which only {stored} are stored");
+    }
 
     private TensorInfo Describe(string name, TorchTensor tensor) => tensor.Storage.ElementType is { } type ? new TensorInfo(name, type, tensor.Shape)
         : throw new InputException($"{Path}: tensor {name} has elements of the unsupported type {tensor.Storage.TypeName}; convert it to float32.");

@@ -20,6 +20,8 @@ internal sealed class TorchGlobals(string path)
         ["int32"] = ElementType.I32, ["int16"] = ElementType.I16, ["int8"] = ElementType.I8, ["uint8"] = ElementType.U8, ["bool"] = ElementType.Bool,
     }.ToImmutableDictionary();
 
+    private const string FromType = "torch._tensor._rebuild_from_type_v2";
+
     private readonly Dictionary<string, TorchStorage> _storages = [];
 
     /// <summary>Every storage that was named, by key.</summary>
@@ -35,7 +37,7 @@ internal sealed class TorchGlobals(string path)
     public object? Construct(object? callee, object? arguments, PickleReader reader)
     {
         if (arguments is not PickleTuple tuple) throw reader.Invalid("the arguments of a call are no tuple");
-        return callee?.ToString() switch
+        return (callee as PickleGlobal)?.ToString() switch
         {
             "collections.OrderedDict" or "collections.defaultdict" or "builtins.dict" or "__builtin__.dict" => Dict(tuple),
             "torch.Size" when tuple is [PickleTuple sizes] => sizes,
@@ -43,7 +45,8 @@ internal sealed class TorchGlobals(string path)
             "torch._utils._rebuild_tensor_v2" => Tensor(tuple, 6, reader),
             "torch._utils._rebuild_tensor_v3" => Tensor(tuple, 7, reader),
             "torch._utils._rebuild_parameter" or "torch._utils._rebuild_parameter_with_state" when tuple.Count > 1 => tuple[0],
-            "torch._tensor._rebuild_from_type_v2" when tuple.Count > 2 => Construct(tuple[0], tuple[2], reader),
+            // Once: a chain of these would be as deep as the file is long.
+            FromType when tuple.Count > 2 && tuple[0] is PickleGlobal inner && inner.ToString() != FromType => Construct(tuple[0], tuple[2], reader),
             _ => new PickleObject(callee),
         };
     }
@@ -61,7 +64,8 @@ internal sealed class TorchGlobals(string path)
         {
             string text => text,
             long number => $"{number}",
-            BigInteger number => $"{number}",
+            // Nobody has so many storages, and writing a long number out takes the square of its length.
+            BigInteger number when number.GetByteCount() <= 16 => $"{number}",
             _ => throw reader.Invalid("a storage has no key"),
         };
         if (count < 0) throw reader.Invalid($"storage {key} has {count} elements");

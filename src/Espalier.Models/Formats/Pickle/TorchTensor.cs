@@ -27,7 +27,7 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, ImmutableA
     private const int MaxRank = 32;
 
     // An expanded tensor (stride 0) is larger than its storage; a lie about a size would be, too.
-    private const long MostRepeated = 1 << 24;
+    private const long MostRepeated = 1 << 20;
 
     public long Count { get; private init; }
 

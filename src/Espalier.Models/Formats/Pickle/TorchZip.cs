@@ -11,20 +11,24 @@ internal sealed class TorchZip : ITorchContainer
     private readonly ZipDirectory _directory;
     private readonly string _root;
     private readonly string _path;
+    private readonly Stream _stream;
+    // The storages that were checked; the bytes of those that are compressed, which would else be unpacked once for each of their tensors.
+    private readonly Dictionary<string, byte[]?> _read = new(StringComparer.Ordinal);
 
     /// <exception cref="InputException">It is damaged, from a big-endian machine, or no checkpoint.</exception>
     public TorchZip(Stream stream, string path)
     {
-        (_directory, _path) = (new ZipDirectory(stream, path), path);
+        (_directory, _path, _stream) = (new ZipDirectory(stream, path), path, stream);
         var pickle = _directory.Items.Where(i => i.Name == PickleName || i.Name.EndsWith("/" + PickleName, StringComparison.Ordinal)).MinBy(i => i.Name.Length)
             ?? throw TorchFault.Invalid(path, "it is a zip archive without a data.pkl");
         _root = pickle.Name[..^PickleName.Length];
         if (_directory.Find(_root + "constants.pkl") is not null || _directory.Items.Any(i => i.Name.StartsWith(_root + "code/", StringComparison.Ordinal)))
             throw new InputException($"{path} is a TorchScript program, not a checkpoint; save its state_dict() instead.");
-        if (_directory.Find(_root + "byteorder") is { Length: < 100 } order && ReadText(order) is var name and not "little")
+        if (_directory.Find(_root + "byteorder") is { Length: < 100 } order && Encoding.UTF8.GetString(_directory.ReadAll(order)).Trim() is var name and not "little")
             throw new InputException($"{path} was written on a {name}-endian machine, which is not supported; save it again on another.");
         var globals = new TorchGlobals(path);
-        Root = new Unpickler(new PickleReader(_directory.Open(pickle), pickle.Length, path), globals).Load();
+        if (pickle.Length > PickleReader.MaxLength) throw TorchFault.Invalid(path, $"{pickle.Name} has {pickle.Length} bytes, more than any checkpoint's");
+        Root = new Unpickler(new PickleReader(new MemoryStream(_directory.ReadAll(pickle)), pickle.Length, path), globals).Load();
         foreach (var storage in globals.Storages.Values) Check(storage);
     }
 
@@ -33,12 +37,15 @@ internal sealed class TorchZip : ITorchContainer
     public byte[] Read(TorchStorage storage, long start, int count)
     {
         var item = Item(storage);
+        if (!_read.TryGetValue(item.Name, out var whole))
+        {
+            if (!item.IsDeflated) _directory.Verify(item);
+            _read[item.Name] = whole = item.IsDeflated ? _directory.ReadAll(item) : null;
+        }
+        if (whole is not null) return whole.AsSpan(checked((int)start), count).ToArray();
         var bytes = new byte[count];
-        var stream = _directory.Open(item);
-        if (item.IsDeflated) Skip(stream, start, item);
-        else stream.Position += start;
-        if (stream.ReadAtLeast(bytes, count, throwOnEndOfStream: false) < count) throw Short(item);
-        if (item.IsDeflated) stream.Dispose();
+        _stream.Position = item.Start + start;
+        _stream.ReadExactly(bytes);
         return bytes;
     }
 
@@ -51,24 +58,4 @@ internal sealed class TorchZip : ITorchContainer
 
     private ZipItem Item(TorchStorage storage) => _directory.Find($"{_root}data/{storage.Key}")
         ?? throw TorchFault.Invalid(_path, $"storage {storage.Key} has no file {_root}data/{storage.Key}");
-
-    private void Skip(Stream stream, long count, ZipItem item)
-    {
-        var scratch = new byte[1 << 16];
-        for (var left = count; left > 0;)
-        {
-            var read = stream.Read(scratch, 0, (int)Math.Min(left, scratch.Length));
-            if (read == 0) throw Short(item);
-            left -= read;
-        }
-    }
-
-    private string ReadText(ZipItem item)
-    {
-        using var reader = new StreamReader(_directory.Open(item), Encoding.UTF8, leaveOpen: true);
-        var text = new char[item.Length];
-        return new string(text, 0, reader.Read(text)).Trim();
-    }
-
-    private InputException Short(ZipItem item) => TorchFault.Invalid(_path, $"{item.Name} has fewer bytes than it claims");
 }

@@ -182,22 +182,28 @@ internal sealed class Unpickler(PickleReader reader, TorchGlobals globals)
 
     private object? Peek() => _stack.Count > Floor ? _stack[^1] : throw Empty();
 
-    private object? Pop() => Pop(1)[0];
-
-    private object?[] Pop(int count)
+    private object? Pop()
     {
-        if (_stack.Count - Floor < count) throw Empty();
-        var items = _stack[^count..];
-        _stack.RemoveRange(_stack.Count - count, count);
-        return [.. items];
+        var top = Peek();
+        _stack.RemoveAt(_stack.Count - 1);
+        return top;
     }
+
+    private object?[] Pop(int count) => _stack.Count - Floor < count ? throw Empty() : Take(_stack.Count - count);
 
     private object?[] PopToMark()
     {
         if (!_marks.TryPop(out var mark)) throw reader.Invalid("a mark is missing");
-        var items = _stack[mark..];
-        _stack.RemoveRange(mark, _stack.Count - mark);
-        return [.. items];
+        return Take(mark);
+    }
+
+    // Everything from there on.
+    private object?[] Take(int from)
+    {
+        var items = new object?[_stack.Count - from];
+        _stack.CopyTo(from, items, 0, items.Length);
+        _stack.RemoveRange(from, items.Length);
+        return items;
     }
 
     private int Floor => _marks.TryPeek(out var mark) ? mark : 0;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
@@ -10,7 +11,8 @@ namespace Espalier.Models.Formats.Pickle;
 /// <param name="Stored">Bytes it takes there.</param>
 /// <param name="Length">Bytes it has.</param>
 /// <param name="IsDeflated">Else it is stored as it is.</param>
-internal sealed record ZipItem(string Name, long Start, long Stored, long Length, bool IsDeflated);
+/// <param name="Checksum">CRC-32 of its bytes; 0 where the writer left it out, as PyTorch can be told to.</param>
+internal sealed record ZipItem(string Name, long Start, long Stored, long Length, bool IsDeflated, uint Checksum);
 
 /// <summary>
 /// The directory of a zip archive, with every check that makes its offsets and lengths safe to follow: what overlaps, points outside or
@@ -46,11 +48,43 @@ internal sealed class ZipDirectory
 
     public ZipItem? Find(string name) => _items.GetValueOrDefault(name);
 
-    /// <summary>The bytes of one file, from its start; the stream ends where the file does.</summary>
-    public Stream Open(ZipItem item)
+    /// <summary>All bytes of one file. What it claims is allocated as it comes, not before.</summary>
+    /// <exception cref="InputException">It has fewer than it claims, or others than were written.</exception>
+    public byte[] ReadAll(ZipItem item)
+    {
+        if (item.Length > Array.MaxLength) throw Invalid($"{item.Name} has {item.Length} bytes, more than are read at once");
+        using var bytes = new MemoryStream(item.IsDeflated ? 0 : (int)item.Length);
+        CopyTo(bytes, item);
+        return bytes.ToArray();
+    }
+
+    /// <summary>Reads one file through, so that a damaged one is found.</summary>
+    /// <exception cref="InputException">It has fewer bytes than it claims, or others than were written.</exception>
+    public void Verify(ZipItem item) => CopyTo(Stream.Null, item);
+
+    private void CopyTo(Stream target, ZipItem item)
     {
         _stream.Position = item.Start;
-        return item.IsDeflated ? new DeflateStream(_stream, CompressionMode.Decompress, leaveOpen: true) : _stream;
+        using var deflated = item.IsDeflated ? new DeflateStream(_stream, CompressionMode.Decompress, leaveOpen: true) : null;
+        var (source, crc) = (deflated ?? _stream, new Crc32());
+        var buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
+        try
+        {
+            for (var left = item.Length; left > 0;)
+            {
+                var part = buffer.AsSpan(0, (int)Math.Min(left, buffer.Length));
+                var read = source.Read(part);
+                if (read == 0) throw Invalid($"{item.Name} has fewer bytes than it claims");
+                crc.Add(part[..read]);
+                target.Write(part[..read]);
+                left -= read;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+        if (item.Checksum != 0 && item.Checksum != crc.Value) throw Invalid($"{item.Name} is damaged: its checksum does not match");
     }
 
     private (long Count, long Length, long Start) FindDirectory()
@@ -97,7 +131,7 @@ internal sealed class ZipDirectory
         var localHeader = Read(local, LocalLength);
         if (UInt32(localHeader, 0) != 0x04034B50) throw Invalid($"{name} does not start where the zip directory says");
         var start = local + LocalLength + UInt16(localHeader, 26) + UInt16(localHeader, 28);
-        if (!_items.TryAdd(name, new ZipItem(name, start, stored, length, method == 8))) throw Invalid($"it has two files named {name}");
+        if (!_items.TryAdd(name, new ZipItem(name, start, stored, length, method == 8, UInt32(header, 16)))) throw Invalid($"it has two files named {name}");
         return whole;
     }
 

@@ -84,8 +84,9 @@ public sealed unsafe class SafetensorsFile : ITensorFile
     {
         var info = Info(name);
         ElementValues.RequireFloat(info, Path);
+        var bytes = Bytes(name);
         var values = new float[info.Count];
-        ElementValues.ToSingle(info.ElementType, Bytes(name), values);
+        ElementValues.ToSingle(info.ElementType, bytes, values);
         return values;
     }
 

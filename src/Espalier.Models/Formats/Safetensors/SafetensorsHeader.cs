@@ -22,6 +22,7 @@ internal sealed record SafetensorsHeader(ImmutableArray<SafetensorsEntry> Tensor
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            if (document.RootElement.GetPropertyCount() is var count && count > TensorFiles.MostTensors + 1) throw TensorFiles.TooMany(path, count);
             var tensors = ImmutableArray.CreateBuilder<SafetensorsEntry>();
             var metadata = ImmutableSortedDictionary<string, string>.Empty.WithComparers(StringComparer.Ordinal);
             foreach (var entry in document.RootElement.EnumerateObject())
@@ -91,7 +92,8 @@ internal sealed record SafetensorsHeader(ImmutableArray<SafetensorsEntry> Tensor
     {
         if (!entry.TryGetProperty(key, out var list) || list.ValueKind != JsonValueKind.Array)
             throw Invalid(path, $"tensor {name} has no {key}");
-        var values = ImmutableArray.CreateBuilder<long>();
+        if (list.GetArrayLength() > TensorFiles.MostDimensions) throw Invalid(path, $"tensor {name} has {list.GetArrayLength()} numbers in its {key}");
+        var values = ImmutableArray.CreateBuilder<long>(list.GetArrayLength());
         foreach (var item in list.EnumerateArray())
         {
             if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt64(out var number) || number < 0)

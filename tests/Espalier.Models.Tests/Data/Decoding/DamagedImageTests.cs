@@ -46,7 +46,7 @@ public class DamagedImageTests
 
     [Fact]
     public void A_missing_file_is_refused() =>
-        Should.Throw<InputException>(() => ImageReader.Read("/nowhere/at/all.png")).Message.ShouldStartWith("/nowhere/at/all.png: cannot be read");
+        Should.Throw<InputException>(() => ImageReader.Read("/nowhere/at/all.png")).Message.ShouldStartWith("Cannot read /nowhere/at/all.png: ");
 
     [Fact]
     public void A_flipped_bit_in_a_PNG_is_noticed()

@@ -54,6 +54,39 @@ public class BatchLoaderTests
         Read(resumed).Select(b => b.Images.ToArray()).ShouldBe(Read(whole).Select(b => b.Images.ToArray()));
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 4)]
+    public void Images_that_go_while_they_are_read_are_left_out_of_their_batches(int threads, int prefetch)
+    {
+        using var folder = new TemporaryFolder();
+        foreach (var i in Enumerable.Range(0, 7)) folder.AddImage($"{i}.jpg");
+        var dataset = ImageDataset.Open(folder.Path);
+        var options = new LoaderOptions { BatchSize = 3, Shuffle = false, Epochs = 2, Threads = threads, Prefetch = prefetch, CacheBytes = 0, SkipUnreadable = true };
+        File.Delete(Path.Combine(folder.Path, "1.jpg"));
+        using (var cut = File.OpenWrite(Path.Combine(folder.Path, "5.jpg"))) cut.SetLength(100);
+
+        using var loader = new BatchLoader(dataset, Plain, options);
+        var batches = Read(loader);
+
+        batches.Select(b => b.Indices).ShouldBe([[0, 2], [3, 4], [6], [0, 2], [3, 4], [6]]);
+        foreach (var batch in batches) (batch.Labels.Length, batch.Images.Length).ShouldBe((batch.Count, batch.Count * 4));
+        batches.Select(b => string.Join(' ', b.Skipped.Select(s => s.Item.Id))).ShouldBe(["1.jpg", "5.jpg", "", "1.jpg", "5.jpg", ""]);
+        batches[0].Skipped[0].Reason.ShouldContain("1.jpg: cannot be read");
+        using var strict = new BatchLoader(dataset, Plain, options with { SkipUnreadable = false });
+        Should.Throw<InputException>(() => Read(strict)).Message.ShouldContain("1.jpg");
+        foreach (var file in Directory.GetFiles(folder.Path)) File.Delete(file);
+        using var empty = new BatchLoader(dataset, Plain, options);
+        Should.Throw<InputException>(() => Read(empty)).Message.ShouldContain("none of the 3 images of a batch can be read");
+    }
+
+    [Fact]
+    public void A_batch_takes_memory_for_the_images_there_are()
+    {
+        using var loader = new BatchLoader(Numbers(2), Plain, new() { BatchSize = int.MaxValue, Epochs = 1 });
+        loader.Next()!.Count.ShouldBe(2);
+    }
+
     [Fact]
     public void A_broken_image_is_reported_to_the_consumer_at_its_batch()
     {

@@ -21,6 +21,66 @@ public sealed class ImageDatasetTests : IDisposable
     }
 
     [Fact]
+    public void Links_are_followed_but_not_in_circles()
+    {
+        foreach (var name in (string[])["a/1.jpg", "b/2.jpg"]) folder.AddImage(name);
+        using var elsewhere = new TemporaryFolder();
+        elsewhere.AddImage("3.jpg");
+        void Link(string name, string target) => Directory.CreateSymbolicLink(Path.Combine(folder.Path, name), target);
+        Link("a/up", "..");
+        Link("a/self", ".");
+        Link("a/over", "../b");
+        Link("b/back", "../a");
+        Link("root", "/");
+        Link("loop", "loop");
+        Link("gone", "nowhere");
+        Link("c", elsewhere.Path);
+        ImageDataset.Open(folder.Path).Items.Select(i => i.Id).ShouldBe(["a/1.jpg", "a/over/2.jpg", "b/2.jpg", "b/back/1.jpg", "c/3.jpg"]);
+        // A data folder may be a link itself.
+        using var link = new TemporaryFolder();
+        Directory.CreateSymbolicLink(Path.Combine(link.Path, "data"), folder.Path);
+        ImageDataset.Open(Path.Combine(link.Path, "data")).Count.ShouldBe(5);
+    }
+
+    [Fact]
+    public void An_image_that_is_a_link_to_itself_says_so_when_it_is_read()
+    {
+        folder.AddImage("1.jpg");
+        File.CreateSymbolicLink(Path.Combine(folder.Path, "2.jpg"), "2.jpg");
+        Should.Throw<InputException>(() => ImageDataset.Open(folder.Path).Items[1].Load()).Message.ShouldContain("2.jpg: cannot be read");
+    }
+
+    [Fact]
+    public void A_hundred_thousand_images_are_listed_fast_and_take_little_memory()
+    {
+        var classes = Enumerable.Range(0, 100).Select(c => Directory.CreateDirectory(Path.Combine(folder.Path, $"class {c:D2}")).FullName).ToList();
+        Parallel.For(0, 100_000, i => File.Create(Path.Combine(classes[i % 100], $"{i:D6}.jpg")).Dispose());
+        folder.AddImage("class 00/000000 first.jpg");
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var begun = System.Diagnostics.Stopwatch.GetTimestamp();
+        var dataset = ImageDataset.Open(folder.Path, LabelPolicy.Required);
+        System.Diagnostics.Stopwatch.GetElapsedTime(begun).ShouldBeLessThan(TimeSpan.FromSeconds(20));
+        (dataset.Count, dataset.ClassCount).ShouldBe((100_001, 100));
+        (GC.GetTotalMemory(forceFullCollection: true) - before).ShouldBeLessThan(100 << 20);
+        using var loader = new BatchLoader(dataset, new EvalTransform(new() { Size = 4, CropFraction = 1, Mean = [0], Std = [1] }),
+            new() { BatchSize = 2, Shuffle = false, SkipUnreadable = true });
+        loader.Next()!.Indices.ShouldBe([0]);
+    }
+
+    [Fact]
+    public void A_list_of_samples_holds_any_name()
+    {
+        foreach (var name in (string[])["a\\nb.jpg", "a\nb.jpg", " c .jpg", "d\\\\e\r.jpg", "f 3.jpg"]) folder.AddImage(name);
+        var dataset = ImageDataset.Open(folder.Path);
+        var list = folder.AddText("samples.txt", "");
+        int[] order = [4, 2, 0, 3, 1];
+        SampleList.Write(list, dataset, order);
+        SampleList.Read(list, dataset).ShouldBe(order);
+        File.ReadAllLines(list).Length.ShouldBe(5);
+        dataset.Items.ShouldAllBe(item => File.Exists(((ImageFileItem)item).Path));
+    }
+
+    [Fact]
     public void One_subfolder_for_each_class_gives_labels_in_ordinal_order()
     {
         foreach (var name in (string[])["cat/1.jpg", "Zebra/x/2.jpg", "ant/3.jpg", "cat/0.jpg"]) folder.AddImage(name);

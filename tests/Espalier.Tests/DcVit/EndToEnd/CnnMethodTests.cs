@@ -6,7 +6,6 @@ using Espalier.FewShot;
 using Espalier.MetricSets;
 using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
-using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
@@ -21,9 +20,9 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
 
     private static readonly DcVitOptions s_options = new() { Variant = BlockVariant.Drop, BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
 
-    private readonly string _root = Directory.CreateTempSubdirectory("espalier-cnn-").FullName;
+    private readonly FewShotRuns _runs = new();
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Theory]
     [InlineData(BlockVariant.Drop)]
@@ -32,7 +31,7 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
     {
         var before = Tensor.LiveCount;
         var result = Compress("a", Request(steps: 40), s_options with { Variant = variant });
-        var net = ModelSource.Open(PathOf("a")).Architecture.ShouldBeOfType<CnnArchitecture>();
+        var net = ModelSource.Open(_runs.PathOf("a")).Architecture.ShouldBeOfType<CnnArchitecture>();
         net.Cost().ShouldBe(result.After);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         foreach (var block in result.Order)
@@ -58,16 +57,8 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
         // Five updates for the synthesis, then five for each candidate and each block of the order.
         var request = Request(steps: 5) with { Eval = null };
         Compress("whole", request, s_options);
-        using var stop = new CancellationTokenSource();
-        var seen = 0;
-        var progress = new Immediate(_ =>
-        {
-            if (++seen == updates) stop.Cancel();
-        });
-        Should.Throw<OperationCanceledException>(() => Compress("cut", request, s_options, progress, stop.Token));
-        using (var folder = RunFolder.Open(PathOf("cut")))
-            new DcVitMethod(request, s_options, TimeProvider.System).Compress(folder, new Immediate(_ => { }), default);
-        Bytes("cut").ShouldBe(Bytes("whole"));
+        _runs.CompressInTwo("cut", () => new DcVitMethod(request, s_options, TimeProvider.System), updates);
+        _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
     public static TheoryData<string, DcVitOptions> Switches => new()
@@ -94,7 +85,7 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
     {
         name.ShouldNotBeEmpty();
         var result = Compress("a", Request(steps: 2) with { Eval = null }, options);
-        ModelSource.Open(PathOf("a")).Architecture.Cost().ShouldBe(result.After);
+        ModelSource.Open(_runs.PathOf("a")).Architecture.Cost().ShouldBe(result.After);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
         if (options.Order is { } order) result.Order.ShouldBe(order);
@@ -110,17 +101,12 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
             foreach (var (setting, changes) in new[] { ("running", false), ("batch", true) })
             {
                 Compress(setting, Request(steps: 3) with { Eval = null }, s_options with { Profile = DcVitProfile.Clean.With("batch_norm", setting) });
-                using var student = ModelSource.Open(PathOf(setting)).Load();
+                using var student = ModelSource.Open(_runs.PathOf(setting)).Load();
                 (!student.Weights["bn1.running_mean"].BitEquals(teacher.Weights["bn1.running_mean"])).ShouldBe(changes, setting);
                 student.Weights["bn1.weight"].BitEquals(teacher.Weights["bn1.weight"]).ShouldBeFalse();
             }
         Tensor.LiveCount.ShouldBe(before);
     }
-
-    private string PathOf(string name) => Path.Combine(_root, name);
-
-    private byte[] Bytes(string name) => [.. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.WeightsFile)),
-        .. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.ConfigFile))];
 
     private FewShotRequest Request(long? steps) => new()
     {
@@ -136,16 +122,5 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
         Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
     };
 
-    private FewShotResult Compress(string name, FewShotRequest request, DcVitOptions options, IProgress<ProgressUpdate>? progress = null,
-        CancellationToken cancellation = default)
-    {
-        var method = new DcVitMethod(request, options, TimeProvider.System);
-        using var folder = RunFolder.Create(PathOf(name), new RunManifest { Command = "compress", Arguments = [], WorkingDirectory = _root, Version = "test" }, force: true);
-        return method.Compress(folder, progress ?? new Immediate(_ => { }), cancellation);
-    }
-
-    private sealed class Immediate(Action<ProgressUpdate> action) : IProgress<ProgressUpdate>
-    {
-        public void Report(ProgressUpdate value) => action(value);
-    }
+    private FewShotResult Compress(string name, FewShotRequest request, DcVitOptions options) => _runs.Compress(name, new DcVitMethod(request, options, TimeProvider.System));
 }

@@ -20,15 +20,15 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
 
     private static readonly DcVitOptions s_options = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
 
-    private readonly string _root = Directory.CreateTempSubdirectory("espalier-method-").FullName;
+    private readonly FewShotRuns _runs = new();
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Fact]
     public void A_compressed_model_has_exactly_the_planned_size_and_gets_better_by_finetuning()
     {
         var result = Compress("a", Request(steps: 40));
-        var written = ModelSource.Open(PathOf("a"));
+        var written = ModelSource.Open(_runs.PathOf("a"));
         written.Architecture.Cost().ShouldBe(result.After);
         written.Vit.Blocks.Count(b => b.Kind == BlockKind.FfnOnly && b.MlpHidden == result.Hidden).ShouldBe(result.Order.Length);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
@@ -47,10 +47,10 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         var before = Tensor.LiveCount;
         Compress("a", Request(steps: 5));
         Compress("b", Request(steps: 5));
-        Bytes("a").ShouldBe(Bytes("b"));
+        _runs.Bytes("a").ShouldBe(_runs.Bytes("b"));
         Tensor.LiveCount.ShouldBe(before);
         Compress("c", Request(steps: 5) with { Seed = 8 });
-        Bytes("c").ShouldNotBe(Bytes("a"));
+        _runs.Bytes("c").ShouldNotBe(_runs.Bytes("a"));
     }
 
     [Theory]
@@ -65,33 +65,17 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         var request = Request(steps: 6);
         var options = ordered ? s_options with { Order = [3, 1] } : s_options;
         Compress("whole", request, options);
-        using var stop = new CancellationTokenSource();
-        var seen = 0;
-        var progress = new Immediate(_ =>
-        {
-            if (++seen == updates) stop.Cancel();
-        });
-        Should.Throw<OperationCanceledException>(() => Compress("cut", request, options, progress, stop.Token));
-        File.Exists(Path.Combine(PathOf("cut"), ModelFolder.WeightsFile)).ShouldBeFalse();
-        using (var folder = RunFolder.Open(PathOf("cut")))
-            new DcVitMethod(request, options, TimeProvider.System).Compress(folder, new Immediate(_ => { }), default);
-        Bytes("cut").ShouldBe(Bytes("whole"));
+        _runs.CompressInTwo("cut", () => Method(request, options), updates);
+        _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
     [Fact]
     public void A_run_whose_files_lack_something_is_refused_and_the_file_named()
     {
-        using var stop = new CancellationTokenSource();
-        var progress = new Immediate(update =>
-        {
-            if (update.Stage == "ranking block 2") stop.Cancel();
-        });
-        Should.Throw<OperationCanceledException>(() => Compress("cut", Request(steps: 2), progress: progress, cancellation: stop.Token));
-        var ranked = Path.Combine(PathOf("cut"), "steps", "rank-1", "ranked.json");
+        _runs.CompressUntil("cut", Method(Request(steps: 2), s_options), update => update.Stage == "ranking block 2");
+        var ranked = Path.Combine(_runs.PathOf("cut"), "steps", "rank-1", "ranked.json");
         File.WriteAllText(ranked, """{ "block": 1, "metric": 0.5 }""");
-        using var folder = RunFolder.Open(PathOf("cut"));
-        var method = new DcVitMethod(Request(steps: 2), s_options, TimeProvider.System);
-        Should.Throw<InputException>(() => method.Compress(folder, new Immediate(_ => { }), default)).Message.ShouldContain(ranked);
+        Should.Throw<InputException>(() => _runs.GoOn("cut", Method(Request(steps: 2), s_options))).Message.ShouldContain(ranked);
     }
 
     public static TheoryData<string, DcVitOptions> Switches => new()
@@ -127,7 +111,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         name.ShouldNotBeEmpty();
         var result = Compress("a", Request(steps: 2) with { Eval = null }, options);
-        using var model = ModelSource.Open(PathOf("a")).LoadVit();
+        using var model = ModelSource.Open(_runs.PathOf("a")).LoadVit();
         VitCost.Of(model.Architecture).ShouldBe(result.After);
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
@@ -165,8 +149,8 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         var result = Compress("a", Request(steps: 3) with { Images = null });
         result.Samples.Train.Count.ShouldBe(8);
-        File.ReadAllLines(Path.Combine(PathOf("a"), "samples.txt"))[0].ShouldBe("synthetic-000");
-        Directory.EnumerateFiles(Path.Combine(PathOf("a"), FewShotResult.PicturesFolder)).Count().ShouldBe(8);
+        File.ReadAllLines(Path.Combine(_runs.PathOf("a"), "samples.txt"))[0].ShouldBe("synthetic-000");
+        Directory.EnumerateFiles(Path.Combine(_runs.PathOf("a"), FewShotResult.PicturesFolder)).Count().ShouldBe(8);
     }
 
     [Fact]
@@ -188,10 +172,10 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     [Fact]
     public void Synthetic_sets_are_kept_for_the_next_run()
     {
-        var request = Request(steps: 2) with { CacheFolder = Path.Combine(_root, "cache") };
+        var request = Request(steps: 2) with { CacheFolder = _runs.PathOf("cache") };
         Compress("a", request).MetricSetCached.ShouldBeFalse();
         Compress("b", request).MetricSetCached.ShouldBeTrue();
-        Bytes("a").ShouldBe(Bytes("b"));
+        _runs.Bytes("a").ShouldBe(_runs.Bytes("b"));
     }
 
     [Fact]
@@ -199,13 +183,8 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         Should.Throw<UsageException>(() => Compress("a", Request(steps: 1), new DcVitOptions { Order = [2, 2] })).Message.ShouldContain("twice");
         Should.Throw<UsageException>(() => Compress("a", Request(steps: 1), new DcVitOptions { Order = [2, 9] })).Message.ShouldContain("no block 9");
-        Directory.Exists(PathOf("a")).ShouldBeFalse();
+        Directory.Exists(_runs.PathOf("a")).ShouldBeFalse();
     }
-
-    private string PathOf(string name) => Path.Combine(_root, name);
-
-    private byte[] Bytes(string name) => [.. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.WeightsFile)),
-        .. File.ReadAllBytes(Path.Combine(PathOf(name), ModelFolder.ConfigFile))];
 
     private FewShotRequest Request(long? steps) => new()
     {
@@ -221,22 +200,8 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
     };
 
-    private FewShotResult Compress(string name, FewShotRequest request, DcVitOptions? options = null, IProgress<ProgressUpdate>? progress = null,
-        CancellationToken cancellation = default)
-    {
-        var method = new DcVitMethod(request, options ?? s_options, TimeProvider.System);
-        using var folder = RunFolder.Create(PathOf(name), new RunManifest
-        {
-            Command = "compress",
-            Arguments = [],
-            WorkingDirectory = _root,
-            Version = "test",
-        }, force: true);
-        return method.Compress(folder, progress ?? new Immediate(_ => { }), cancellation);
-    }
+    private FewShotResult Compress(string name, FewShotRequest request, DcVitOptions? options = null) =>
+        _runs.Compress(name, Method(request, options ?? s_options));
 
-    private sealed class Immediate(Action<ProgressUpdate> action) : IProgress<ProgressUpdate>
-    {
-        public void Report(ProgressUpdate value) => action(value);
-    }
+    private static DcVitMethod Method(FewShotRequest request, DcVitOptions options) => new(request, options, TimeProvider.System);
 }

@@ -1,0 +1,40 @@
+using Espalier.Models;
+using Espalier.Models.Cnn;
+
+namespace Espalier.Repair;
+
+/// <summary>
+/// The walk through a convolutional network: in every block inner channels are cut, and the last convolution of the branch is solved towards what the
+/// teacher has before the activation after the addition.
+/// </summary>
+/// <param name="teacher">The original network.</param>
+/// <param name="calibration">The images.</param>
+/// <param name="weights">What each place counts.</param>
+/// <param name="options">Switches.</param>
+public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, TokenWeights weights, RepairOptions options)
+    : RepairPass(teacher, calibration, weights, options)
+{
+    // Of each of the streams, three at a time. Maps are large early on, where each holds thousands of places to fit to.
+    private const long MostBytes = 1L << 30;
+
+    private protected override long MostImages => MostBytes / Enumerable.Range(0, teacher.Architecture.Depth)
+        .Max(i => (long)teacher.Architecture.SideAfter(i) * teacher.Architecture.SideAfter(i) * teacher.Architecture.Blocks[i].Outputs * sizeof(float));
+
+    private protected override void Block(ref Model student, int i, Architecture target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
+    {
+        using var sums = wanted.Through(x => teacher.Sum(i, x), cancellation);
+        wanted.AdvanceFrom(sums, x => teacher.Activate(i, x), cancellation);
+        var (before, goal) = ((CnnModel)student, ((CnnArchitecture)target).Blocks[i]);
+        if (before.Architecture.Blocks[i].Kind != CnnBlockKind.Dropped)
+            student = Replace(student, s =>
+            {
+                if (goal.Kind == CnnBlockKind.Dropped) return before.DropBlock(i);
+                using var repair = new ConvolutionRepair(before, i, tokens, sums, Layer(Weights.AfterBlock(i), $"block {i}", cancellation));
+                Model To(Architecture net) => repair.Cut(((CnnArchitecture)net).Blocks[i].Hidden);
+                OnCut?.Invoke(new CutPoint(i, [WidthKind.Hidden], target, To));
+                return To(target);
+            });
+        var after = student;
+        tokens.Advance(x => after.Blocks(x, i, i + 1), cancellation);
+    }
+}
