@@ -19,6 +19,7 @@ build_native() {
   prefix=$(torch_prefix)
   # A folder configured for another libtorch, or copied from elsewhere, is of no use.
   local mark="$prefix $root"
+  if has_file "$debian_gloo"; then mark+=" gloo"; fi
   if [[ ! -e $logs/native.prefix || $(<"$logs/native.prefix") != "$mark" ]]; then rm -rf "$root/artifacts/native"; fi
   [[ -e $root/artifacts/native/libespalier_torch.so && -z $(find "$root/native" -newer "$root/artifacts/native/libespalier_torch.so" -print -quit) ]] && return
   say "building the native door against $prefix"

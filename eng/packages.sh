@@ -23,6 +23,7 @@ PYTHON
 }
 
 debian_torch=/usr/lib/x86_64-linux-gnu/cmake/Torch/TorchConfig.cmake
+debian_gloo=/usr/include/gloo/context.h
 
 has_torch() {
   if [[ -n ${ESPALIER_TORCH:-} ]]; then
@@ -36,6 +37,11 @@ has_torch() {
 missing_packages() {
   if [[ $1 == browser ]]; then
     has_command chromium || echo chromium
+    return 0
+  fi
+  if [[ $1 == group ]]; then
+    # Debian's headers fit Debian's libtorch alone.
+    [[ -n ${ESPALIER_TORCH:-} ]] || ! has_file "$debian_torch" || has_file "$debian_gloo" || echo libgloo-dev
     return 0
   fi
   if [[ $1 != app ]]; then

@@ -18,6 +18,11 @@ die() { say "$*"; exit 1; }
   die "this system ($(uname -sm)) is not supported; use 64-bit x86 Linux with glibc, such as Debian 12"
 mkdir -p "$logs" 2>/dev/null || die "cannot write $logs; make the folder of Espalier writable for $(id -un)"
 
+# Headers that several processes (--nproc) need; one alone works without.
+install_group() {
+  (install_missing group) || say "several processes (--nproc) will not work: install libgloo-dev and run again"
+}
+
 source "$root/eng/fresh.sh"
 source "$root/eng/node.sh"
 source "$root/eng/charts.sh"
@@ -33,6 +38,7 @@ if [[ $what == native ]]; then
   source "$root/eng/packages.sh"
   source "$root/eng/build.sh"
   install_missing app
+  install_group
   build_native
   exit
 fi
@@ -51,6 +57,7 @@ source "$root/eng/build.sh"
 
 require_sdk
 install_missing "$what"
+install_group
 build_native
 # A run does not fail for want of pictures: without npm, or without its registry, reports hold the tables alone.
 (install_missing charts && install_charts) || say "reports will have no charts, only tables; eng/setup.sh charts tries again"

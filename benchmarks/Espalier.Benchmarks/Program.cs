@@ -4,6 +4,7 @@ using Espalier.Benchmarks.Kills;
 using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
+// processes [pairs]: two processes against one; rounding [model] [threads]: what round widths are worth.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
 // kills: see benchmarks/kills.sh.
 // fuzz: hostile inputs, see benchmarks/fuzz.sh.
@@ -17,6 +18,15 @@ switch (args)
         return 0;
     case ["train-step", .. var rest]:
         TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
+        return 0;
+    case ["processes-worker"]:
+        Processes.Serve(Console.In, Console.Out);
+        return 0;
+    case ["processes", .. var rest]:
+        Processes.Compare(rest.Length > 0 ? int.Parse(rest[0]) : 9);
+        return 0;
+    case ["rounding", .. var rest]:
+        Rounding.Compare(rest.Length > 0 ? rest[0] : "vit_tiny_patch16_224", rest.Length > 1 ? int.Parse(rest[1]) : 1, 1, 64);
         return 0;
     case ["kills", var folder, var program, var count, var minutes]:
         return new KillCampaign(folder, program).Run(int.Parse(count), TimeSpan.FromMinutes(double.Parse(minutes))) ? 0 : 1;
@@ -32,6 +42,8 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine("usage: benchmarks/run.sh train-step [pairs] [words a row must contain, such as: backward fp32]");
+        Console.Error.WriteLine("       benchmarks/run.sh processes [pairs]");
+        Console.Error.WriteLine("       benchmarks/run.sh rounding [timm name] [threads]");
         Console.Error.WriteLine("       benchmarks/run.sh ofb ARM --out DIR [--seed N] [--keep 0.5] [--images N] [--epochs E] | ofb table --out DIR");
         Console.Error.WriteLine("       benchmarks/run.sh memory [steps]");
         Console.Error.WriteLine("       benchmarks/fuzz.sh OUT [PARSER|parsers|images|all] [COUNT]");

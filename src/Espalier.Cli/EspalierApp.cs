@@ -50,16 +50,18 @@ public static partial class EspalierApp
         if (chosen is null) return Fail(streams, ExitCodes.Usage, $"There is no command '{arguments[0]}'. See: espalier --help");
         if (parsed.Errors.Count > 0)
             return Fail(streams, ExitCodes.Usage, $"{string.Join(' ', parsed.Errors.Select(e => e.Message).Distinct())} See: espalier {chosen.Name} --help");
-        return Guard(streams, parsed.GetValue(chosen.Common.Verbose), () => chosen.Execute(parsed, arguments, streams, resumed: null, cancellation));
+        return Guard(streams, parsed.GetValue(chosen.Common.Verbose), () => chosen.Execute(parsed, arguments, streams, cancellation));
     }
 
     /// <summary>Runs the command recorded in a run folder once more, on the same folder.</summary>
-    internal static int Resume(IReadOnlyList<string> recorded, string folder, CliStreams streams, CancellationToken cancellation)
+    internal static int Resume(IReadOnlyList<string> recorded, string folder, CommandContext context)
     {
         var (chosen, parsed) = Parse(recorded);
         if (chosen is { CanBeResumed: false }) throw new InputException($"'{folder}' records a command that no run is made by: {CommandLineText.Of(recorded)}");
+        if (chosen is { IsShared: false } && context.Group is not null)
+            throw new UsageException($"'{folder}' is a run of {chosen.Name}, which one process does alone; resume it without --nproc, RANK and WORLD_SIZE.");
         return chosen is not null && parsed.Errors.Count == 0
-            ? chosen.Execute(parsed, recorded, streams, folder, cancellation)
+            ? chosen.Execute(parsed, recorded, context.Streams, folder, context.Group, context.OnStart, context.Asked, context.Cancellation)
             : throw new InputException($"'{folder}' records a command this version does not know: {CommandLineText.Of(recorded)}");
     }
 

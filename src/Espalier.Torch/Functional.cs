@@ -8,6 +8,8 @@ public static class Functional
     private static readonly Operator s_gelu = new("aten::gelu");
     private static readonly Operator s_softmax = new("aten::softmax", "int");
     private static readonly Operator s_logSoftmax = new("aten::log_softmax", "int");
+    private static readonly Operator s_attention = new("aten::scaled_dot_product_attention");
+    private static readonly Lazy<bool> s_hasAttention = new(() => s_attention.Exists);
     private static readonly Operator s_conv2d = new("aten::conv2d");
     private static readonly Operator s_bicubic = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
@@ -34,6 +36,22 @@ public static class Functional
 
     /// <summary>Logarithm of the softmax along one dimension.</summary>
     public static Tensor LogSoftmax(this Tensor x, long dim) => s_logSoftmax.Call(x, dim);
+
+    /// <summary>
+    /// softmax(Q·Kᵀ·scale)·V as one operator that never holds the logits: libtorch 2's, on an accelerator. Null where there is none; the plain products
+    /// are as good on a processor.
+    /// </summary>
+    /// <param name="query">[B, heads, N, qk_dim].</param>
+    /// <param name="key">[B, heads, N, qk_dim].</param>
+    /// <param name="value">[B, heads, N, v_dim].</param>
+    /// <param name="scale">Factor on the logits.</param>
+    public static Tensor? FusedAttention(Tensor query, Tensor key, Tensor value, double scale)
+    {
+        if (query.Device == "cpu" || !s_hasAttention.Value) return null;
+        // The operator's own factor is 1/√qk_dim; another one cannot be given to its first versions.
+        var own = scale * Math.Sqrt(query.Size(-1));
+        return s_attention.Call(Math.Abs(own - 1) < 1e-12 ? query : query * own, key, value);
+    }
 
     /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>
     public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0, int groups = 1) =>

@@ -7,6 +7,7 @@ public sealed unsafe partial class Tensor
     private static readonly Operator s_item = new("aten::item");
     private static readonly Operator s_toDtype = new("aten::to", "dtype");
     private static readonly Operator s_toDevice = new("aten::to", "device");
+    private static readonly Operator s_pinMemory = new("aten::pin_memory");
     private static readonly Operator s_contiguous = new("aten::contiguous");
     private static readonly Operator s_zeros = new("aten::zeros");
     private static readonly Operator s_ones = new("aten::ones");
@@ -26,6 +27,12 @@ public sealed unsafe partial class Tensor
 
     public static Tensor From<T>(T[] values, params ReadOnlySpan<long> shape) where T : unmanaged =>
         From((ReadOnlySpan<T>)values, shape.IsEmpty ? [values.Length] : shape);
+
+    /// <summary>
+    /// The same, without waiting until an accelerator has them: by way of memory the system does not move. On the processor an ordinary copy.
+    /// </summary>
+    public static Tensor FromAhead<T>(ReadOnlySpan<T> values, ReadOnlySpan<long> shape, string device) where T : unmanaged =>
+        device == "cpu" ? From(values, shape) : s_pinMemory.Call(From(values, shape)).To(device, nonBlocking: true);
 
     /// <summary>Copies raw little-endian elements into a new tensor.</summary>
     public static Tensor FromBytes(ReadOnlySpan<byte> bytes, DType type, ReadOnlySpan<long> shape, string device = "cpu")

@@ -107,6 +107,16 @@ public sealed unsafe partial class Tensor : IDisposable
         }
     }
 
+    /// <summary>Whether the elements lie one after the other in main memory.</summary>
+    internal bool IsPlain
+    {
+        get
+        {
+            Info(null, out _, out _, out var flags);
+            return (flags & 4) != 0 && Device == "cpu";
+        }
+    }
+
     /// <summary>Number of tensor handles this process holds: for leak tests.</summary>
     public static long LiveCount => Door.esp_live_tensors();
 

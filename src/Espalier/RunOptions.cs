@@ -37,10 +37,10 @@ public abstract record RunOptions
     /// <summary>Opens the run folder, does the work, writes the report, and clears what the steps left.</summary>
     internal T Run<T>(string output, string command, Func<RunFolder, T> work, Func<T, RunFolder, RunReport> report)
     {
-        using var folder = Open(output, command);
+        using var folder = SharedRun.Open(Compute.Group, () => Open(output, command));
         folder.SaveEvery = SaveEvery;
         var result = work(folder);
-        ReportFiles.Write(report(result, folder), folder.Path);
+        if (Compute.Group?.IsFirst ?? true) ReportFiles.Write(report(result, folder), folder.Path);
         folder.Complete();
         return result;
     }

@@ -76,7 +76,7 @@ internal static class RankingProbe
         {
             OnCut = architecture => onCut(architecture, loop!.Step),
         };
-        using (loop = new TrainingLoop(task, batches, task.Training(setting.Compute.TrainsInBf16, setting.Compute.Device))
+        using (loop = new TrainingLoop(task, batches, task.Training(setting.Compute))
         {
             StopEarly = () => stop() || loop!.Step == steps,
         })

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Cli.Options;
 using Espalier.Reports;
 using Espalier.Runs;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Cli.Commands;
 
@@ -16,6 +17,9 @@ public sealed class CommandContext
 
     public required CancellationToken Cancellation { get; init; }
 
+    /// <summary>Cancelled by the user alone, not by the loss of a process.</summary>
+    internal CancellationToken Asked { get; init; }
+
     /// <summary>Everything typed after the program's name.</summary>
     public required ImmutableArray<string> Arguments { get; init; }
 
@@ -25,23 +29,54 @@ public sealed class CommandContext
     /// <summary>The run folder to go on with; null when the run is a new one.</summary>
     public string? ResumedFolder { get; init; }
 
+    /// <summary>Processes that carry the command out together; null: this one alone.</summary>
+    public ProcessGroup? Group { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The run folder in use, for the message of a cancelled command.</summary>
     public string? RunPath { get; internal set; }
 
+    /// <summary>Told how to go on when the command ends early; for a command that carries out another one.</summary>
+    internal Action<Func<string>>? OnStart { get; init; }
+
+    /// <summary>How to go on when the command ends early; empty before there is a run.</summary>
+    internal string Advice => RunPath is { } run ? $" What was done is kept; go on with: {CommandLineText.Of(["resume", run])}" : "";
+
     /// <summary>The command as typed, for reports.</summary>
     public string CommandLine => CommandLineText.Of(Arguments);
 
-    /// <summary>Starts the run folder, or opens the one being resumed.</summary>
+    /// <summary>Starts the run folder, or opens the one being resumed; where several processes share it, all but the first get a copy.</summary>
     public RunFolder OpenRun(string output)
     {
-        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
-        RunPath = ResumedFolder ?? output;
+        var run = SharedRun.Open(Group, () => Open(output));
+        RunPath = Group is { IsFirst: false } ? null : ResumedFolder ?? output;
         run.SaveEvery = TimeSpan.FromSeconds(Common.SaveEvery);
+        return run;
+    }
+
+    private RunFolder Open(string output)
+    {
+        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
         if (!run.IsComplete) return run;
         run.Dispose();
-        throw new UsageException($"'{RunPath}' is finished already; there is nothing to resume.");
+        throw new UsageException($"'{ResumedFolder ?? output}' is finished already; there is nothing to resume.");
+    }
+
+    /// <summary>Leaves the report of a run in its folder.</summary>
+    public void Write(RunReport report, RunFolder folder)
+    {
+        if (Group?.IsFirst ?? true) ReportFiles.Write(report, folder.Path);
+    }
+
+    /// <summary>A number that only the first process works out.</summary>
+    public double FromFirst(Func<double> workOut)
+    {
+        if (Group is null) return workOut();
+        double number = 0;
+        if (Group.IsFirst)
+            using (Group.Alone()) number = workOut();
+        return Group.Agree(number);
     }
 
     /// <summary>This context for another command, which this one carries out in its own name.</summary>

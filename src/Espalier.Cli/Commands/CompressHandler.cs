@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.FewShot;
-using Espalier.Reports;
 using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;
@@ -26,7 +25,7 @@ internal static class CompressHandler
             Output = options.Output,
             LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
-        ReportFiles.Write(report, folder.Path);
+        context.Write(report, folder);
         folder.Complete();
         return CompressResult.Of(report);
 
@@ -54,7 +53,7 @@ internal static class CompressHandler
         using var folder = context.OpenRun(output);
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
-        ReportFiles.Write(FewShotReport.Of(method, result, folder) with { Output = output }, folder.Path);
+        context.Write(FewShotReport.Of(method, result, folder) with { Output = output }, folder);
         folder.Complete();
         return Ranking(result) with { Output = output };
 

@@ -6,6 +6,9 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the common options to what the library calls them.</summary>
 internal static class Computing
 {
+    /// <summary>Together with the other processes of the command, where there are some.</summary>
+    public static ComputeOptions Of(CommandContext context) => Of(context.Common) with { Group = context.Group };
+
     public static ComputeOptions Of(CommonSettings common) => new()
     {
         Device = common.Device,

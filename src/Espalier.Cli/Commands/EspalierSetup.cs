@@ -34,8 +34,11 @@ internal static class EspalierSetup
         Refuse(method.UnitChoice is not null, "--unit-choice");
         Refuse(method.Blocks is not null, "--blocks");
         Refuse(method.Augment is not null, "--augment");
-        Refuse(method.MultipleOf is > 1, "--multiple-of");
-        var options = new EspalierOptions { Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, Like = method.Like is { } like ? ModelSource.Open(like).Architecture : null };
+        var options = new EspalierOptions
+        {
+            Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, MultipleOf = method.MultipleOf ?? 1,
+            Like = method.Like is { } like ? ModelSource.Open(like).Architecture : null,
+        };
         foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
         var distillation = options.Distillation;
         return options with

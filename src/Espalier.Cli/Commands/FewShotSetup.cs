@@ -34,7 +34,7 @@ internal static class FewShotSetup
             Time = effort.Steps is null ? effort.Time ?? s_defaultTime : null,
         },
         Seed = (ulong)context.Common.Seed,
-        Compute = Computing.Of(context.Common),
+        Compute = Computing.Of(context),
         CacheFolder = CacheFolder(),
     };
 

@@ -28,8 +28,12 @@ internal static class LatencyTarget
     public static Target Measured(this Target target, ModelSource model, Func<Target, Architecture> structure, CommandContext context)
     {
         if (target.Form != TargetForm.Latency) return target;
-        if (context.ResumedFolder is { } run && Read<Remembered>(Path.Combine(run, RunFile)) is { } remembered)
-            return target with { MacsAtLatency = remembered.MacsFull };
+        return target with { MacsAtLatency = context.FromFirst(() => Macs(target, model, structure, context)) };
+    }
+
+    private static double Macs(Target target, ModelSource model, Func<Target, Architecture> structure, CommandContext context)
+    {
+        if (context.ResumedFolder is { } run && Read<Remembered>(Path.Combine(run, RunFile)) is { } remembered) return remembered.MacsFull;
         var compute = Computing.Of(context.Common);
         var structures = LatencyCurve.Structures(structure);
         var path = Path.Combine(FewShotSetup.CacheFolder(), Stage, Key([model.Architecture, .. structures], compute) + ".json");
@@ -37,7 +41,7 @@ internal static class LatencyTarget
         var macs = Reachable(curve, curve.MacsFor(target.Value), structure);
         context.Progress.Report(ProgressUpdate.Message(Stage, FormattableString.Invariant(
             $"{100 * target.Value:0.#} % of the latency are {100 * macs / curve.DenseMacsFull:0.#} % of the MACs (full) here, with one image at a time and {compute.ThreadCount} threads")));
-        return target with { MacsAtLatency = macs };
+        return macs;
     }
 
     /// <summary>The request with its target measured, for the structures a method would begin with.</summary>
@@ -53,7 +57,7 @@ internal static class LatencyTarget
     /// <summary>The share of its latency that the given network was left with, measured in turn; null when the target was another one.</summary>
     public static double? Achieved(this Target target, ModelSource given, string output, CommandContext context)
     {
-        if (target.Form != TargetForm.Latency) return null;
+        if (target.Form != TargetForm.Latency || context.Group is { IsFirst: false }) return null;
         var compute = Computing.Of(context.Common);
         using var before = given.Load(compute.Device);
         using var after = ModelSource.Open(output).Load(compute.Device);

@@ -1,6 +1,9 @@
 using System.CommandLine;
+using System.Text;
 using Espalier.Cli.Output;
+using Espalier.Cli.Processes;
 using Espalier.Runs;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Cli.Commands;
 
@@ -11,6 +14,7 @@ internal sealed class ResumeCommand : CliCommand
     public ResumeCommand() : base("resume", "Goes on with an interrupted run where it stopped.")
     {
         _run = AddArgument("RUN", "The run folder.");
+        AddProcesses();
         Complete();
     }
 
@@ -18,19 +22,43 @@ internal sealed class ResumeCommand : CliCommand
 
     public override IReadOnlyList<string> Examples => ["espalier resume runs/small"];
 
+    /// <summary>As given, or else as the run was begun.</summary>
+    internal override int? ProcessCount(ParseResult parsed)
+    {
+        if (base.ProcessCount(parsed) is { } given) return given;
+        if (SharedCommand.IsStarted) return null;
+        var folder = parsed.GetRequiredValue(_run);
+        if (!RunFolder.Exists(folder)) return null;
+        var (command, recorded) = EspalierApp.Parse(RunFolder.ReadManifest(folder).Arguments);
+        return command?.ProcessCount(recorded);
+    }
+
     /// <summary>Runs the recorded command on the same folder; how to talk about it is this command line's choice.</summary>
     protected override CommandResult? Run(ParseResult parsed, CommandContext context)
     {
         var folder = Path.GetFullPath(parsed.GetRequiredValue(_run));
-        var manifest = RunFolder.ReadManifest(folder);
-        if (!manifest.IsTyped)
-            throw new UsageException($"'{folder}' was begun by a program that uses the library; only that program knows its options: let it go on with ExistingRun.GoOn.");
-        List<string> arguments = [.. manifest.Arguments];
+        var (recorded, place) = Recorded(folder, context.Group);
+        List<string> arguments = [.. recorded];
         foreach (var (given, option) in new[] { (context.Common.Json, "--json"), (context.Common.Quiet, "--quiet"), (context.Common.Verbose, "--verbose") })
             if (given && !arguments.Contains(option)) arguments.Add(option);
         // Relative paths among the recorded arguments start where the command was typed.
-        if (Directory.Exists(manifest.WorkingDirectory)) Directory.SetCurrentDirectory(manifest.WorkingDirectory);
-        EspalierApp.Resume(arguments, folder, context.Streams, context.Cancellation);
+        if (Directory.Exists(place)) Directory.SetCurrentDirectory(place);
+        EspalierApp.Resume(arguments, folder, context);
         return null;
+    }
+
+    // Only the first of several processes needs the run folder.
+    private static (string[] Arguments, string WorkingDirectory) Recorded(string folder, ProcessGroup? group)
+    {
+        string[] lines = [];
+        if (group?.IsFirst ?? true)
+        {
+            var manifest = RunFolder.ReadManifest(folder);
+            if (!manifest.IsTyped)
+                throw new UsageException($"'{folder}' was begun by a program that uses the library; only that program knows its options: let it go on with ExistingRun.GoOn.");
+            lines = [manifest.WorkingDirectory, .. manifest.Arguments];
+        }
+        if (group is not null) lines = Encoding.UTF8.GetString(group.BroadcastBytes(Encoding.UTF8.GetBytes(string.Join('\0', lines)))).Split('\0');
+        return (lines[1..], lines[0]);
     }
 }

@@ -34,6 +34,7 @@ internal sealed class SearchCommand : CliCommand
         _effort = AddGroup(new EffortOptions("Gradient steps in all, search and recovery.", epochs: true));
         _training = AddGroup(new TrainingOptions());
         _switches = AddGroup(new SearchSwitches());
+        AddProcesses();
         Complete();
     }
 

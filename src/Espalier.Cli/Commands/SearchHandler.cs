@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
 using Espalier.Ofb;
-using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Training;
 
@@ -30,7 +29,7 @@ internal static class SearchHandler
             TellWidths = context.Common.Verbose,
             Strict = options.Training.Strict,
             Seed = (ulong)context.Common.Seed,
-            Compute = Computing.Of(context.Common),
+            Compute = Computing.Of(context),
         };
         request = request with
         {
@@ -47,7 +46,7 @@ internal static class SearchHandler
             Output = options.Output,
             LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
         };
-        ReportFiles.Write(report, folder.Path);
+        context.Write(report, folder);
         folder.Complete();
         return CompressResult.Of(report);
     }

@@ -28,6 +28,7 @@ internal abstract class SupervisedCommand : CliCommand
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions("Gradient steps in all.", epochs: true));
         AddGroup(_training);
+        AddProcesses();
         Complete();
     }
 

@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Reports;
 using Espalier.Training;
 
 namespace Espalier.Cli.Commands;
@@ -25,12 +24,12 @@ internal static class TrainHandler
                 : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
             Strict = options.Training.Strict,
             Seed = (ulong)context.Common.Seed,
-            Compute = Computing.Of(context.Common),
+            Compute = Computing.Of(context),
         };
         request.Recipe.Validate();
         using var folder = context.OpenRun(options.Output);
         var result = new SupervisedMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
-        ReportFiles.Write(SupervisedReport.Of(request, result, folder) with { Output = options.Output }, folder.Path);
+        context.Write(SupervisedReport.Of(request, result, folder) with { Output = options.Output }, folder);
         folder.Complete();
         return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, folder.State.Seconds)
         {

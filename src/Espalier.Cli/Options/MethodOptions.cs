@@ -89,7 +89,7 @@ public sealed partial class MethodOptions : OptionGroup
         _loss = AddChoice("--loss", ["mimic", "kd", "labels"], "What a finetune minimises: distance from the teacher's features (default), KL from its softened answers, or cross-entropy with labels.");
         _metricSet = Add<string>("--metric-set", "SET", "Images blocks are ranked on: synthetic (default), images (the training images) or DATA.");
         _metric = AddChoice("--metric", ["kl", "mse"], "Measure of recoverability (default kl).");
-        _multipleOf = AddNumber<int>("--multiple-of", "N", "Round hidden widths down to a multiple of N.", 1);
+        _multipleOf = AddNumber<int>("--multiple-of", "N", "espalier: widths that are cut become multiples of N (default 1: any).", 1);
         _mergeTokens = AddFlag("--merge-tokens", "espalier: merge alike tokens first (ToMe) and cut widths only for the rest. Loses far less at equal MACs; parameters stay.");
         _like = Add<string>("--like", "MODEL", "espalier: take the widths of this compressed model instead of searching for some.");
         _learningRate = AddNumber<double>("--lr", "X", "Peak learning rate of each finetune (default 2e-4; official: 3e-5).", 0);

@@ -124,7 +124,10 @@ public static class VitForward
         var q = model.QkNormed(i, "q_norm", parts[0].Reshape(b, n, heads, qk)).Transpose(1, 2);
         var k = model.QkNormed(i, "k_norm", parts[1].Reshape(b, n, heads, qk)).Permute(0, 2, 3, 1);
         var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
-        var logits = (q * (block.AttentionScale ?? 1 / Math.Sqrt(qk))).MatMul(k);
+        var scale = block.AttentionScale ?? 1 / Math.Sqrt(qk);
+        if (windows is null && sizes is null && Functional.FusedAttention(q, k.Transpose(2, 3), values, scale) is { } fused)
+            return (fused.Transpose(1, 2).Reshape(b, n, heads * v), k);
+        var logits = (q * scale).MatMul(k);
         if (sizes is not null) logits += sizes.Log().Reshape(b, 1, 1, n);
         if (windows is not null) logits = windows.Place(logits, w[$"blocks.{i}.attn.relative_position_bias_table"]);
         var outputs = logits.Softmax(-1).MatMul(values).Transpose(1, 2).Reshape(b, n, heads * v);

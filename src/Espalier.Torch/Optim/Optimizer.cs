@@ -56,6 +56,21 @@ public abstract class Optimizer : IDisposable
         return total.Item();
     }
 
+    /// <summary>The same without the norm: nothing waits for an accelerator.</summary>
+    public static void Clip(IReadOnlyList<Optimizer> optimizers, double maxNorm)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        Tensor[] gradients = [.. optimizers.SelectMany(o => o.Gradients())];
+        if (gradients[0].Device == "cpu")
+        {
+            ClipGradients(optimizers, maxNorm);
+            return;
+        }
+        var factor = ((Tensor.Stack(Foreach.Norms(gradients)).Norm() + 1e-6).Reciprocal() * maxNorm).Clamp(0, 1);
+        foreach (var gradient in gradients) gradient.CopyFrom(gradient * factor);
+    }
+
     /// <summary>State tensors in a fixed order, for checkpoints: one per parameter and moment.</summary>
     public IReadOnlyList<Tensor> State => [.. _state.SelectMany(s => s)];
 

@@ -61,9 +61,9 @@ public sealed class EvenWidthsMethod : IFewShotMethod
         using var session = new FewShotSession(Request, folder, s_phases, _time);
         new Run(folder,
         [
-            new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
+            new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)) { Together = true },
             new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
-            new RunStep(FinetuneStepName, context => Finetune(session, context)),
+            new RunStep(FinetuneStepName, context => Finetune(session, context)) { Together = true },
             new RunStep(FinishStage.Name, context => Finish(session, context)),
         ], _time).Execute(progress, cancellation);
         return Collect(session);
@@ -116,5 +116,5 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     {
         var reserve = TimeSpan.FromSeconds(2 * PrepareStage.Read(session).EvaluationSeconds + 2) + session.Budget!.Total * ReservedShare;
         return Math.Max(1, (long)((session.Budget.TimeFor(FinetuneStepName) - reserve).TotalSeconds / secondsPerStep()));
-    });
+    }, session.Compute.Group);
 }

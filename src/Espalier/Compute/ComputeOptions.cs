@@ -1,5 +1,7 @@
 using System.Runtime.Intrinsics.X86;
+using Espalier.Models.Data;
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Compute;
 
@@ -20,17 +22,26 @@ public sealed record ComputeOptions
 
     public Precision Precision { get; init; } = Precision.Auto;
 
-    /// <summary>Threads of one operation; null means one per processor.</summary>
+    /// <summary>Threads of one operation; null means one per processor, divided among the processes on this machine.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Processes that work together; null: this one alone.</summary>
+    public ProcessGroup? Group { get; init; }
+
+    /// <summary>The part of each batch that falls to this process.</summary>
+    public BatchShare Share => Group is { } group ? new(group.Rank, group.Size) : default;
+
     /// <summary>The number of threads that is used.</summary>
-    public int ThreadCount => Threads ?? Environment.ProcessorCount;
+    public int ThreadCount => Threads ?? Math.Max(1, Environment.ProcessorCount / (Group?.LocalSize ?? 1));
 
     /// <summary>Whether training multiplies matrices in bf16.</summary>
     public bool TrainsInBf16 => Precision == Precision.Bf16 || (Precision == Precision.Auto && (Device != "cpu" || HasFastBf16));
 
     /// <summary>Whether evaluation does: only when asked, so that accuracies do not depend on the machine.</summary>
     public bool EvaluatesInBf16 => Precision == Precision.Bf16;
+
+    /// <summary>A training reads its loss every so many steps: reading waits for an accelerator.</summary>
+    public int ReadLossEvery => Device == "cpu" ? 1 : 20;
 
     /// <summary>Readable name of the arithmetic in use for training.</summary>
     public string PrecisionName => TrainsInBf16 ? "bf16" : "fp32";

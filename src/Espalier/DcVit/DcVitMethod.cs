@@ -56,12 +56,14 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     {
         List<RunStep> steps =
         [
-            new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
+            new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)) { Together = true },
             new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
         ];
         if (_structure.Order is null)
-            steps.AddRange(_structure.Candidates.Select(block =>
-                new RunStep(RankingStage.StepName(0, block), context => RankingStage.Run(session, context, 0, block))));
+            steps.AddRange(_structure.Candidates.Select((block, k) => Ranking(session, 0, block) with
+            {
+                Before = k == 0 ? _ => RankingStage.Plan(session, block) : null,
+            }));
         return steps;
     }
 
@@ -71,12 +73,14 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
         for (var number = 1; number <= count; number++)
         {
             var n = number;
-            yield return new RunStep(PruneStage.StepName(n), context => PruneStage.Run(session, context, n));
+            yield return new RunStep(PruneStage.StepName(n), context => PruneStage.Run(session, context, n)) { Together = true };
             if (!options.Profile.Rerank || _structure.Order is not null || n == count) continue;
-            foreach (var block in _structure.Candidates)
-                yield return new RunStep(RankingStage.StepName(n, block), context => RankingStage.Run(session, context, n, block));
+            foreach (var block in _structure.Candidates) yield return Ranking(session, n, block);
         }
     }
+
+    private static RunStep Ranking(DcVitSession session, int round, int block) =>
+        new(RankingStage.StepName(round, block), context => RankingStage.Run(session, context, round, block)) { Apart = true };
 
     private FewShotResult Finish(DcVitSession session, StepContext context)
     {

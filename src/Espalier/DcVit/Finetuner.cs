@@ -51,7 +51,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         var task = Task(copy, compressed);
         using var owned = task as IDisposable;
         return StepTimer.Measure(onStep => new TrainingLoop(task, batches,
-            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch)) { OnStep = onStep }, time);
+            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
     }
 
     private ITrainingTask Task(Model student, IReadOnlyCollection<int> compressed)
@@ -75,6 +75,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
             BatchSize = options.BatchSize,
             Seed = new SeededRandom(seed, "finetune", stream).NextUInt64(),
             Prefetch = 3,
+            Share = compute.Share,
         };
         return new ImageBatches(images, transform, loader, compute.Device);
     }
@@ -104,5 +105,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         ClipNorm = options.Profile.ClipNorm,
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
+        Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 }

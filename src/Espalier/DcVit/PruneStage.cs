@@ -86,7 +86,7 @@ internal static class PruneStage
         {
             var perRound = Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t));
             return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - Reserve(session)).TotalSeconds / perRound));
-        });
+        }, session.Compute.Group);
     }
 
     // How far back a finetune reaches depends only on the last block compressed so far, and the ranking timed that, if it finetuned.

@@ -28,7 +28,7 @@ internal static class RankingStage
         using var start = round == 0 ? session.Teacher.Clone() : session.LoadStudent(PruneStage.StepName(round));
         using var student = Compress(session, start, block, round);
         int[] compressed = [.. done, block];
-        var steps = Steps(session, context, student, compressed, round, block);
+        var steps = Steps(session, student, compressed);
         var finetune = session.Train(session.Recoverer, context, student, compressed, $"rank {round} {block}",
             new FinetuneStep($"ranking block {block}", steps, session.Recoverer.ImagesPerStep, PartsLeft(session, round, block)));
         StepFile.Write(context.Folder, RecordFile, new RankRecord(block, session.Structure.Weigh(block, session.Recoverability.Score(student)), finetune)
@@ -36,6 +36,13 @@ internal static class RankingStage
             Measures = session.Options.MeasureCandidates ? session.MeasureCandidate(student, context.Cancellation) : null,
         });
         ModelFolder.Write(context.Folder, student);
+    }
+
+    /// <summary>Fixes the number of steps before several processes rank candidates at the same time.</summary>
+    internal static void Plan(DcVitSession session, int block)
+    {
+        using var student = Compress(session, session.Teacher, block, step: 0);
+        Steps(session, student, [block]);
     }
 
     /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>
@@ -84,7 +91,7 @@ internal static class RankingStage
     }
 
     // Measured once, on the first candidate and the last one: their finetunes reach least and most far back.
-    private static long Steps(DcVitSession session, StepContext context, Model student, int[] compressed, int round, int block)
+    private static long Steps(DcVitSession session, Model student, int[] compressed)
     {
         var effort = session.Request.Effort;
         if ((effort.RankSteps ?? effort.Steps) is { } given) return given;
@@ -93,7 +100,7 @@ internal static class RankingStage
         {
             using var last = Compress(session, session.Teacher, candidates[^1], step: 0);
             var seconds = (session.Recoverer.Measure(student, compressed) + session.Recoverer.Measure(last, [candidates[^1]])) / 2;
-            var runs = candidates.Length * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
+            var runs = InTurn(session, candidates.Length) * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
             return Math.Max(1, (long)(session.Budget!.TimeFor("ranking").TotalSeconds / runs / seconds));
         });
     }
@@ -102,6 +109,13 @@ internal static class RankingStage
     {
         var candidates = session.Structure.Candidates;
         var rounds = session.Options.Profile.Rerank ? session.Structure.Count : 1;
-        return (rounds - round) * candidates.Length - candidates.IndexOf(block);
+        return (rounds - round - 1) * InTurn(session, candidates.Length) + InTurn(session, candidates.Length - candidates.IndexOf(block));
+    }
+
+    // Several processes rank as many candidates in the time of one.
+    private static int InTurn(DcVitSession session, int candidates)
+    {
+        var members = session.Compute.Group?.Members ?? 1;
+        return (candidates + members - 1) / members;
     }
 }

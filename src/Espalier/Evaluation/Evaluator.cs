@@ -2,6 +2,7 @@ using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Evaluation;
 
@@ -23,6 +24,9 @@ public sealed class Evaluator(TimeProvider time)
 
     /// <summary>Matrix products in bf16.</summary>
     public bool Bf16 { get; init; }
+
+    /// <summary>Processes that score together, each its share of the images; null: this one alone.</summary>
+    public ProcessGroup? Group { get; init; }
 
     /// <summary>Threads that decode and resize ahead.</summary>
     public int LoaderThreads { get; init; } = 1;
@@ -52,13 +56,15 @@ public sealed class Evaluator(TimeProvider time)
                 if (rank >= 0) top5++;
             }
         }, cancellation);
-        return new EvaluationResult((double)top1 / dataset.Count, (double)top5 / dataset.Count, dataset.Count,
+        Span<double> hits = [top1, top5];
+        Group?.Sum(hits);
+        return new EvaluationResult(hits[0] / dataset.Count, hits[1] / dataset.Count, dataset.Count,
             time.GetElapsedTime(begun).TotalSeconds);
     }
 
     /// <summary>An evaluator with a batch that suits the model's images.</summary>
     public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null) =>
-        new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress };
+        new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress, Group = compute.Group };
 
     /// <summary>Mean cross-entropy on labelled images.</summary>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
@@ -71,7 +77,9 @@ public sealed class Evaluator(TimeProvider time)
             var labels = Tensor.From<long>(Array.ConvertAll(batch.Labels, l => (long)l)).To(logits.Device);
             sum += batch.Count * Functional.CrossEntropy(logits, labels).Item();
         }, cancellation);
-        return sum / dataset.Count;
+        Span<double> all = [sum];
+        Group?.Sum(all);
+        return all[0] / dataset.Count;
     }
 
     /// <summary>Up to five likeliest classes of each image with their probabilities, in the order of the set.</summary>
@@ -88,11 +96,11 @@ public sealed class Evaluator(TimeProvider time)
         }
     }, cancellation);
 
-    /// <summary>Runs every image once; the logits are fp32 and belong to the scope of the call.</summary>
+    /// <summary>Runs every image once, or this process's share of them; the logits are fp32 and belong to the scope of the call.</summary>
     public void ForEachBatch(Model model, ImageDataset dataset, Action<Tensor, Batch> onBatch, CancellationToken cancellation = default)
     {
         using var noGrad = new NoGrad();
-        var options = new LoaderOptions { BatchSize = BatchSize, Shuffle = false, Epochs = 1, Threads = LoaderThreads, CacheBytes = 0 };
+        var options = new LoaderOptions { BatchSize = BatchSize, Shuffle = false, Epochs = 1, Threads = LoaderThreads, CacheBytes = 0, Share = Group is { } group ? new(group.Rank, group.Size) : default };
         using var loader = new BatchLoader(dataset, new EvalTransform(model.Preprocessing), options);
         var done = 0;
         var halves = new Halves(pixels =>
@@ -103,10 +111,11 @@ public sealed class Evaluator(TimeProvider time)
         while (loader.Next(cancellation) is { } batch)
         {
             using var giveBack = batch;
+            if (batch.Count == 0) continue;
             using var scope = new TensorScope();
             var pixels = Tensor.From<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], model.Device);
             onBatch(halves.Run(pixels), batch);
-            OnProgress?.Invoke(done += batch.Count, dataset.Count);
+            OnProgress?.Invoke(done += batch.Total, dataset.Count);
         }
     }
 

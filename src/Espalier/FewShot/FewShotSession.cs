@@ -84,12 +84,16 @@ internal class FewShotSession : IDisposable
         return new CandidateMeasures(_training.Score(student)!, HeldOut.Score(student), evaluation?.Top1, evaluation?.Top5);
     }
 
+    /// <summary>What the clock of the first process says, where several work together.</summary>
+    internal bool Agree(bool decision) => Compute.Group?.Agree(decision) ?? decision;
+
     /// <summary>Accuracy on the evaluation images; null without any.</summary>
     internal EvaluationResult? Evaluate(Model model, CancellationToken cancellation) => Request.Eval is not { } data ? null
         : new Evaluator(Time)
         {
             BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50,
             Bf16 = Compute.EvaluatesInBf16,
+            Group = Compute.Group,
         }.Score(model, data, cancellation);
 
     /// <summary>Loads a student that a step left in its folder.</summary>

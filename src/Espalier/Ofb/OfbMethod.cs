@@ -90,7 +90,8 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         if (request.Data.ClassCount != request.Model.Architecture.Classes)
             throw new UsageException($"The data has {request.Data.ClassCount} classes, the model {request.Model.Architecture.Classes}; finetune the model on this data first.");
         request.Compute.Apply();
-        new Run(folder, [new RunStep(SearchStep, Search), new RunStep(FinishStep, Finish)], time).Execute(progress, cancellation);
+        new Run(folder, [new RunStep(SearchStep, Search) { Together = true }, new RunStep(FinishStep, Finish) { Together = true }], time)
+            .Execute(progress, cancellation);
         return Result(folder);
     }
 
@@ -108,7 +109,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             OnDecided = step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
             OnCut = architecture => TellWidths(architecture, context),
         };
-        using var loop = new TrainingLoop(task, batches, task.Training(request.Compute.TrainsInBf16, request.Compute.Device))
+        using var loop = new TrainingLoop(task, batches, task.Training(request.Compute))
         {
             OnStep = report => meter.Report(report.Step, report.Loss, status: task.Status.Length > 0 ? task.Status : null),
             Checkpoint = context.Checkpoint(time),
@@ -156,7 +157,8 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     {
         var recipe = request.Options.Recipe;
         return new ImageBatches(train, recipe.Transform(request.Model.Preprocessing),
-            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4, SkipUnreadable = !request.Strict }, request.Compute.Device)
+            new LoaderOptions { BatchSize = recipe.BatchSize, Seed = request.Seed, Prefetch = 4, SkipUnreadable = !request.Strict, Share = request.Compute.Share },
+            request.Compute.Device)
         { OnSkipped = onSkipped };
     }
 
@@ -198,9 +200,9 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             using var batches = Batches(train);
             // Far from its end a search does not cut; what it cuts later only makes steps faster.
             var task = new SearchTask(net, Plan, request.Options, 1_000_000, batches.BatchesPerEpoch, request.Seed);
-            var options = task.Training(request.Compute.TrainsInBf16, request.Compute.Device) with { Steps = StepTimer.Steps };
+            var options = task.Training(request.Compute) with { Steps = StepTimer.Steps, ReadLossEvery = 1 };
             return StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
-        }, TrainingShare);
+        }, TrainingShare, request.Compute.Group);
     }
 
     private JsonObject Provenance(long steps) => new()

@@ -9,13 +9,15 @@ namespace Espalier.Ofb;
 /// </summary>
 public static class Pmim
 {
-    /// <summary>Which patches are masked: 1 or 0, [B, patches, 1]; the same number in every image, drawn anew for every batch.</summary>
-    public static Tensor Choose(int images, int patches, int masked, ulong seed, long batch, string device)
+    /// <summary>
+    /// Which patches are masked: 1 or 0, [B, patches, 1]; the same number in every image, drawn anew for every batch, by the places of the images in it.
+    /// </summary>
+    public static Tensor Choose(int[] images, int patches, int masked, ulong seed, long batch, string device)
     {
-        var marks = new float[images * patches];
-        for (var i = 0; i < images; i++)
-            foreach (var patch in new SeededRandom(seed, "pmim", batch, i).Choose(patches, masked)) marks[i * patches + patch] = 1;
-        return Tensor.From<float>(marks, [images, patches, 1], device);
+        var marks = new float[images.Length * patches];
+        for (var i = 0; i < images.Length; i++)
+            foreach (var patch in new SeededRandom(seed, "pmim", batch, images[i]).Choose(patches, masked)) marks[i * patches + patch] = 1;
+        return Tensor.From<float>(marks, [images.Length, patches, 1], device);
     }
 
     /// <summary>Tokens with the masked patches replaced; the class token stays.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Torch;
@@ -88,7 +89,7 @@ public sealed class SearchTask : ITrainingTask
     }
 
     /// <summary>The loop's options that go with the task.</summary>
-    public TrainingOptions Training(bool bf16, string device) => new()
+    public TrainingOptions Training(ComputeOptions compute) => new()
     {
         Steps = _steps,
         LearningRate = new LearningRate
@@ -97,8 +98,10 @@ public sealed class SearchTask : ITrainingTask
         },
         Adam = new AdamOptions { WeightDecay = _options.Recipe.WeightDecay },
         Accumulate = _options.Accumulate,
-        Bf16 = bf16,
-        Device = device,
+        Bf16 = compute.TrainsInBf16,
+        Device = compute.Device,
+        Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 
     public Tensor Loss(TensorBatch batch, long step)
@@ -106,12 +109,12 @@ public sealed class SearchTask : ITrainingTask
         if (batch.Labels is null) throw new InputException("A search needs labels; the data has none.");
         var mix = _net.IsDecided ? _recoveryMix : _searchMix;
         var (pixels, targets) = mix.Apply(batch, _net.Model.Architecture.Classes, _seed, step);
-        if (_net.IsFused) return Classification(_net.Model.Logits(pixels, _dropPath.At(step)), targets);
+        if (_net.IsFused) return Classification(_net.Model.Logits(pixels, _dropPath.At(step, batch)), targets);
         var epoch = step / _options.Accumulate * _epochsPerStep;
         var (folded, embed, sizeLoss) = Mask(epoch);
         using var model = new VitModel(_net.Model.Architecture, _net.Model.Preprocessing, folded);
-        return sizeLoss is null ? Classification(model.Logits(pixels, _dropPath.At(step)), targets)
-            : ImageLoss(model, embed, pixels, targets, step, epoch) + sizeLoss;
+        return sizeLoss is null ? Classification(model.Logits(pixels, _dropPath.At(step, batch)), targets)
+            : ImageLoss(model, embed, batch, pixels, targets, step, epoch) + sizeLoss;
     }
 
     public StateCarry? Reshape(long step)
@@ -174,15 +177,15 @@ public sealed class SearchTask : ITrainingTask
 
     private static Tensor Classification(Tensor logits, Tensor targets) => Functional.CrossEntropy(logits.To(DType.Float32), targets);
 
-    private Tensor ImageLoss(VitModel model, Tensor embed, Tensor pixels, Tensor targets, long batch, double epoch)
+    private Tensor ImageLoss(VitModel model, Tensor embed, TensorBatch batch, Tensor pixels, Tensor targets, long step, double epoch)
     {
         var (net, tokens) = (model.Architecture, model.Embed(pixels));
         var masked = OfbSchedule.Masked(net.Patches, _schedule.GammaAt(epoch));
-        if (masked == 0) return Classification(model.Head(model.Norm(model.Blocks(tokens, 0, net.Depth, _dropPath.At(batch)))), targets);
-        var mask = Pmim.Choose((int)pixels.Size(0), net.Patches, masked, _seed, batch, pixels.Device);
+        if (masked == 0) return Classification(model.Head(model.Norm(model.Blocks(tokens, 0, net.Depth, _dropPath.At(step, batch)))), targets);
+        var mask = Pmim.Choose([.. Enumerable.Range(0, (int)pixels.Size(0)).Select(batch.Place)], net.Patches, masked, _seed, step, pixels.Device);
         var replacement = embed * _net.Extra["mask_token"];
         if (_options.MaskPositions) replacement += model.Weights["pos_embed"];
-        var features = model.Norm(model.Blocks(Pmim.Replace(tokens, mask, replacement.To(tokens.DType)), 0, net.Depth, _dropPath.At(batch)));
+        var features = model.Norm(model.Blocks(Pmim.Replace(tokens, mask, replacement.To(tokens.DType)), 0, net.Depth, _dropPath.At(step, batch)));
         var classification = Classification(model.Head(features), targets);
         var prediction = features.Narrow(1, 1, net.Patches).Linear(_net.Extra["decoder.weight"], _net.Extra["decoder.bias"]).To(DType.Float32);
         var reconstruction = Pmim.Loss(Pmim.Patches(Pmim.LocalTarget(pixels), net.PatchSize), prediction, mask, net.Channels);

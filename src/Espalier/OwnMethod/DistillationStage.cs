@@ -71,6 +71,6 @@ internal static class DistillationStage
         {
             var reserve = TimeSpan.FromSeconds(1.5 * PrepareStage.Read(session).EvaluationSeconds + 2) + session.Budget!.Total * ReservedShare;
             return Math.Max(0, (long)((session.Budget.TimeFor(Name) - reserve).TotalSeconds / session.Distiller.Measure(student)));
-        });
+        }, session.Compute.Group);
     }
 }

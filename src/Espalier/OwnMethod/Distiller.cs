@@ -36,12 +36,12 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
         using var copy = student.Clone();
         using var batches = Batches();
         using var task = new Distillation(teacher, copy, options, seed);
-        return StepTimer.Measure(onStep => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps)) { OnStep = onStep }, time);
+        return StepTimer.Measure(onStep => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
     }
 
     private ImageBatches Batches() => new(images,
         new TrainTransform(teacher.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = options.MinCropArea }, RandAugment = null }),
-        new LoaderOptions { BatchSize = options.BatchSize, Seed = new SeededRandom(seed, "distillation").NextUInt64(), Prefetch = 3 }, compute.Device);
+        new LoaderOptions { BatchSize = options.BatchSize, Seed = new SeededRandom(seed, "distillation").NextUInt64(), Prefetch = 3, Share = compute.Share }, compute.Device);
 
     private TrainingOptions LoopOptions(long steps) => new()
     {
@@ -52,5 +52,7 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
         EmaDecay = options.Ema > 0 ? options.Ema : null,
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
+        Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 }

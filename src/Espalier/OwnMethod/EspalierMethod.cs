@@ -34,7 +34,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         List<RunStep> steps =
         [
             .. SearchSteps(session),
-            new RunStep(DistillationStage.Name, context => DistillationStage.Run(session, context)),
+            new RunStep(DistillationStage.Name, context => DistillationStage.Run(session, context)) { Together = true },
             new RunStep(FinishStage.Name, context => result = Finish(session, context)),
         ];
         new Run(folder, steps, time).Execute(progress, cancellation);
@@ -53,10 +53,10 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
 
     private IEnumerable<RunStep> SearchSteps(EspalierSession session) =>
     [
-        new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
+        new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)) { Together = true },
         new RunStep(MetricSetStage.Name, context => MetricSetStage.Run(session, context)),
-        .. options.MergeTokens ? [new RunStep(MergeStage.Name, context => MergeStage.Run(session, context))] : Array.Empty<RunStep>(),
-        new RunStep(SearchStage.Name, context => SearchStage.Run(session, context)),
+        .. options.MergeTokens ? [new RunStep(MergeStage.Name, context => MergeStage.Run(session, context)) { Together = true }] : Array.Empty<RunStep>(),
+        new RunStep(SearchStage.Name, context => SearchStage.Run(session, context)) { Together = true },
     ];
 
     private FewShotResult Finish(EspalierSession session, StepContext context)

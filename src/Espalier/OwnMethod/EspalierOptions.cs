@@ -20,6 +20,9 @@ public sealed record EspalierOptions
     /// <summary>Which blocks merge them.</summary>
     public MergingBlocks MergingBlocks { get; init; } = MergingBlocks.Auto;
 
+    /// <summary>Widths that are cut become multiples of this, which some kernels run faster; 1 allows any. The target is met with that much less precision.</summary>
+    public int MultipleOf { get; init; } = 1;
+
     /// <summary>Blocks that stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
 

@@ -58,12 +58,12 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     /// <summary>Scores students on <see cref="Judged"/>; the teacher's answers are computed once.</summary>
     internal Judge Judge(CancellationToken cancellation)
     {
-        _judged ??= new Calibration(Judged, Teacher, cancellation);
+        _judged ??= new Calibration(Judged, Teacher, cancellation, group: Compute.Group);
         return _judge ??= new Judge(Teacher, _judged, Compute.TrainsInBf16, cancellation);
     }
 
     /// <summary>All few-shot images, to repair on; loaded once.</summary>
-    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation, options.Crops, Request.Seed);
+    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation, options.Crops, Request.Seed, Compute.Group);
 
     public override void Dispose()
     {
@@ -96,7 +96,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Arc
         if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         var limit = target.Resolve(net.Cost());
-        var knobs = Knob.Of(net, options.Widths, options.Keep);
+        var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)
             return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
                 : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));

@@ -27,7 +27,7 @@ internal static class MergeStage
     {
         var begun = session.Time.GetTimestamp();
         var (plan, teacher) = (session.Plan, (VitModel)session.Teacher);
-        using var images = new Calibration(session.Samples.Train.Take(MostJudged), teacher, context.Cancellation);
+        using var images = new Calibration(session.Samples.Train.Take(MostJudged), teacher, context.Cancellation, group: session.Compute.Group);
         using var judge = new Judge(teacher, images, session.Compute.TrainsInBf16, context.Cancellation);
         var start = teacher.Architecture.WithMerging((VitArchitecture)plan.Start);
         var time = session.Budget?.TimeFor(SearchStage.Name) * (plan.Knobs.IsEmpty ? 1 : Share);
@@ -40,7 +40,7 @@ internal static class MergeStage
                 context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant(
                     $"round {done}: KL {round.Kl:0.0000} on {images.Count} images; tokens merged: {string.Join(" ", round.Structure.Blocks.Select(b => b.TokensMerged))}")));
             },
-            GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all,
+            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all),
         };
         var rounds = search.Run(start, session.Options.Rounds, context.Cancellation);
         StepFile.Write(context.Folder, RecordFile, new MergeRecord(rounds.MinBy(r => r.Kl)!.Structure,

@@ -55,7 +55,7 @@ internal static class SearchStage
 
     private static FewShotStage RawCut(EspalierSession session, Architecture structure, TokenWeights weights, CancellationToken cancellation)
     {
-        using var few = new Calibration(session.Samples.Train.Take(CutImages), session.Teacher, cancellation);
+        using var few = new Calibration(session.Samples.Train.Take(CutImages), session.Teacher, cancellation, group: session.Compute.Group);
         using var cut = RepairPass.Of(session.Teacher, few, weights, session.Options.Repair with { Solve = false })
             .Run(session.Teacher, structure, cancellation);
         return session.MeasureFinished("cut", cut, cancellation);

@@ -18,7 +18,7 @@ internal static class StructureFinder
     /// <param name="time">For all rounds; null runs all rounds.</param>
     internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, TokenWeights weights, EspalierPlan plan, TimeSpan? time)
     {
-        using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation);
+        using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation, group: session.Compute.Group);
         var judge = session.Judge(context.Cancellation);
         var begun = session.Time.GetTimestamp();
         var from = StepFile.Read<StoredPosition>(context.Folder, PositionFile)?.Of(plan);
@@ -34,7 +34,7 @@ internal static class StructureFinder
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
                     $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
             },
-            GoOn = () => time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all, // rounds take equally long
+            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all), // rounds take equally long
         };
         return search.Run(plan.Start, session.Options.Like is null ? session.Options.Rounds : 1, context.Cancellation);
     }

@@ -1,7 +1,9 @@
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Models.Vit;
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Repair;
 
@@ -12,6 +14,7 @@ public sealed class Calibration : IDisposable
     private const int MostFolds = 10;
     private const double MinCropArea = 0.35;
     private readonly Tensor[] _batches;
+    private readonly int[] _own;
     private readonly int _perView;
 
     /// <param name="images">At least 1.</param>
@@ -19,36 +22,50 @@ public sealed class Calibration : IDisposable
     /// <param name="cancellation">Stops between two batches.</param>
     /// <param name="crops">Random crops of each image to look at besides the whole: few images then say more, and fits generalise better.</param>
     /// <param name="seed">Of the crops.</param>
-    public Calibration(ImageDataset images, Model model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0)
+    /// <param name="group">Processes that share the batches of a transformer, where there are enough; sums are then taken over all of them.</param>
+    public Calibration(ImageDataset images, Model model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0, ProcessGroup? group = null)
     {
         if (images.Count == 0) throw new ArgumentException("A repair needs images; there are none.");
-        Count = images.Count;
+        (Count, Images) = (images.Count, images.Count * (1 + crops));
         var size = Math.Clamp(images.Count / MostFolds, 1, LargestBatch);
         var parts = Enumerable.Range(0, images.Count).Chunk(size).ToList();
         _perView = parts.Count;
         var crop = new TrainTransform(model.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = MinCropArea }, RandAugment = null });
+        var all = parts.Count * (1 + crops);
+        // The repair of a convolutional network looks at some of the images more than once, and so at all of them in every process.
+        Group = group is { Size: > 1 } && model is VitModel && all >= group.Size ? group : null;
+        _own = [.. Enumerable.Range(0, all).Where(k => Group is null || k % Group.Size == Group.Rank)];
         using var scope = new TensorScope();
-        _batches = [.. Enumerable.Range(0, 1 + crops).SelectMany(view => parts.Select(part =>
+        _batches = [.. _own.Select(k =>
         {
             cancellation.ThrowIfCancellationRequested();
+            var (view, part) = (k / parts.Count, parts[k % parts.Count]);
             return view == 0
                 ? ImageTensors.Load(images.Subset(part), model.Preprocessing, model.Device)
                 : ImageTensors.Load(images.Subset(part), crop, new SeededRandom(seed, "calibration crops", view).NextUInt64(), model.Device);
-        }))];
+        })];
         foreach (var batch in _batches) TensorScope.Release(batch);
     }
 
     /// <summary>Images.</summary>
     public int Count { get; }
 
+    /// <summary>Images as they are looked at, crops included.</summary>
+    internal int Images { get; }
+
     /// <summary>Parts for leaving images out, all views of an image in the same one: between 2 and 10.</summary>
     public int Folds => Math.Clamp(_perView, 2, MostFolds);
 
+    /// <summary>Processes that have a part of the batches each; null when this one has all.</summary>
+    internal ProcessGroup? Group { get; }
+
+    /// <summary>Batches of this process.</summary>
     internal int Batches => _batches.Length;
 
-    internal int FoldOf(int batch) => batch % _perView * Folds / _perView;
+    /// <param name="batch">One of them.</param>
+    internal int FoldOf(int batch) => _own[batch] % _perView * Folds / _perView;
 
-    /// <summary>What enters block 0 of a network.</summary>
+    /// <summary>What enters block 0 of a network, of this process's batches.</summary>
     /// <param name="model">The network.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <param name="most">Batches from the first that are no more images than these; at least one batch.</param>

@@ -1,4 +1,5 @@
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Repair;
 
@@ -55,6 +56,13 @@ public sealed class GramSums : IDisposable
         _gram[fold].AddInPlace(weighted.Transpose(0, 1).MatMul(x.Reshape(-1, Inputs + 1)).To(DType.Float64));
         _cross[fold].AddInPlace(y.Reshape(-1, y.Size(-1)).Transpose(0, 1).MatMul(weighted).To(DType.Float64));
         _energy[fold] += (y * y * weights).To(DType.Float64).Sum().Item();
+    }
+
+    /// <summary>Adds what other processes have summed over their images.</summary>
+    internal void Combine(ProcessGroup? group)
+    {
+        group?.Sum([.. _gram, .. _cross]);
+        group?.Sum(_energy.AsSpan());
     }
 
     /// <summary>Σ w·x·xᵀ [m+1, m+1] over all folds, or over all but one, or of one.</summary>

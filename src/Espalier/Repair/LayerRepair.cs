@@ -41,6 +41,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
                 var (seen, wanted) = batch(k);
                 sums.Add(seen, wanted, TokenWeights, folds == 1 ? 0 : Calibration.FoldOf(k));
             }
+            sums.Combine(Calibration.Group);
             return sums;
         }
         catch

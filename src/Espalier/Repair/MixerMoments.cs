@@ -8,9 +8,10 @@ namespace Espalier.Repair;
 /// </summary>
 /// <param name="MeanLack">What the tokens of each position lack, on the mean over all images [N, D].</param>
 /// <param name="MeanToken">The mean over all tokens of all images [1, D].</param>
-/// <param name="Tokens">By batch, the mean token of every image [B, D].</param>
-/// <param name="Lacks">By batch, the weighted mean of what an image's tokens lack [B, D].</param>
-internal sealed record MixerMoments(Tensor MeanLack, Tensor MeanToken, Tensor[] Tokens, Tensor[] Lacks)
+/// <param name="MeanWeighedLack">The mean of <paramref name="Lacks"/> over all images [1, D].</param>
+/// <param name="Tokens">By batch of this process, the mean token of every image [B, D].</param>
+/// <param name="Lacks">By batch of this process, the weighted mean of what an image's tokens lack [B, D].</param>
+internal sealed record MixerMoments(Tensor MeanLack, Tensor MeanToken, Tensor MeanWeighedLack, Tensor[] Tokens, Tensor[] Lacks)
 {
     /// <param name="inputs">The student's tokens before the block.</param>
     /// <param name="wanted">The teacher's tokens after the attention.</param>
@@ -30,22 +31,24 @@ internal sealed record MixerMoments(Tensor MeanLack, Tensor MeanToken, Tensor[] 
             tokens[k] = batch.Keep(inputs[k].To(DType.Float64).Mean([1]));
             lacks[k] = batch.Keep((lack * weights).Sum([1]));
         }
-        var images = tokens.Sum(t => t.Size(0));
-        return new MixerMoments(total / images, Tensor.Cat(tokens, 0).Mean([0], keepDim: true), tokens, lacks);
+        var (token, lacking) = (Tensor.Cat(tokens, 0).Sum([0], keepDim: true), Tensor.Cat(lacks, 0).Sum([0], keepDim: true));
+        layer.Calibration.Group?.Sum(total, token, lacking);
+        var images = layer.Calibration.Images;
+        return new MixerMoments(total / images, token / images, lacking / images, tokens, lacks);
     }
 
     /// <summary>The regression of what an image lacks on its mean token, both centred.</summary>
     internal GramSums Regression(Calibration calibration)
     {
         var width = (int)MeanToken.Size(1);
-        var meanLack = Tensor.Cat(Lacks, 0).Mean([0], keepDim: true);
         var one = Tensor.Ones([1], device: MeanToken.Device);
         var sums = new GramSums(width, width, calibration.Folds, MeanToken.Device);
         for (var k = 0; k < Tokens.Length; k++)
         {
             using var batch = new TensorScope();
-            sums.Add((Tokens[k] - MeanToken).Reshape(-1, 1, width), (Lacks[k] - meanLack).Reshape(-1, 1, width), one, calibration.FoldOf(k));
+            sums.Add((Tokens[k] - MeanToken).Reshape(-1, 1, width), (Lacks[k] - MeanWeighedLack).Reshape(-1, 1, width), one, calibration.FoldOf(k));
         }
+        sums.Combine(calibration.Group);
         return sums;
     }
 }

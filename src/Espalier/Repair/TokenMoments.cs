@@ -1,4 +1,5 @@
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Repair;
 
@@ -11,8 +12,9 @@ internal static class TokenMoments
     /// <param name="tokens">Tokens [B, N, D].</param>
     /// <param name="normalise">To what the attention sees.</param>
     /// <param name="weights">[N].</param>
+    /// <param name="group">Processes that have other batches; the moments are of all.</param>
     /// <param name="together">[B, N, D] to sets of tokens that see each other, [.., n, D]; null: those of an image.</param>
-    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights, Func<Tensor, Tensor>? together = null)
+    internal static (Tensor Queries, Tensor Keys) Of(TokenStream tokens, Func<Tensor, Tensor> normalise, Tensor weights, ProcessGroup? group, Func<Tensor, Tensor>? together = null)
     {
         using var scope = new TensorScope();
         Tensor? queries = null, keys = null;
@@ -31,6 +33,7 @@ internal static class TokenMoments
                 keys.AddInPlace(c);
             }
         }
+        group?.Sum(queries!, keys!);
         return (scope.Keep(queries!), scope.Keep(keys!));
     }
 

@@ -1,3 +1,5 @@
+using Espalier.Torch.Distributed;
+
 namespace Espalier.Runs;
 
 /// <summary>
@@ -41,18 +43,18 @@ public sealed class Run
         });
         try
         {
-            foreach (var step in _steps.Skip(_folder.State.Done.Length))
+            foreach (var round in SharedRun.Rounds(_folder.Group, _steps.Skip(_folder.State.Done.Length)))
             {
                 cancellation.ThrowIfCancellationRequested();
-                _folder.Save(Now() with { Next = step.Name });
-                var context = new StepContext(_folder, step, watched, cancellation);
-                step.Action(context);
-                _folder.Save(Now() with { Done = _folder.State.Done.Add(step.Name), Next = null });
-                File.Delete(context.CheckpointPath);
+                _folder.Save(Now() with { Next = round[0].Name });
+                var contexts = round.Select(step => new StepContext(_folder, step, watched, cancellation)).ToList();
+                SharedRun.Do(_folder.Group, [.. round.Zip(contexts)]);
+                _folder.Save(Now() with { Done = [.. _folder.State.Done, .. round.Select(s => s.Name)], Next = null });
+                foreach (var context in contexts) File.Delete(context.CheckpointPath);
             }
             _folder.Save(Now() with { Finished = true });
         }
-        catch (OperationCanceledException)
+        catch (Exception error) when (error is OperationCanceledException or LostProcessException)
         {
             // So that a resumed run knows how much of its time budget is used.
             _folder.Save(Now());

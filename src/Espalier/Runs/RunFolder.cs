@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Espalier.Models.Formats;
 using Espalier.Reports;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Runs;
 
@@ -20,6 +21,9 @@ public sealed class RunFolder : IDisposable
     private const double MostSeconds = 3e10;
     private const string ModelFile = "model.safetensors";
 
+    /// <summary>What the steps of a run need of its folder.</summary>
+    internal static readonly string[] ForSteps = [ManifestFile, StateFile, StepsFolder];
+
     private readonly RunLock _lock;
 
     private RunFolder(string path, RunManifest manifest, RunState state, RunLock held) =>
@@ -32,6 +36,8 @@ public sealed class RunFolder : IDisposable
 
     public RunState State { get; private set; }
 
+    /// <summary>Processes that share the run; null: this one alone. All but the first have a copy, which goes when it is disposed.</summary>
+    internal ProcessGroup? Group { get; set; }
     /// <summary>Time between two saved states of a training; zero saves after every step.</summary>
     public TimeSpan SaveEvery { get; set; } = TimeSpan.FromMinutes(1);
 
@@ -140,7 +146,11 @@ public sealed class RunFolder : IDisposable
         DeleteRemovedSteps();
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        _lock.Dispose();
+        if (Group is { IsFirst: false }) Directory.Delete(Path, recursive: true);
+    }
 
     internal void Save(RunState state)
     {

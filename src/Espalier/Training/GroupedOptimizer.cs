@@ -24,7 +24,7 @@ internal sealed class GroupedOptimizer(TrainingOptions options, IReadOnlyList<Pa
         }
     }
 
-    public void ClipGradients(double norm) => Optimizer.ClipGradients([.. _parts.Select(p => p.Optimizer)], norm);
+    public void ClipGradients(double norm) => Optimizer.Clip([.. _parts.Select(p => p.Optimizer)], norm);
 
     /// <summary>Puts a checkpoint's <see cref="State"/> and <see cref="Steps"/> back.</summary>
     public void Restore(IReadOnlyList<Tensor> state, IReadOnlyList<long> steps)

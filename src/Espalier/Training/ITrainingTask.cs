@@ -5,7 +5,17 @@ namespace Espalier.Training;
 /// <summary>One batch on the device of the model; owned by the scope of the step.</summary>
 /// <param name="Pixels">[B, C, S, S], normalised.</param>
 /// <param name="Labels">[B] class indices, or null.</param>
-public sealed record TensorBatch(Tensor Pixels, Tensor? Labels);
+public sealed record TensorBatch(Tensor Pixels, Tensor? Labels)
+{
+    /// <summary>Places of these images in the batch, when other processes have the rest of it; else null.</summary>
+    public int[]? Places { get; init; }
+
+    /// <summary>Images of the batch, those of other processes included.</summary>
+    public int Total { get; init; } = (int)Pixels.Size(0);
+
+    /// <summary>Where in the batch image <paramref name="k"/> of these is.</summary>
+    public int Place(int k) => Places is { } places ? places[k] : k;
+}
 
 /// <summary>Where a loop gets its batches. The k-th batch depends only on k, so that a resumed run sees what an unbroken one sees.</summary>
 public interface IBatchSource : IDisposable

@@ -31,10 +31,9 @@ public sealed class ImageBatches : IBatchSource
     {
         using var batch = _loader.Next() ?? throw new InvalidOperationException("The images ended; training batches must be endless.");
         foreach (var (item, reason) in batch.Skipped) OnSkipped?.Invoke(item, reason);
-        var pixels = Tensor.From<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], _device);
-        if (!_dataset.HasLabels) return new TensorBatch(pixels, null);
-        var labels = Array.ConvertAll(batch.Labels, l => (long)l);
-        return new TensorBatch(pixels, Tensor.From<long>(labels, [batch.Count], _device));
+        var pixels = Tensor.FromAhead<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], _device);
+        var labels = _dataset.HasLabels ? Tensor.FromAhead<long>(Array.ConvertAll(batch.Labels, l => (long)l), [batch.Count], _device) : null;
+        return new TensorBatch(pixels, labels) { Places = batch.Count == batch.Total ? null : batch.Places, Total = batch.Total };
     }
 
     public void Seek(long batch)

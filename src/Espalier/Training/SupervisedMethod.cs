@@ -31,8 +31,8 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         request.Compute.Apply();
         new Run(folder,
         [
-            new RunStep(TrainStep, context => Train(context)),
-            new RunStep(FinishStep, Finish),
+            new RunStep(TrainStep, Train) { Together = true },
+            new RunStep(FinishStep, Finish) { Together = true },
         ], time).Execute(progress, cancellation);
         return Result(folder);
     }
@@ -118,11 +118,12 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     }, request.Recipe.DropPath, request.Seed) { LayerDecay = request.Recipe.LayerDecay };
 
     private ImageBatches Batches(Model model, ImageDataset train, Action<ImageItem, string>? onSkipped = null) => new(train, request.Recipe.Transform(model.Preprocessing),
-        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4, SkipUnreadable = !request.Strict }, request.Compute.Device)
+        new LoaderOptions { BatchSize = request.Recipe.BatchSize, Seed = request.Seed, Prefetch = 4, SkipUnreadable = !request.Strict, Share = request.Compute.Share },
+        request.Compute.Device)
         { OnSkipped = onSkipped };
 
     private TrainingOptions Options(long steps, ImageBatches batches) =>
-        request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute.TrainsInBf16, request.Compute.Device);
+        request.Recipe.Options(steps, batches.BatchesPerEpoch, request.Compute);
 
     private (ImageDataset Train, ImageDataset? HeldOut) Split() => HeldOut.Split(request.Data, request.HoldOut, request.Seed);
 
@@ -134,8 +135,8 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
             using var probe = Start();
             using var batches = Batches(probe, train);
             return StepTimer.Measure(
-                onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches)) { OnStep = onStep }, time);
-        }, share: 0.95);
+                onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
+        }, share: 0.95, request.Compute.Group);
     }
 
     private JsonObject Provenance(long steps) => new()

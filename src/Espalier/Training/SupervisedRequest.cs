@@ -2,6 +2,7 @@ using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Runs;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Training;
 
@@ -16,9 +17,10 @@ public sealed record TrainingEffort(long? Steps = null, int? Epochs = null, Time
     /// <param name="stepsPerEpoch">Steps of one pass over the images; need not be whole.</param>
     /// <param name="secondsPerStep">Measures a step.</param>
     /// <param name="share">Share of the time that is for training.</param>
-    internal long StepsOf(string folder, double stepsPerEpoch, Func<double> secondsPerStep, double share) =>
+    /// <param name="group">Processes that train together.</param>
+    internal long StepsOf(string folder, double stepsPerEpoch, Func<double> secondsPerStep, double share, ProcessGroup? group) =>
         Steps ?? (Epochs is { } epochs ? Math.Max(1, (long)(epochs * stepsPerEpoch))
-            : PlannedSteps.Once(folder, () => Math.Max(1, (long)(Time!.Value.TotalSeconds * share / secondsPerStep()))));
+            : PlannedSteps.Once(folder, () => Math.Max(1, (long)(Time!.Value.TotalSeconds * share / secondsPerStep())), group));
 }
 
 /// <summary>What <c>train</c> and <c>finetune</c> do.</summary>

@@ -23,7 +23,7 @@ public sealed class SupervisedTask(Model model, MixUp mix, double dropPath, ulon
     {
         if (batch.Labels is null) throw new InputException("Supervised training needs labels; the data has none.");
         var (pixels, targets) = mix.Apply(batch, model.Architecture.Classes, seed, step);
-        return Functional.CrossEntropy(model.TrainingLogits(pixels, _dropPath.At(step)).To(DType.Float32), targets);
+        return Functional.CrossEntropy(model.TrainingLogits(pixels, _dropPath.At(step, batch)).To(DType.Float32), targets);
     }
 
     /// <summary>What tells tokens apart is not pulled to nothing.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Torch.Optim;
 
@@ -80,7 +81,7 @@ public sealed record TrainRecipe
     }
 
     /// <summary>The loop's options for so many steps.</summary>
-    public TrainingOptions Options(long steps, int batchesPerEpoch, bool bf16, string device) => new()
+    public TrainingOptions Options(long steps, int batchesPerEpoch, ComputeOptions compute) => new()
     {
         Steps = steps,
         LearningRate = new LearningRate
@@ -94,7 +95,9 @@ public sealed record TrainRecipe
         Adam = new AdamOptions { WeightDecay = WeightDecay },
         ClipNorm = ClipNorm > 0 ? ClipNorm : null,
         EmaDecay = Ema > 0 ? Ema : null,
-        Bf16 = bf16,
-        Device = device,
+        Bf16 = compute.TrainsInBf16,
+        Device = compute.Device,
+        Group = compute.Group,
+        ReadLossEvery = compute.ReadLossEvery,
     };
 }

@@ -1,4 +1,5 @@
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 using Espalier.Torch.Optim;
 
 namespace Espalier.Training;
@@ -12,7 +13,8 @@ public readonly record struct StepReport(long Step, long Total, double Loss, lon
 
 /// <summary>
 /// The one training loop. A method says what to learn (<see cref="ITrainingTask"/>), on what (<see cref="IBatchSource"/>) and how
-/// (<see cref="TrainingOptions"/>); hooks do the rest. It is stepped from outside by <see cref="Run"/> until the steps are done.
+/// (<see cref="TrainingOptions"/>); hooks do the rest. It is stepped from outside by <see cref="Run"/> until the steps are done. Several processes
+/// may train together: each learns from its share of every batch, and all take the same steps.
 /// </summary>
 public sealed class TrainingLoop : IDisposable
 {
@@ -20,6 +22,8 @@ public sealed class TrainingLoop : IDisposable
     private readonly IBatchSource _batches;
     private readonly TrainingOptions _options;
     private readonly GroupedOptimizer _optimizer;
+    private readonly StepExchange? _exchange;
+    private readonly bool _keepsFiles;
     private ExponentialAverage? _average;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
@@ -29,6 +33,8 @@ public sealed class TrainingLoop : IDisposable
         _options = options;
         foreach (var parameter in task.Parameters) parameter.RequiresGrad = true;
         _optimizer = new GroupedOptimizer(options, task.Groups);
+        _exchange = options.Group is { Size: > 1 } group ? new StepExchange(group) : null;
+        _keepsFiles = options.Group?.IsFirst ?? true;
         if (options.EmaDecay is { } decay) _average = new ExponentialAverage([.. task.Parameters, .. task.Buffers], decay);
     }
 
@@ -47,21 +53,40 @@ public sealed class TrainingLoop : IDisposable
     /// <summary>Steps taken so far.</summary>
     public long Step { get; private set; }
 
-    /// <summary>Trains until the steps are done, time is up, or the token is cancelled. The parameters hold the last values.</summary>
+    /// <summary>
+    /// Trains until the steps are done, time is up, or the token is cancelled, in one process or another. The parameters hold the last values.
+    /// </summary>
     /// <exception cref="FailureException">The loss or a parameter is NaN or infinite, or memory ran out; the last state in which all was well is saved.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
+    /// <exception cref="LostProcessException">Another process is gone; what was learnt is saved.</exception>
     public void Run(CancellationToken cancellation = default)
     {
         Resume();
+        _exchange?.Begin(State);
         double loss = 0;
         long images = 0, read = 0;
         var saved = Checkpoint?.Time.GetTimestamp() ?? 0;
+        var (stop, enough, mine) = (false, false, false);
         while (Step < _options.Steps)
         {
-            if (cancellation.IsCancellationRequested) Save();
-            cancellation.ThrowIfCancellationRequested();
+            // Several processes stop after the same step, whichever of them was asked to.
+            if (stop || (_exchange is null && cancellation.IsCancellationRequested))
+            {
+                Save();
+                throw new OperationCanceledException(cancellation);
+            }
             using var scope = new TensorScope();
-            var value = TakeStep(out var seen);
+            double? value;
+            long seen;
+            try
+            {
+                value = TakeStep(out seen, (cancellation.IsCancellationRequested, mine), out stop, out enough);
+            }
+            catch (LostProcessException)
+            {
+                Save(); // the step was not taken
+                throw;
+            }
             images += seen;
             if (value is { } v)
             {
@@ -70,7 +95,8 @@ public sealed class TrainingLoop : IDisposable
                 OnStep?.Invoke(new StepReport(Step, _options.Steps, loss / read, images));
                 (loss, read, images) = (0, 0, 0);
             }
-            if (StopEarly?.Invoke() == true) break;
+            mine = StopEarly?.Invoke() == true;
+            if (enough || (_exchange is null && mine)) break;
             if (Checkpoint is null || Checkpoint.Time.GetElapsedTime(saved) < Checkpoint.Every) continue;
             Save();
             saved = Checkpoint.Time.GetTimestamp();
@@ -131,7 +157,7 @@ public sealed class TrainingLoop : IDisposable
 
     private void Save()
     {
-        if (Step == 0 || Checkpoint is null) return;
+        if (Step == 0 || Checkpoint is null || !_keepsFiles) return;
         // What is saved replaces what was saved before; so it has to be of use.
         if (Broken() is { } broken) throw Diverged(broken);
         var groups = _optimizer.Steps;
@@ -144,10 +170,15 @@ public sealed class TrainingLoop : IDisposable
         if (Checkpoint?.Load() is { } saved) Restore(saved);
     }
 
-    private double? TakeStep(out long images)
+    /// <param name="images">Images of the step.</param>
+    /// <param name="wish">Whether this process wants to stop: at once, or since it is enough.</param>
+    /// <param name="cancelled">Whether any process wants to stop at once; only with others.</param>
+    /// <param name="enough">Whether the first process thinks that it is enough; only with others.</param>
+    private double? TakeStep(out long images, (bool Cancelled, bool Enough) wish, out bool cancelled, out bool enough)
     {
         double? value = null;
-        (images, var atOnce) = (0, 0L);
+        (images, cancelled, enough) = (0, false, false);
+        var (own, atOnce) = (0L, 0L);
         try
         {
             for (var k = 0; k < _options.Accumulate; k++)
@@ -155,9 +186,12 @@ public sealed class TrainingLoop : IDisposable
                 using var scope = new TensorScope();
                 var batch = _batches.Next();
                 atOnce = batch.Pixels.Size(0);
-                images += atOnce;
-                if (Learn(batch, Step * _options.Accumulate + k) is { } loss) value = (value ?? 0) + loss / _options.Accumulate;
+                own += atOnce;
+                images += batch.Total;
+                if (Learn(batch, Step * _options.Accumulate + k) is { } loss) value = (value ?? 0) + loss;
             }
+            if (_exchange is not null) (value, cancelled, enough) = _exchange.Combine(_task, new StepPart(own, images, value), wish);
+            Check(value);
             if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
             _optimizer.Step(Step++);
         }
@@ -172,22 +206,27 @@ public sealed class TrainingLoop : IDisposable
         return value;
     }
 
-    // Adds the gradient of one batch; the loss when it is to be read.
+    // Adds the gradient of one batch, or of this process's part of it; the part's share of the loss when it is to be read.
     private double? Learn(TensorBatch batch, long number)
     {
+        var share = (double)batch.Pixels.Size(0) / batch.Total / _options.Accumulate;
+        var read = (Step + 1) % _options.ReadLossEvery == 0 || Step + 1 == _options.Steps;
+        if (share == 0) return read ? 0 : null;
         Tensor loss;
         using (new Autocast(_options.Bf16, _options.Device)) loss = _task.Loss(batch, number);
-        var factor = _options.LearningRate.LossFactor(Step, _options.Steps) / _options.Accumulate;
-        var read = (Step + 1) % _options.ReadLossEvery == 0 || Step + 1 == _options.Steps;
-        var value = read ? loss.Item() : (double?)null;
-        if (value is { } v && !double.IsFinite(v))
-        {
-            var broken = Broken();
-            if (broken is null) Save();
-            throw Diverged($"The loss became {v} at step {Step + 1}", broken is null ? "" : $"; of the weights, {broken} is no longer finite");
-        }
+        var factor = _options.LearningRate.LossFactor(Step, _options.Steps) * share;
+        var value = read ? loss.Item() * share : (double?)null;
+        if (_exchange is null) Check(value); // the backward pass of a NaN is for nothing
         (factor == 1 ? loss : loss * factor).Backward();
         return value;
+    }
+
+    private void Check(double? loss)
+    {
+        if (loss is not { } v || double.IsFinite(v)) return;
+        var broken = Broken();
+        if (broken is null) Save();
+        throw Diverged($"The loss became {v} at step {Step + 1}", broken is null ? "" : $"; of the weights, {broken} is no longer finite");
     }
 
     // Name of a parameter that is no longer finite: a loss may be while its gradient is not.

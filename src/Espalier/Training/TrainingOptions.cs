@@ -1,4 +1,5 @@
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 using Espalier.Torch.Optim;
 
 namespace Espalier.Training;
@@ -40,6 +41,9 @@ public sealed record TrainingOptions
 
     /// <summary>Device of the model, for autocast.</summary>
     public string Device { get; init; } = "cpu";
+
+    /// <summary>Processes that train together, each on its share of every batch; null trains alone.</summary>
+    public ProcessGroup? Group { get; init; }
 
     /// <summary>The loop reads the loss (on an accelerator: waits for it) every so many steps.</summary>
     public int ReadLossEvery { get; init; } = 1;

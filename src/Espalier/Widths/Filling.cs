@@ -16,14 +16,14 @@ public static class Filling
         var hidden = knobs.Where(k => k.Kind == WidthKind.Hidden).ToList();
         while (!limit.Met(net.Cost()))
         {
-            if (hidden.Where(k => k.Read(net) > 1).ToList() is not { Count: > 0 } shrinkable) break;
+            if (hidden.Where(k => k.Read(net) > k.Least).ToList() is not { Count: > 0 } shrinkable) break;
             // From where most is left, so that the units taken are spread.
             var widest = shrinkable.MaxBy(k => k.Read(net) / (double)k.Read(given));
-            net = widest.Write(net, widest.Read(net) - 1);
+            net = widest.Write(net, widest.Down(widest.Read(net) - 1, given));
         }
         // To where least is left; units of some blocks cost less than those of others, and may still fit when those do not.
         while (hidden.Where(k => k.Read(net) < k.Read(given)).OrderBy(k => k.Read(net) / (double)k.Read(given))
-                   .Select(k => k.Write(net, k.Read(net) + 1)).FirstOrDefault(n => limit.Met(n.Cost())) is { } wider)
+                   .Select(k => k.Write(net, k.Down(k.Read(net) + k.Least, given))).FirstOrDefault(n => limit.Met(n.Cost())) is { } wider)
             net = wider;
         return net;
     }

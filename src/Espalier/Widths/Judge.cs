@@ -65,7 +65,9 @@ public sealed class Judge : IDisposable
     {
         double sum = 0;
         Walk(model, tokens, block, (k, logits) => sum += Functional.KlPerSample(_answers[k], logits).Sum().Item(), cancellation);
-        return sum / _images.Count;
+        Span<double> all = [sum];
+        _images.Group?.Sum(all);
+        return all[0] / _images.Count;
     }
 
     private void Walk(Model model, TokenStream tokens, int block, Action<int, Tensor> use, CancellationToken cancellation)

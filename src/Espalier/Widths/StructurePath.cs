@@ -30,7 +30,7 @@ internal static class StructurePath
         T At(double share) => knobs.Aggregate(narrow, (net, knob) =>
         {
             var (from, to) = (knob.Read(narrow), knob.Read(wide));
-            return knob.Write(net, from + (int)Math.Floor((to - from) * share));
+            return knob.Write(net, knob.Down(from + (int)Math.Floor((to - from) * share), wide));
         });
     }
 }

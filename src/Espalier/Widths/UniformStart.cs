@@ -51,8 +51,8 @@ public static class UniformStart
     // Head widths in steps of an eighth; hidden units to the unit, as they carry the exact size.
     private static int Rounded(Architecture given, Knob knob, double cut)
     {
-        var (full, step) = (knob.Read(given), knob.Kind == WidthKind.Hidden ? 1 : knob.Step(given));
+        var (full, step) = (knob.Read(given), knob.Kind == WidthKind.Hidden ? knob.Least : knob.Step(given));
         var width = (int)Math.Round(full * (1 - cut * (1 - LeastShare)) / step) * step;
-        return Math.Clamp(width, Math.Max(1, (int)(full * LeastShare)), full);
+        return knob.Down(Math.Clamp(width, Math.Max(1, (int)(full * LeastShare)), full), given);
     }
 }

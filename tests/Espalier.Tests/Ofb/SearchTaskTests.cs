@@ -1,4 +1,5 @@
 using Espalier.Budget;
+using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
@@ -11,6 +12,7 @@ namespace Espalier.Tests.Ofb;
 /// <summary>The whole search on a tiny net: what every profile and switch must keep.</summary>
 public class SearchTaskTests : TorchTest
 {
+    private static readonly ComputeOptions s_fp32 = new() { Precision = Precision.Fp32 };
     private static readonly VitArchitecture s_net = VitArchitecture.Uniform("t", 8, 4, 1, 16, 2, 2, 4);
     private static readonly OfbOptions s_options = new() { Recipe = new OfbOptions().Recipe with { BatchSize = 8 } };
     private static readonly ImageDataset s_images = TestNets.Images(48, 8, 1, 4, 3);
@@ -136,7 +138,7 @@ public class SearchTaskTests : TorchTest
     {
         var official = OfbOptions.Official with { Recipe = s_options.Recipe with { BatchSize = 1024 } };
         using var run = new Search(official, seed: 1, steps: 1000);
-        var rate = run.Task.Training(false, "cpu").LearningRate;
+        var rate = run.Task.Training(s_fp32).LearningRate;
         rate.At(0, 1000).ShouldBe(1e-6, 1e-12);
         rate.At(200, 1000).ShouldBe(1e-3, 1e-12);
         rate.At(1000, 1000).ShouldBe(1e-5, 1e-12);
@@ -148,7 +150,7 @@ public class SearchTaskTests : TorchTest
         foreach (var steps in new[] { 100, 4300 })
         {
             using var run = new Search(s_options, seed: 1, steps: steps);
-            var (rate, scale) = (run.Task.Training(false, "cpu").LearningRate, run.Task.Groups.First(g => g.Name == "alpha.embed").Scale);
+            var (rate, scale) = (run.Task.Training(s_fp32).LearningRate, run.Task.Groups.First(g => g.Name == "alpha.embed").Scale);
             Enumerable.Range(0, steps / 2).Sum(k => scale * rate.At(k, steps)).ShouldBe(16, 0.5);
             if (steps == 4300) (scale * rate.Peak).ShouldBe(1e-2, 2e-3);
         }
@@ -168,7 +170,7 @@ public class SearchTaskTests : TorchTest
             {
                 OnDecided = step => Decided = step, OnCut = net => Macs.Add(VitCost.Of(net).MacsFull),
             };
-            Loop = new TrainingLoop(Task, _batches, Task.Training(false, "cpu"))
+            Loop = new TrainingLoop(Task, _batches, Task.Training(s_fp32))
             {
                 Checkpoint = checkpoint,
                 OnStep = report =>

@@ -1,4 +1,5 @@
 using Espalier.Models;
+using Espalier.Models.Data;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -27,6 +28,9 @@ internal sealed class Toy : ITrainingTask, IBatchSource
     /// <summary>Reading the batch of this number fails.</summary>
     public long? FailAt { get; init; }
 
+    /// <summary>The part of each batch it gives.</summary>
+    public BatchShare Share { get; init; }
+
     public IReadOnlyList<Tensor> Parameters => [Weight, Bias];
 
     public int BatchesPerEpoch => 5;
@@ -49,7 +53,9 @@ internal sealed class Toy : ITrainingTask, IBatchSource
             for (var k = 0; k < Width; k++) pixels[i * Width + k] = (float)random.NextGaussian();
             labels[i] = pixels.AsSpan(i * Width, Width).ToArray().Sum() > 0 ? 1 : 0;
         }
-        return new TensorBatch(Tensor.From<float>(pixels, 8, Width), Tensor.From<long>(labels, 8));
+        var places = Share.Of(8);
+        var own = places.SelectMany(place => pixels.AsSpan(place * Width, Width).ToArray()).ToArray();
+        return new TensorBatch(Tensor.From<float>(own, places.Length, Width), Tensor.From<long>(Array.ConvertAll(places, place => labels[place]), places.Length)) { Total = 8 };
     }
 
     public void Seek(long batch) => _next = batch;

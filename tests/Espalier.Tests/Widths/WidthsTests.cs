@@ -40,6 +40,26 @@ public class WidthsTests
         }
     }
 
+    [Theory]
+    [InlineData("vit_tiny_patch16_224", 8)]
+    [InlineData("vit_tiny_patch16_224", 16)]
+    [InlineData("vit_base_patch16_224", 32)]
+    public void Widths_that_are_cut_are_multiples_of_what_was_asked_for(string name, int multiple)
+    {
+        var net = VitRegistry.Find(name)!.Architecture;
+        var knobs = Knob.Of(net, s_all, [], multiple);
+        foreach (var keep in new[] { 0.95, 0.8, 0.6, 0.4 })
+        {
+            var limit = new Target(TargetForm.KeepMacs, keep, CountConvention.Budget).Resolve(VitCost.Of(net));
+            var (start, narrow) = (UniformStart.Find(net, limit, knobs), UniformStart.Find(net, limit with { Amount = limit.Amount * 0.9 }, knobs));
+            foreach (var structure in new[] { start, Filling.Fill(narrow, net, limit, knobs), StructurePath.Between(net, narrow, limit, knobs) })
+            {
+                foreach (var knob in knobs) (knob.Read(structure) % multiple == 0 || knob.Read(structure) == knob.Read(net)).ShouldBeTrue($"{knob} {knob.Read(structure)}");
+                ((double)VitCost.Of(structure).In(limit.Measure)).ShouldBeInRange(0.93 * limit.Amount, limit.Amount * (1 + Limit.Tolerance));
+            }
+        }
+    }
+
     [Fact]
     public void A_cut_of_the_queries_leaves_the_scale_of_the_logits()
     {

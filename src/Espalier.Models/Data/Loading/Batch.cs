@@ -8,15 +8,21 @@ public sealed class Batch : IDisposable
     private readonly Action<float[]> giveBack;
     private float[]? buffer;
 
-    internal Batch(LoaderPosition position, int[] indices, int[] labels, int channels, int size,
+    internal Batch(LoaderPosition position, int[] places, int total, int[] indices, int[] labels, int channels, int size,
         float[] buffer, Action<float[]> giveBack)
     {
-        (Position, Indices, Labels, Channels, Size) = (position, indices, labels, channels, size);
+        (Position, Places, Total, Indices, Labels, Channels, Size) = (position, places, total, indices, labels, channels, size);
         (this.buffer, this.giveBack) = (buffer, giveBack);
     }
 
     /// <summary>Epoch and number of this batch.</summary>
     public LoaderPosition Position { get; }
+
+    /// <summary>Where in the batch these are; all places but with a <see cref="LoaderOptions.Share"/>.</summary>
+    public int[] Places { get; }
+
+    /// <summary>Images of the batch, those of other shares included.</summary>
+    public int Total { get; }
 
     /// <summary>Which items of the data set these are.</summary>
     public int[] Indices { get; }

@@ -17,23 +17,29 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
     public Batch Make(LoaderPosition position, CancellationToken cancellation)
     {
         var first = position.Batch * options.BatchSize;
-        var indices = Order(position.Epoch).AsSpan(first, Math.Min(options.BatchSize, dataset.Count - first)).ToArray();
+        var total = Math.Min(options.BatchSize, dataset.Count - first);
+        var (order, places) = (Order(position.Epoch), options.Share.Of(total));
         var length = transform.Channels * transform.Size * transform.Size;
         if (!buffers.TryTake(out var buffer)) buffer = GC.AllocateUninitializedArray<float>(Floats(length));
         List<(ImageItem, string)> skipped = [];
         var kept = 0;
-        foreach (var index in indices)
+        foreach (var place in places)
         {
             cancellation.ThrowIfCancellationRequested();
+            var index = order[first + place];
             if (Read(index, skipped) is not { } image) continue;
             var random = new SeededRandom(options.Seed, "augment", position.Epoch, index);
             transform.Apply(image, random, buffer.AsSpan(kept * length, length));
-            indices[kept++] = index;
+            places[kept++] = place;
         }
-        if (kept == 0) throw new InputException($"{dataset.Name}: none of the {indices.Length} images of a batch can be read; the first: {skipped[0].Item2}");
-        indices = indices[..kept];
+        if (kept == 0 && places.Length > 0)
+            throw new InputException($"{dataset.Name}: none of the {places.Length} images of a batch can be read; the first: {skipped[0].Item2}");
+        places = places[..kept];
+        // One process alone has a smaller batch then; several would have to tell each other.
+        if (options.Share.Parts <= 1) total = kept;
+        var indices = Array.ConvertAll(places, place => order[first + place]);
         var labels = Array.ConvertAll(indices, i => dataset.Items[i].Label ?? -1);
-        return new(position, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add) { Skipped = skipped };
+        return new(position, places, total, indices, labels, transform.Channels, transform.Size, buffer, buffers.Add) { Skipped = skipped };
     }
 
     private ImageBuffer? Read(int index, List<(ImageItem, string)> skipped)

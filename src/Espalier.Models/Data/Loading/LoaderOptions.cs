@@ -20,6 +20,9 @@ public sealed record LoaderOptions
     /// <summary>The first batch to give, for going on with an interrupted run.</summary>
     public LoaderPosition Start { get; init; }
 
+    /// <summary>The part of each batch to load; the whole when nothing is said.</summary>
+    public BatchShare Share { get; init; }
+
     /// <summary>Background threads, at least 1.</summary>
     public int Threads { get; init; } = 1;
 
