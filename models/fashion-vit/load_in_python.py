@@ -123,13 +123,20 @@ def merge_tokens(x, sizes, keys, prefix, count):
 
 
 class Mlp(nn.Module):
-    def __init__(self, dim, hidden):
+    """A gated one has a gate and a value for each hidden unit (SwiGLU)."""
+
+    def __init__(self, dim, hidden, gated=False):
         super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
+        self.gated = gated
+        self.fc1 = nn.Linear(dim, 2 * hidden if gated else hidden)
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))
+        x = self.fc1(x)
+        if not self.gated:
+            return self.fc2(F.gelu(x))
+        gate, value = x.chunk(2, dim=-1)
+        return self.fc2(F.silu(gate) * value)
 
 
 class LayerScale(nn.Module):
@@ -179,7 +186,7 @@ class Block(nn.Module):
             self.mixer = Mixer(tokens, dim, spec["mixer_rank"])
         if spec["mlp_hidden"]:
             self.norm2 = nn.LayerNorm(dim, eps=eps)
-            self.mlp = Mlp(dim, spec["mlp_hidden"])
+            self.mlp = Mlp(dim, spec["mlp_hidden"], spec.get("gated_mlp", False))
 
     def forward(self, x, sizes=None):
         if self.linear is not None:

@@ -42,9 +42,6 @@ public abstract record Architecture
     /// <summary>The network with one width of a block changed; what it computes with those that stay is left as it was.</summary>
     public abstract Architecture WithWidth(int block, WidthKind kind, int width);
 
-    /// <summary>The network with one block as another network of the same blocks has it.</summary>
-    public abstract Architecture WithBlockOf(Architecture other, int block);
-
     /// <summary>Whether a block has the widths and layers that another network's has, whatever the two are called.</summary>
     public abstract bool IsBlockLike(Architecture other, int block);
 

@@ -86,8 +86,6 @@ public sealed record CnnArchitecture : Architecture
 
     public override CnnArchitecture WithWidth(int block, WidthKind kind, int width) => With(block, Blocks[block] with { Hidden = width });
 
-    public override CnnArchitecture WithBlockOf(Architecture other, int block) => With(block, ((CnnArchitecture)other).Blocks[block]);
-
     public override bool IsBlockLike(Architecture other, int block) => other is CnnArchitecture cnn && cnn.Blocks[block] == Blocks[block];
 
     /// <summary>Side of the map that leaves a block.</summary>

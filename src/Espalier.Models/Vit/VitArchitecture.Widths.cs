@@ -41,8 +41,6 @@ public sealed partial record VitArchitecture
         });
     }
 
-    public override VitArchitecture WithBlockOf(Architecture other, int block) => With(block, ((VitArchitecture)other).Blocks[block]);
-
     public override bool IsBlockLike(Architecture other, int block) =>
         other is VitArchitecture vit && vit.WidthOf(block) == WidthOf(block) && Form(vit.Blocks[block]) == Form(Blocks[block]);
 

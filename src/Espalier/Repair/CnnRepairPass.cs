@@ -31,7 +31,7 @@ public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, Tok
                 if (goal.Kind == CnnBlockKind.Dropped) return before.DropBlock(i);
                 using var repair = new ConvolutionRepair(before, i, tokens, sums, Layer(Weights.AfterBlock(i), $"block {i}", cancellation));
                 Model To(Architecture net) => repair.Cut(((CnnArchitecture)net).Blocks[i].Hidden);
-                OnCut?.Invoke(new CutPoint(i, [WidthKind.Hidden], target, To));
+                OnCut?.Invoke(new CutPoint(i, [WidthKind.Hidden], target.Prefix(i), target, To));
                 return To(target);
             });
         var after = student;

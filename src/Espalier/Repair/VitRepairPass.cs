@@ -44,7 +44,7 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Tok
                 if (!target.HasAttention) return WithoutAttention((VitModel)s, i, target, tokens, halfway, Layer(Weights.AfterAttention(i), $"mixer {i}", cancellation));
                 var (end, counts) = target.HasMlp ? (halfway, Weights.AfterAttention(i)) : (wanted, Weights.AfterBlock(i));
                 using var repair = new AttentionRepair((VitModel)s, i, tokens, end, Layer(counts, $"attention {i}", cancellation));
-                return Cut(i, goal, [WidthKind.QueryKey, WidthKind.Value], repair.Cut);
+                return Cut(i, "attn.", goal, [WidthKind.QueryKey, WidthKind.Value], repair.Cut);
             });
         else if (block.HasMixer && Options is { Solve: true, RefitWhole: true })
             student = Replace(student, s => MixerRepair.Refit((VitModel)s, i, tokens, halfway, Layer(Weights.AfterAttention(i), $"mixer {i}", cancellation)));
@@ -56,16 +56,16 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Tok
             {
                 if (!target.HasMlp) return ((VitModel)s).RemoveMlp(i);
                 using var repair = new MlpRepair((VitModel)s, i, tokens, wanted, Layer(Weights.AfterBlock(i), $"mlp {i}", cancellation));
-                return Cut(i, goal, [WidthKind.Hidden], shape => repair.Cut(shape.MlpHidden));
+                return Cut(i, "mlp.", goal, [WidthKind.Hidden], shape => repair.Cut(shape.MlpHidden));
             });
         var whole = (VitModel)student;
         tokens.Advance(x => whole.AfterMlp(i, x), cancellation);
     }
 
-    private Model Cut(int i, Architecture target, WidthKind[] widths, Func<VitBlock, VitModel> cut)
+    private Model Cut(int i, string part, Architecture target, WidthKind[] widths, Func<VitBlock, VitModel> cut)
     {
         Model To(Architecture net) => cut(((VitArchitecture)net).Blocks[i]);
-        OnCut?.Invoke(new CutPoint(i, [.. widths], target, To));
+        OnCut?.Invoke(new CutPoint(i, [.. widths], target.Prefix(i) + part, target, To));
         return To(target);
     }
 

@@ -1,33 +1,38 @@
 using Espalier.Models;
+using Espalier.Repair;
 using Espalier.Torch;
 
 namespace Espalier.Widths;
 
-/// <summary>One block of a repaired student at another width: its tensors, to be tried in place of the block the student has.</summary>
+/// <summary>
+/// One part of a block, its attention or its MLP, repaired at another width: tensors to be tried in place of those a student has. The other part stays
+/// the student's own: judged with one that was not cut yet, any width would look better than it is.
+/// </summary>
 /// <param name="Knob">The width that differs.</param>
 /// <param name="Width">Its value here.</param>
-/// <param name="Net">A network that has the block.</param>
-/// <param name="Tensors">The block's tensors.</param>
-internal sealed record Alternative(Knob Knob, int Width, Architecture Net, Weights Tensors) : IDisposable
+/// <param name="Prefix">What the names of the part's tensors begin with.</param>
+/// <param name="Tensors">The part's tensors.</param>
+internal sealed record Alternative(Knob Knob, int Width, string Prefix, Weights Tensors) : IDisposable
 {
-    /// <summary>Takes one block out of a model.</summary>
-    internal static Alternative Of(Model model, Knob knob, int width)
+    /// <summary>Cuts a part otherwise than the walk is about to.</summary>
+    internal static Alternative Of(CutPoint point, Knob knob, int width)
     {
         using var noGrad = new NoGrad();
+        using var model = point.Cut(knob.Write(point.Target, width));
         var tensors = new Weights();
-        foreach (var name in model.BlockTensors(knob.Block)) tensors.Set(name, model.Weights[name].Detach().Clone());
-        return new Alternative(knob, width, model.Architecture, tensors);
+        foreach (var (name, tensor) in model.Weights)
+            if (name.StartsWith(point.Prefix, StringComparison.Ordinal)) tensors.Set(name, tensor.Detach().Clone());
+        return new Alternative(knob, width, point.Prefix, tensors);
     }
 
-    /// <summary>The student with this block. It shares all other tensors; the caller disposes it.</summary>
+    /// <summary>The student with this part. It shares all other tensors; the caller disposes it.</summary>
     internal Model In(Model student)
     {
-        var own = student.BlockTensors(Knob.Block).ToHashSet();
         var weights = new Weights();
         foreach (var (name, tensor) in student.Weights)
-            if (!own.Contains(name)) weights.Set(name, tensor.Alias());
+            if (!name.StartsWith(Prefix, StringComparison.Ordinal)) weights.Set(name, tensor.Alias());
         foreach (var (name, tensor) in Tensors) weights.Set(name, tensor.Alias());
-        return student.Architecture.WithBlockOf(Net, Knob.Block).Create(student.Preprocessing, weights);
+        return Knob.Write(student.Architecture, Width).Create(student.Preprocessing, weights);
     }
 
     public void Dispose() => Tensors.Dispose();

@@ -94,10 +94,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
             var (full, step) = (knob.Read(teacher.Architecture), knob.Step(teacher.Architecture) * stride);
             var now = knob.Read(point.Target);
             foreach (var width in new[] { Math.Max(now - step, full / 8), Math.Min(now + step, full) }.Select(w => knob.Down(w, teacher.Architecture)).Where(w => w > 0 && w != now))
-            {
-                using var other = point.Cut(knob.Write(point.Target, width));
-                yield return Alternative.Of(other, knob, width);
-            }
+                yield return Alternative.Of(point, knob, width);
         }
     }
 }

@@ -132,24 +132,32 @@ public class StructureSearchTests : TorchTest
     }
 
     [Fact]
-    public void An_alternative_scores_as_the_whole_network_with_that_block_would() => RepairCase.ForEach(2, test =>
+    public void An_alternative_scores_as_the_student_with_that_part_alone_exchanged() => RepairCase.ForEach(2, test =>
     {
         using var judge = new Judge(test.Teacher, test.Calibration, bf16: false);
         var target = test.With(1, b => b with { MlpHidden = 10, VDim = b.VDim - 1 });
+        Knob hidden = new(1, WidthKind.Hidden), value = new(1, WidthKind.Value);
         var alternatives = new List<Alternative>();
         using var student = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
         {
             OnCut = point =>
             {
-                if (point.Block != 1 || !point.Widths.Contains(WidthKind.Hidden)) return;
-                using var other = point.Cut(point.Target.WithWidth(1, WidthKind.Hidden, 14));
-                alternatives.Add(Alternative.Of(other, new Knob(1, WidthKind.Hidden), 14));
+                if (point.Block != 1) return;
+                alternatives.Add(point.Widths.Contains(WidthKind.Hidden) ? Alternative.Of(point, hidden, 14) : Alternative.Of(point, value, value.Read(test.Net)));
             },
         }.Run(test.Teacher, target);
-        using var alternative = alternatives.ShouldHaveSingleItem();
-        using var whole = alternative.In(student);
-        whole.Architecture.Width(1, WidthKind.Hidden).ShouldBe(14);
-        judge.Score(student, alternatives, default)[alternative].ShouldBe(judge.Score(whole), 1e-6);
+        alternatives.Select(a => a.Knob).ShouldBe([value, hidden]);
+        var scores = judge.Score(student, alternatives, default);
+        foreach (var alternative in alternatives)
+        {
+            using var whole = alternative.In(student);
+            alternative.Knob.Read(whole.Architecture).ShouldBe(alternative.Width);
+            alternative.Knob.Write(whole.Architecture, alternative.Knob.Read(target)).IsSame(student.Architecture).ShouldBeTrue();
+            foreach (var (name, tensor) in student.Weights)
+                if (!name.StartsWith(alternative.Prefix, StringComparison.Ordinal)) whole.Weights[name].BitEquals(tensor).ShouldBeTrue();
+            scores[alternative].ShouldBe(judge.Score(whole), 1e-6);
+            alternative.Dispose();
+        }
         judge.Score(test.Teacher).ShouldBe(0, 1e-6);
     });
 }
