@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
@@ -59,11 +60,11 @@ internal sealed class Watch : IDisposable
         listener.Listen(size);
         publish($"{((IPEndPoint)listener.LocalEndPoint!).Port} {Convert.ToHexString(secret)}");
         var lines = new List<(Socket, int)>();
-        var deadline = DateTime.UtcNow + options.Meeting;
+        var begun = Stopwatch.GetTimestamp();
         while (lines.Count < size - 1)
         {
             options.Cancellation.ThrowIfCancellationRequested();
-            if (DateTime.UtcNow > deadline)
+            if (Stopwatch.GetElapsedTime(begun) > options.Meeting)
                 throw new LostProcessException($"Only {lines.Count + 1} of {size} processes came within {options.Meeting.TotalSeconds:0} seconds; check that all were started and reach this machine.");
             if (!listener.Poll(s_glance, SelectMode.SelectRead)) continue;
             var line = listener.Accept();
