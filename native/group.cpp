@@ -28,9 +28,10 @@ Store& store_of(void* handle) { return *static_cast<Store*>(handle); }
 
 }  // namespace
 
-ESP_API int32_t esp_group_init() { return 1; }  // version of this interface
+// The version of this interface.
+ESP_API int32_t esp_group_init() noexcept { return 1; }
 
-ESP_API const char* esp_group_error() { return last_error.c_str(); }
+ESP_API const char* esp_group_error() noexcept { return last_error.c_str(); }
 
 // ---- the store where processes find each other ----
 
@@ -59,7 +60,9 @@ ESP_API int32_t esp_store_get(void* store, const char* key, char* value, int32_t
   });
 }
 
-ESP_API void esp_store_free(void* store) { delete static_cast<Store*>(store); }
+ESP_API void esp_store_free(void* store) {
+  guarded([&] { delete static_cast<Store*>(store); });
+}
 
 // ---- the group ----
 
@@ -72,7 +75,9 @@ ESP_API int32_t esp_group_new(void* store, int32_t rank, int32_t size, const cha
   });
 }
 
-ESP_API void esp_group_free(void* group) { delete static_cast<Group*>(group); }
+ESP_API void esp_group_free(void* group) {
+  guarded([&] { delete static_cast<Group*>(group); });
+}
 
 // The sum over all processes, in place.
 ESP_API int32_t esp_group_sum(void* group, const void* tensor) {
