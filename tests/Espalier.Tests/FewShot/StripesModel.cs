@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using Espalier.Budget;
 using Espalier.Compute;
+using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Data;
@@ -63,6 +65,21 @@ public class StripesModel : IDisposable
     public ImageDataset Train { get; }
 
     public ImageDataset Test { get; }
+
+    /// <summary>A request for a share of its MACs that takes little work: a few drawn images, which are the metric set, too.</summary>
+    internal FewShotRequest Request(string method, double keep, int count, long steps) => new()
+    {
+        Model = Source,
+        Target = new Target(TargetForm.KeepMacs, keep),
+        Method = method,
+        Images = Train,
+        Count = count,
+        Eval = Test,
+        MetricSet = new MetricSetOptions { Source = MetricSetOptions.TrainingImages, MaxImages = 8 },
+        Effort = new FewShotEffort { Steps = steps, SynthesisSteps = 3 },
+        Seed = 7,
+        Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
+    };
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 

@@ -76,19 +76,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
             .ShouldBe("--merge-tokens: the windows of stripes-swin need every token in its place; leave it out, and widths are cut alone.");
     }
 
-    private FewShotRequest Request(long steps) => new()
-    {
-        Model = toy.Source,
-        Target = new Target(TargetForm.KeepMacs, Keep),
-        Method = "swin",
-        Images = toy.Train,
-        Count = 40,
-        Eval = toy.Test,
-        MetricSet = new MetricSetOptions { Source = MetricSetOptions.TrainingImages, MaxImages = 8 },
-        Effort = new FewShotEffort { Steps = steps, SynthesisSteps = 3 },
-        Seed = 7,
-        Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
-    };
+    private FewShotRequest Request(long steps) => toy.Request("swin", Keep, count: 40, steps);
 
     private FewShotResult DcVit(string name, FewShotRequest request, DcVitOptions options) => _runs.Compress(name, new DcVitMethod(request, options, TimeProvider.System));
 

@@ -132,17 +132,5 @@ public sealed class EspalierCnnTests(StripesCnn toy) : IClassFixture<StripesCnn>
 
     private static EspalierMethod Method(FewShotRequest request, EspalierOptions? options = null) => new(request, options ?? s_options, TimeProvider.System);
 
-    private FewShotRequest Request(long steps) => new()
-    {
-        Model = toy.Source,
-        Target = new Target(TargetForm.KeepMacs, Keep),
-        Method = "espalier",
-        Images = toy.Train,
-        Count = 60,
-        Eval = toy.Test,
-        MetricSet = new MetricSetOptions { Source = MetricSetOptions.TrainingImages, MaxImages = 8 },
-        Effort = new FewShotEffort { Steps = steps, SynthesisSteps = 3 },
-        Seed = 7,
-        Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
-    };
+    private FewShotRequest Request(long steps) => toy.Request("espalier", Keep, count: 60, steps);
 }

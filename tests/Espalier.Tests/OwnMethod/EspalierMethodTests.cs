@@ -103,19 +103,7 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         ModelSource.Open(_runs.PathOf("a")).Vit.Blocks[2].ShouldBe(toy.Source.Vit.Blocks[2]);
     }
 
-    private FewShotRequest Request(long steps) => new()
-    {
-        Model = toy.Source,
-        Target = new Target(TargetForm.KeepMacs, Keep),
-        Method = "espalier",
-        Images = toy.Train,
-        Count = 40,
-        Eval = toy.Test,
-        MetricSet = new MetricSetOptions { Source = MetricSetOptions.TrainingImages, MaxImages = 8 },
-        Effort = new FewShotEffort { Steps = steps, SynthesisSteps = 3 },
-        Seed = 7,
-        Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
-    };
+    private FewShotRequest Request(long steps) => toy.Request("espalier", Keep, count: 40, steps);
 
     private FewShotResult Compress(string name, FewShotRequest request, EspalierOptions? options = null) =>
         _runs.Compress(name, new EspalierMethod(request, options ?? s_options, TimeProvider.System));
