@@ -78,13 +78,16 @@ public sealed class TrainingLoop : IDisposable
             using var scope = new TensorScope();
             double? value;
             long seen;
+            var counted = _exchange?.Counted(_task);
             try
             {
                 value = TakeStep(out seen, (cancellation.IsCancellationRequested, mine), out stop, out enough);
             }
             catch (LostProcessException)
             {
-                Save(); // the step was not taken
+                // The step was not taken, but what is counted on the way, as the statistics of a BatchNorm, was.
+                StepExchange.Recount(_task, counted!);
+                Save();
                 throw;
             }
             images += seen;
