@@ -18,7 +18,7 @@ public sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, do
 /// <summary>A finetune that was run.</summary>
 /// <param name="Steps">Gradient steps taken.</param>
 /// <param name="Planned">Gradient steps planned; more than taken when time ran out.</param>
-/// <param name="Seconds">Time of the finetune alone.</param>
+/// <param name="Seconds">Time of the finetune alone, in all sittings.</param>
 public sealed record FinetuneRecord(long Steps, long Planned, double Seconds)
 {
     public ImmutableArray<LossPoint> Losses { get; init; } = [];

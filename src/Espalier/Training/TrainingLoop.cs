@@ -25,6 +25,8 @@ public sealed class TrainingLoop : IDisposable
     private readonly StepExchange? _exchange;
     private readonly bool _keepsFiles;
     private ExponentialAverage? _average;
+    private double _secondsBefore;
+    private long _begun;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
     {
@@ -62,6 +64,7 @@ public sealed class TrainingLoop : IDisposable
     public void Run(CancellationToken cancellation = default)
     {
         Resume();
+        _begun = Checkpoint?.Time.GetTimestamp() ?? 0;
         _exchange?.Begin(State);
         double loss = 0;
         long images = 0, read = 0;
@@ -140,7 +143,7 @@ public sealed class TrainingLoop : IDisposable
         var groups = _optimizer.Steps.Count;
         _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], saved.GroupSteps ?? [.. Enumerable.Repeat(saved.Step, groups)]);
         if (saved.Curve is { } curve) Curve?.Restore(curve);
-        Step = saved.Step;
+        (Step, _secondsBefore) = (saved.Step, saved.Seconds);
         _batches.Seek(Step * _options.Accumulate);
     }
 
@@ -164,7 +167,8 @@ public sealed class TrainingLoop : IDisposable
         // What is saved replaces what was saved before; so it has to be of use.
         if (Broken() is { } broken) throw Diverged(broken);
         var groups = _optimizer.Steps;
-        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot(), Curve);
+        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot(), Curve,
+            _secondsBefore + Checkpoint.Time.GetElapsedTime(_begun).TotalSeconds);
     }
 
     private void Resume()

@@ -69,6 +69,26 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
+    [Theory]
+    [InlineData("ranking block 2", 3)]
+    [InlineData("finetuning after block", 2)]
+    public void The_seconds_of_a_finetune_are_those_of_all_its_sittings(string stage, int at)
+    {
+        // A second for every step, whichever finetune it belongs to, and nothing else.
+        var time = new ManualTime();
+        bool Advance(ProgressUpdate update)
+        {
+            if (update.Loss is not null && (update.Stage.StartsWith("ranking") || update.Stage.StartsWith("finetuning"))) time.Advance(TimeSpan.FromSeconds(1));
+            return update.Stage.StartsWith(stage) && update.Step == at;
+        }
+        var method = new DcVitMethod(Request(steps: 5), s_options with { Order = stage.StartsWith("ranking") ? null : [3, 1] }, time);
+        _runs.CompressUntil("cut", method, Advance);
+        time.Advance(TimeSpan.FromHours(1));
+        var result = _runs.GoOn("cut", method, update => Advance(update));
+        result.RankSeconds.ShouldBe(5 * result.Ranking.Length);
+        result.FinetuneSeconds.ShouldBe(5 * result.Order.Length);
+    }
+
     [Fact]
     public void A_run_whose_files_lack_something_is_refused_and_the_file_named()
     {
