@@ -4,7 +4,10 @@ using Espalier.Torch;
 
 namespace Espalier.Widths;
 
-/// <summary>Scores students on images no repair was fitted to: mean KL(teacher ‖ student) of the logits, in nats.</summary>
+/// <summary>
+/// Scores students on images no repair was fitted to: mean KL(teacher ‖ student) of the logits, in nats. A student whose answers are no numbers is
+/// infinitely far away, and so never the best.
+/// </summary>
 public sealed class Judge : IDisposable
 {
     private readonly Calibration _images;
@@ -67,7 +70,7 @@ public sealed class Judge : IDisposable
         Walk(model, tokens, block, (k, logits) => sum += Functional.KlPerSample(_answers[k], logits).Sum().Item(), cancellation);
         Span<double> all = [sum];
         _images.Group?.Sum(all);
-        return all[0] / _images.Count;
+        return double.IsFinite(all[0]) ? all[0] / _images.Count : double.PositiveInfinity;
     }
 
     private void Walk(Model model, TokenStream tokens, int block, Action<int, Tensor> use, CancellationToken cancellation)

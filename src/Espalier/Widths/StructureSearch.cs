@@ -79,7 +79,8 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
             using var student = walk.Run(teacher, structure, cancellation);
             var kl = judge.Score(student, cancellation);
             var scores = judge.Score(student, alternatives, cancellation);
-            return (kl, [.. scores.Select(s => Slope.Of(s.Key.Knob, s.Key.Width, s.Value - kl, structure, limit.Measure))]);
+            // From a network whose answers are no numbers no slope can be told.
+            return (kl, double.IsFinite(kl) ? [.. scores.Select(s => Slope.Of(s.Key.Knob, s.Key.Width, s.Value - kl, structure, limit.Measure))] : []);
         }
         finally
         {

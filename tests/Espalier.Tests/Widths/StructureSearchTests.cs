@@ -2,6 +2,7 @@ using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
+using Espalier.OwnMethod;
 using Espalier.Repair;
 using Espalier.Tests.Repair;
 using Espalier.Torch;
@@ -87,6 +88,24 @@ public class StructureSearchTests : TorchTest
         rounds.Min(r => r.Kl).ShouldBeLessThan(rounds[0].Kl);
         rounds.Skip(1).ShouldAllBe(r => r.Moves > 0);
     }
+
+    /// <summary>Answers that are no numbers are the farthest there are: NaN would pass for the least of all.</summary>
+    [Fact]
+    public void A_network_whose_answers_are_no_numbers_is_never_the_best() => RepairCase.ForEach(1, test =>
+    {
+        using var judge = new Judge(test.Teacher, test.Calibration, bf16: false);
+        using var broken = test.Teacher.Clone();
+        using (new NoGrad()) broken.Weights["blocks.0.mlp.fc1.bias"].CopyFrom(Tensor.From<float>([float.NaN]));
+        judge.Score(broken).ShouldBe(double.PositiveInfinity);
+
+        using var finetuned = broken.Clone();
+        Blend.Choose(test.Teacher, finetuned, judge, default).ShouldBe(0);
+        finetuned.Weights.Differences(test.Teacher.Weights).ShouldBeEmpty();
+        using var repaired = broken.Clone();
+        using var whole = test.Teacher.Clone();
+        Blend.Choose(repaired, whole, judge, default).ShouldBe(1);
+        whole.Weights.Differences(test.Teacher.Weights).ShouldBeEmpty();
+    });
 
     [Fact]
     public void Merging_stays_within_its_limit_comes_close_to_it_and_gets_no_worse()
