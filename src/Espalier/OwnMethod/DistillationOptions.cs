@@ -14,7 +14,7 @@ public sealed record DistillationOptions
     /// <summary>Weight of KL(teacher ‖ student) of the logits.</summary>
     public double LogitWeight { get; init; } = 1;
 
-    /// <summary>Share of the way back to the repaired weights after each step, scaled with the learning rate; 0 is off.</summary>
+    /// <summary>Share of the way back to the repaired weights after each step, the same in every step; 0 is off.</summary>
     public double Pull { get; init; }
 
     /// <summary>Decay of the weight average that is kept in the end; 0 keeps the last weights.</summary>
