@@ -52,6 +52,18 @@ public class OfbPlanTests
         }
     }
 
+    /// <summary>One patch of many pixels costs so much that a step of an attention makes no difference to a bin.</summary>
+    [Fact]
+    public async Task The_smallest_network_is_found_where_nothing_else_meets_the_target()
+    {
+        var net = VitArchitecture.Uniform("one patch", imageSize: 224, patchSize: 224, channels: 3, embedDim: 32, depth: 2, heads: 4, classes: 5);
+        var cost = SearchCost.Of(SearchSpace.Of(net), CostMeasure.MacsFull);
+        var tables = SearchSpace.Of(net).Tables;
+        var least = cost.Total(tables, [.. tables.Select(_ => 0)]);
+        var plan = await Task.Run(() => OfbPlan.Create(net, new Target(TargetForm.Macs, least, CountConvention.Full))).WaitAsync(TimeSpan.FromSeconds(20));
+        VitCost.Of(plan.Example).MacsFull.ShouldBe((long)least);
+    }
+
     /// <summary>On spaces small enough to list, the choice is the best one there is, or differs from it by less than a bin.</summary>
     [Fact]
     public void The_choice_is_the_best_combination_in_the_window()
