@@ -46,9 +46,14 @@ public sealed class AnswerLoss(Model teacher, Model student, FinetuneLoss loss, 
 
     IReadOnlyList<ParameterGroup> ITrainingTask.Groups => [new("all", _trainable)];
 
+    /// <summary>See <see cref="DcVitProfile.BatchStatistics"/>.</summary>
+    public bool BatchStatistics { get; init; } = true;
+
+    public IReadOnlyList<Tensor> Buffers => [.. student.Weights.Where(t => student.IsBuffer(t.Key)).Select(t => t.Value)];
+
     public Tensor Loss(TensorBatch batch, long step)
     {
-        var answers = student.Logits(batch.Pixels).To(DType.Float32);
+        var answers = (BatchStatistics ? student.TrainingLogits(batch.Pixels) : student.Logits(batch.Pixels)).To(DType.Float32);
         if (loss == FinetuneLoss.Labels) return Functional.CrossEntropy(answers, batch.Labels!);
         Tensor wanted;
         using (new NoGrad()) wanted = teacher.Logits(batch.Pixels).To(DType.Float32);

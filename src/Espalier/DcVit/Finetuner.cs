@@ -64,7 +64,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
             reach: middle ? last : depth - 1);
         return options.Loss == FinetuneLoss.Mimic
             ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics }
-            : new AnswerLoss(teacher, student, options.Loss, names);
+            : new AnswerLoss(teacher, student, options.Loss, names) { BatchStatistics = options.Profile.BatchStatistics };
     }
 
     private ImageBatches Batches(string stream)

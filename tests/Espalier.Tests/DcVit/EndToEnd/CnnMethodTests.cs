@@ -93,14 +93,17 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
         foreach (var kept in options.Keep) result.Order.ShouldNotContain(kept);
     }
 
-    [Fact]
-    public void With_running_statistics_they_stay_the_teachers()
+    [Theory]
+    [InlineData(FinetuneLoss.Mimic)]
+    [InlineData(FinetuneLoss.SoftLabels)]
+    [InlineData(FinetuneLoss.Labels)]
+    public void With_running_statistics_they_stay_the_teachers(FinetuneLoss loss)
     {
         var before = Tensor.LiveCount;
         using (var teacher = toy.Source.Load())
             foreach (var (setting, changes) in new[] { ("running", false), ("batch", true) })
             {
-                Compress(setting, Request(steps: 3) with { Eval = null }, s_options with { Profile = DcVitProfile.Clean.With("batch_norm", setting) });
+                Compress(setting, Request(steps: 3) with { Eval = null }, s_options with { Loss = loss, Profile = DcVitProfile.Clean.With("batch_norm", setting) });
                 using var student = ModelSource.Open(_runs.PathOf(setting)).Load();
                 (!student.Weights["bn1.running_mean"].BitEquals(teacher.Weights["bn1.running_mean"])).ShouldBe(changes, setting);
                 student.Weights["bn1.weight"].BitEquals(teacher.Weights["bn1.weight"]).ShouldBeFalse();
