@@ -11,7 +11,7 @@ namespace Espalier.Training;
 /// <param name="Time">The clock.</param>
 public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
 {
-    private const string StepKey = "step", SecondsKey = "seconds", GroupsKey = "group_steps", TaskKey = "task", CurveKey = "losses";
+    private const string StepKey = "step", BatchesKey = "batches", SecondsKey = "seconds", GroupsKey = "group_steps", TaskKey = "task", CurveKey = "losses";
 
     /// <summary>Saves the state after <paramref name="step"/> steps.</summary>
     /// <param name="state">Tensors.</param>
@@ -20,11 +20,13 @@ public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
     /// <param name="task">What the task must know besides tensors.</param>
     /// <param name="curve">The losses so far.</param>
     /// <param name="seconds">Time these steps took, in all sittings.</param>
+    /// <param name="batches">Batches drawn, where they are more than the steps needed: some had no image that could be read.</param>
     /// <exception cref="FailureException">The file cannot be written.</exception>
     public void Save(IReadOnlyList<Tensor> state, long step, IReadOnlyList<long>? groupSteps = null, string? task = null, LossCurve? curve = null,
-        double seconds = 0)
+        double seconds = 0, long? batches = null)
     {
         var facts = new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture) };
+        if (batches is { } drawn) facts[BatchesKey] = drawn.ToString(CultureInfo.InvariantCulture);
         if (seconds > 0) facts[SecondsKey] = seconds.ToString("R", CultureInfo.InvariantCulture);
         if (groupSteps is not null) facts[GroupsKey] = string.Join(' ', groupSteps);
         if (task is not null) facts[TaskKey] = task;
@@ -49,6 +51,7 @@ public sealed record Checkpoint(string Path, TimeSpan Every, TimeProvider Time)
         {
             Curve = file.Metadata.GetValueOrDefault(CurveKey),
             Seconds = SecondsOf(file),
+            Batches = long.TryParse(file.Metadata.GetValueOrDefault(BatchesKey), CultureInfo.InvariantCulture, out var batches) ? batches : null,
         };
     }
 
@@ -75,4 +78,7 @@ public sealed record SavedState(IReadOnlyList<Tensor> State, long Step, IReadOnl
 
     /// <summary>Time the steps took, in all sittings.</summary>
     public double Seconds { get; init; }
+
+    /// <summary>Batches drawn; null: as many as the steps needed.</summary>
+    public long? Batches { get; init; }
 }
