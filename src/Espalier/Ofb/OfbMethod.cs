@@ -111,7 +111,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         };
         using var loop = new TrainingLoop(task, batches, task.Training(request.Compute))
         {
-            OnStep = report => meter.Report(report.Step, report.Loss, status: task.Status.Length > 0 ? task.Status : null),
+            OnStep = report => meter.Report(report.Step, report.Loss, status: task.Status is { Length: > 0 } status ? status : null),
             Checkpoint = context.Checkpoint(time),
             Curve = curve,
         };

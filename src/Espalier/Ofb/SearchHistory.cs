@@ -29,7 +29,7 @@ internal sealed class SearchHistory(OfbPlan plan, OfbSchedule schedule, double e
 
     public void Add(long step, IReadOnlyList<CandidateTable> tables, IReadOnlyList<double[]> probabilities)
     {
-        double[] sizes = [.. tables.Select((table, s) => table.LiveOnes.Sum(c => probabilities[s][c] * table.SizeOf(c)))];
+        double[] sizes = [.. tables.Select((table, s) => table.ExpectedSize(probabilities[s]))];
         var epoch = (step - 1) * epochsPerStep;
         _moments.Add(new(step, plan.Cost.Total(sizes) / plan.Limit.Amount, tables.Count(t => t.IsDecided), schedule.LambdaAt(epoch), schedule.GammaAt(epoch), [.. sizes]));
     }
