@@ -26,9 +26,10 @@ public sealed class SearchTask : ITrainingTask
     private readonly Pruning _pruning;
     private readonly SearchHistory _history;
     private readonly ulong _seed;
-    private readonly long _steps, _interval, _fuse;
+    private readonly long _steps, _interval;
     private readonly double _epochsPerStep;
     private double _epoch;
+    private long _fuse;
     private long? _blockedSince;
 
     /// <param name="net">The supernet; its holder disposes it.</param>
@@ -56,6 +57,9 @@ public sealed class SearchTask : ITrainingTask
 
     /// <summary>Told when the last submodule is decided, with the steps taken.</summary>
     public Action<long>? OnDecided { get; init; }
+
+    /// <summary>Asked at every event of the search: true ends it there and then, with sizes within the budget, and what is left is recovery.</summary>
+    public Func<bool>? IsLate { get; init; }
 
     /// <summary>Told when sizes changed.</summary>
     public Action<VitArchitecture>? OnCut { get; init; }
@@ -132,6 +136,7 @@ public sealed class SearchTask : ITrainingTask
     {
         if (_net.IsFused) return null;
         StateCarry? carry = null;
+        if (step < _fuse && step % _interval == 0 && IsLate?.Invoke() == true) _fuse = step;
         var lambda = _schedule.LambdaAt((step - 1) * _epochsPerStep);
         if (!_net.IsDecided && (step % _interval == 0 || step >= _fuse))
         {
@@ -144,7 +149,7 @@ public sealed class SearchTask : ITrainingTask
                 if (_net.IsDecided) OnDecided?.Invoke(step);
             }
         }
-        if (_history.Wants(step)) _history.Add(step, _net.Tables, _net.Probabilities());
+        if (_history.Wants(step) || step == _fuse) _history.Add(step, _net.Tables, _net.Probabilities());
         if (!_net.IsDecided || step < _fuse) return carry;
         _net.Fuse(_options.AllWrites);
         var first = carry ?? ((_, state) => state);
