@@ -8,6 +8,7 @@ using Espalier.Evaluation;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Torch;
 using Espalier.Training;
@@ -70,7 +71,7 @@ public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, 
     public IReadOnlyList<(long Step, double Loss)> Losses { get; init; } = [];
 
     /// <summary>How the search went.</summary>
-    public IReadOnlyList<SearchMoment> History { get; init; } = [];
+    public IReadOnlyList<ReportMoment> History { get; init; } = [];
 }
 
 /// <summary>OFB as a run: search and recovery in one training, then the results. Planning rejects a target out of reach.</summary>
@@ -154,7 +155,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             Top1Before = finished.Top1Before, Top5Before = finished.Top5Before, Losses = _curve.Read(searched),
             SkippedImages = SkippedImages.Count(searched),
             StoppedEarly = TrainedRecord.Read(searched) is var trained && trained.Steps < trained.Planned,
-            History = StepFile.Read<IReadOnlyList<SearchMoment>>(searched, HistoryFile) ?? [],
+            History = StepFile.Read<IReadOnlyList<ReportMoment>>(searched, HistoryFile) ?? [],
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.SearchSpaces;
 
 namespace Espalier.Ofb;
 

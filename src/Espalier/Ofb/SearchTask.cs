@@ -3,6 +3,8 @@ using System.Text.Json;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Vit;
+using Espalier.Reports;
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 using Espalier.Training;
@@ -78,7 +80,7 @@ public sealed class SearchTask : ITrainingTask
     }
 
     /// <summary>Moments of the search so far.</summary>
-    public IReadOnlyList<SearchMoment> History => _history.Moments;
+    public IReadOnlyList<ReportMoment> History => _history.Moments;
 
     public IReadOnlyList<Tensor> Parameters => [.. Groups.SelectMany(g => g.Tensors.Select(t => t.Value))];
 
@@ -168,7 +170,7 @@ public sealed class SearchTask : ITrainingTask
 
     // What the budget loss counts by.
     private SearchCost Cost => _options.CounterCost || _plan.Space.Net.Staged || _plan.Limit.Measure == Budget.CostMeasure.Parameters
-        ? _plan.Cost : SearchCost.Official(_plan.Space, _net.Tables);
+        ? _plan.Cost : PublishedCost.Of(_plan.Space, _net.Tables);
 
     // By name, so that the order does not depend on when a submodule was decided.
     private IEnumerable<KeyValuePair<string, Tensor>> Extra(string prefix) =>
@@ -249,6 +251,6 @@ public sealed class SearchTask : ITrainingTask
 
     private sealed record State(string Net, long? BlockedSince)
     {
-        public IReadOnlyList<SearchMoment> History { get; init; } = [];
+        public IReadOnlyList<ReportMoment> History { get; init; } = [];
     }
 }
