@@ -23,6 +23,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private readonly UnitRule _rule;
     private readonly DcVitOptions _options;
+    private readonly VitArchitecture _structure;
     private readonly TimeProvider _time;
 
     /// <param name="request">What is asked.</param>
@@ -31,23 +32,21 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <param name="time">The clock.</param>
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
     {
-        (Request, _rule, _options, _time) = (request, rule, options.Loss.Checked(options, request), time);
-        Example = Plan(request.Model.Vit, request.Target, options.Keep);
+        (Request, _rule, _time) = (request.JudgedByItsImages(), rule, time);
+        _options = options.Loss.Checked(options, request) with { Update = options.Update ?? UpdateRange.All };
+        _structure = Structure(request.Model.Vit, request.Target, options.Keep);
+        Plan = CompressionPlan.Of(request.Target.Resolve(VitCost.Of(request.Model.Vit)), _structure);
     }
 
     public FewShotRequest Request { get; }
 
-    public VitArchitecture Example { get; }
-
-    Architecture IFewShotMethod.Example => Example;
-
     public string? Profile => null;
 
-    public ImmutableArray<string> Warnings => [];
+    public CompressionPlan Plan { get; }
 
     /// <summary>The structure for a target: even shares of all widths, then single hidden units up to just below it.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public static VitArchitecture Plan(VitArchitecture net, Target target, ImmutableArray<int> keep)
+    public static VitArchitecture Structure(VitArchitecture net, Target target, ImmutableArray<int> keep)
     {
         if (keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
             throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
@@ -71,9 +70,9 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private void Finetune(FewShotSession session, StepContext context)
     {
-        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, Example);
+        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, _structure);
         var cut = session.Measure("cut", null, student, context.Cancellation);
-        int[] all = [.. Enumerable.Range(0, Example.Depth)];
+        int[] all = [.. Enumerable.Range(0, _structure.Depth)];
         var finetuner = new Finetuner((VitModel)session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
         var steps = Steps(session, context, () => finetuner.Measure(student, all));
         var finetune = new FinetuneStep(FinetuneStepName, steps, finetuner.ImagesPerStep, PartsLeft: 1)

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Espalier.Models;
+using Espalier.Models.Cnn;
 
 namespace Espalier.DcVit;
 
@@ -16,12 +18,16 @@ public sealed record DcVitOptions
         ? new() { Profile = profile, BatchSize = 64, LearningRate = 3e-5, RandAugment = true }
         : new() { Profile = profile };
 
-    /// <summary>What happens to a chosen block.</summary>
-    public BlockVariant Variant { get; init; } = BlockVariant.Compress;
+    /// <summary>What happens to a chosen block; null leaves it to the network, see <see cref="VariantFor"/>.</summary>
+    public BlockVariant? Variant { get; init; }
+
+    /// <summary>The edit of a network: whole blocks of a convolutional one go unless something else is asked for, as how the paper narrows them is not known.</summary>
+    public BlockVariant VariantFor(Architecture net) => Variant ?? (net is CnnArchitecture ? BlockVariant.Drop : BlockVariant.Compress);
 
     public UnitChoice UnitChoice { get; init; } = UnitChoice.RandomSample;
 
-    public UpdateRange Update { get; init; } = UpdateRange.Before;
+    /// <summary>Which tensors a finetune moves; null leaves it to the method: <see cref="UpdateRange.Before"/> is DC-ViT's, <see cref="UpdateRange.All"/> that of PRACTISE and of even widths.</summary>
+    public UpdateRange? Update { get; init; }
 
     public FeaturePoint Feature { get; init; } = FeaturePoint.PreGap;
 

@@ -60,7 +60,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         var depth = student.Architecture.Depth;
         var last = UpdateRanges.LastBlock(compressed, depth, options.Profile.LastUpdatable);
         var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };
-        var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
+        var names = UpdateRanges.Names(student, options.Update ?? UpdateRange.Before, compressed, last, options.Profile.TrainFinalNorm && !middle,
             reach: middle ? last : depth - 1);
         return options.Loss == FinetuneLoss.Mimic
             ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics }

@@ -46,7 +46,7 @@ public static class FewShotReport
                 new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
             ],
             Pictures = Pictures(folder.Path),
-            Notes = [.. method.Warnings, .. Notes(result), .. RunReports.Stopped(result.StoppedEarly)],
+            Notes = [.. method.Plan.Warnings, .. Notes(result), .. RunReports.Stopped(result.StoppedEarly)],
         };
     }
 

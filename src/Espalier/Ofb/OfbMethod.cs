@@ -226,7 +226,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 
     private JsonObject Provenance(long steps) => new()
     {
-        ["method"] = "ofb",
+        ["method"] = MethodNames.Ofb,
         ["seed"] = request.Seed,
         ["target"] = request.Target.ToString(),
         ["data"] = request.Data.Name,

@@ -13,7 +13,7 @@ public static class OfbReport
         return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(result.Before, result.After) with
         {
             RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, "--steps", $"{result.Steps}"),
-            Method = "ofb",
+            Method = MethodNames.Ofb,
             Target = request.Target.ToString(),
             TargetMacs = method.Plan.Limit.Amount,
             Images = request.Data.Count - request.HoldOut,

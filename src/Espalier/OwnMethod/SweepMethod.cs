@@ -44,12 +44,12 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private readonly ImmutableArray<string> _names = Names(Checked(targets));
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
-    public FewShotRequest Request => request;
+    public FewShotRequest Request { get; } = request.JudgedByItsImages();
 
     /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new EspalierSession(request, options with { Crops = 0 }, _plan, folder, time); // many repairs, each of little
+        using var session = new EspalierSession(Request, options with { Crops = 0 }, _plan, folder, time); // many repairs, each of little
         new Run(folder,
         [
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
@@ -137,16 +137,16 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         Directory.CreateDirectory(context.Run.PathOf(name));
         ModelFolder.Write(context.Run.PathOf(name), student, new JsonObject
         {
-            ["method"] = "espalier",
+            ["method"] = MethodNames.Espalier,
             ["sweep"] = $"{at + 1} of {targets.Length}",
-            ["seed"] = request.Seed,
+            ["seed"] = Request.Seed,
             ["target"] = targets[at].ToString(),
             ["images"] = session.Samples.Train.Count,
             ["image_list_hash"] = session.Samples.ListHash,
-            ["source"] = request.Model.Architecture.Name,
-            ["source_hash"] = request.Model.SourceHash,
+            ["source"] = Request.Model.Architecture.Name,
+            ["source_hash"] = Request.Model.SourceHash,
             ["steps"] = finetune?.Steps ?? 0,
-        }, request.Model.ClassNames);
+        }, Request.Model.ClassNames);
         ModelFolder.Write(context.Folder, student);
         StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, student.Architecture.Cost(), stage));
     }
@@ -161,7 +161,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     // Each model gets an equal share of the time that is left, its own cut and measurements included.
     private long Steps(EspalierSession session, StepContext context, Model student, int at)
     {
-        if (request.Effort.Steps is { } given) return given;
+        if (Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>
         {
             var share = TimeBudget.Share(session.Budget!.Left, targets.Length - at) - TimeSpan.FromSeconds(1.5 * PrepareStage.Read(session).EvaluationSeconds);

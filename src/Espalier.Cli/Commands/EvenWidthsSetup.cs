@@ -1,24 +1,14 @@
-using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
-using Espalier.FewShot;
-using Espalier.Models.Vit;
+using Espalier.Models;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary>From the options of <c>compress</c> and <c>plan</c> to the baselines; those that drop blocks are DC-ViT with other switches.</summary>
-internal static class BaselineSetup
+/// <summary>From the options of <c>compress</c> and <c>plan</c> to the baselines that cut every width alike.</summary>
+internal static class EvenWidthsSetup
 {
-    public const string Practise = "practise", Magnitude = "magnitude", Random = "random";
-
-    public static bool IsOne(string? method) => method is Practise or Magnitude or Random;
-
-    /// <summary>The method for a request; it plans.</summary>
-    public static EvenWidthsMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch) => new(request.WithRealImages(method),
-        method.Method == Random ? UnitRule.Random : UnitRule.Magnitude, Options(method, request.Model.Vit, batch), time);
-
     /// <summary>How to finetune, and which blocks stay.</summary>
-    public static DcVitOptions Options(MethodSettings method, VitArchitecture net, int? batch = null)
+    public static DcVitOptions Options(MethodSettings method, Architecture net, int? batch)
     {
         Refuse(method.K is not null, "--k");
         Refuse(method.Order is not null || method.Choice is not null, "--order");
