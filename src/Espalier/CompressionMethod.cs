@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using Espalier.Baselines;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.OwnMethod;
 
 namespace Espalier;
@@ -29,8 +31,12 @@ public sealed record CompressionMethod(string Name, Func<FewShotRequest, TimePro
         Blocks(MethodNames.Practise, request => Baselines.Practise.Options(options ?? new(), request.MetricSet.Kind));
 
     /// <summary>A baseline: the same share of every width of every block of a transformer, by the size of the weights or by chance.</summary>
-    public static CompressionMethod EvenWidths(UnitRule rule = UnitRule.Magnitude, DcVitOptions? options = null) =>
-        new(rule == UnitRule.Random ? MethodNames.Random : MethodNames.Magnitude, (request, time) => new EvenWidthsMethod(request, rule, options ?? new(), time));
+    /// <param name="rule">Which units stay.</param>
+    /// <param name="options">How to finetune.</param>
+    /// <param name="keep">Blocks that stay whole.</param>
+    public static CompressionMethod EvenWidths(UnitRule rule = UnitRule.Magnitude, FinetuneOptions? options = null, params ImmutableArray<int> keep) =>
+        new(rule == UnitRule.Random ? MethodNames.Random : MethodNames.Magnitude,
+            (request, time) => new EvenWidthsMethod(request, rule, options ?? new(), keep, time));
 
     private static CompressionMethod Blocks(string name, Func<FewShotRequest, DcVitOptions> options) =>
         new(name, (request, time) => new DcVitMethod(request, options(request), time));

@@ -3,6 +3,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Testing;
@@ -28,10 +29,10 @@ public sealed class MethodTests : IDisposable
     {
         { "espalier", CompressionMethod.Espalier() },
         { "dc-vit", CompressionMethod.DcVit() },
-        { "dc-vit --variant rm_attn --update all --k 3", CompressionMethod.DcVit(new() { Variant = BlockVariant.RemoveAttention, Update = UpdateRange.All, K = 3 }) },
+        { "dc-vit --variant rm_attn --update all --k 3", CompressionMethod.DcVit(new() { Variant = BlockVariant.RemoveAttention, Finetune = new() { Update = UpdateRange.All }, K = 3 }) },
         { "drop-blocks", CompressionMethod.DropBlocks() },
         { "practise", CompressionMethod.Practise() },
-        { "practise --metric mse --lr 1e-3", CompressionMethod.Practise(new() { LearningRate = 1e-3 }) },
+        { "practise --metric mse --lr 1e-3", CompressionMethod.Practise(new() { Finetune = new() { LearningRate = 1e-3 } }) },
         { "magnitude", CompressionMethod.EvenWidths() },
         { "random --loss kd", CompressionMethod.EvenWidths(UnitRule.Random, new() { Loss = FinetuneLoss.SoftLabels }) },
     };

@@ -14,9 +14,8 @@ internal static class DcVitSetup
         if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
         if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
         if (method is { Method: MethodNames.Practise, Variant: not null }) throw new UsageException("--variant: practise drops whole blocks, all of them together.");
-        var profile = DcVitProfile.Parse(method.Profile);
-        foreach (var (topic, setting) in method.Switches) profile = profile.With(topic, setting);
-        var defaults = DcVitOptions.For(profile);
+        var defaults = DcVitOptions.For(DcVitProfile.Parse(method.Profile));
+        foreach (var (topic, setting) in method.Switches) defaults = defaults.With(topic, setting);
         return defaults with
         {
             Variant = Variant(method.Variant, net),
@@ -27,29 +26,7 @@ internal static class DcVitSetup
                 "rand_init" => UnitChoice.RandomInit,
                 _ => UnitChoice.RandomSample,
             },
-            Update = method.Update switch
-            {
-                "all" => UpdateRange.All,
-                "inter" => UpdateRange.Inter,
-                "ln" => UpdateRange.LayerNorms,
-                "ffn_bias" => UpdateRange.MlpBiases,
-                "attn" => UpdateRange.Attention,
-                "before" => UpdateRange.Before,
-                _ => null,
-            },
-            Feature = method.Feature switch
-            {
-                "pre_gap" => FeaturePoint.PreGap,
-                "after_gap" => FeaturePoint.AfterGap,
-                "middle_block" => FeaturePoint.MiddleBlock,
-                _ => defaults.Feature,
-            },
-            Loss = method.Loss switch
-            {
-                "kd" => FinetuneLoss.SoftLabels,
-                "labels" => FinetuneLoss.Labels,
-                _ => FinetuneLoss.Mimic,
-            },
+            Finetune = method.Over(defaults.Finetune, batch),
             Choice = method.Choice switch
             {
                 "first" => BlockChoice.First,
@@ -61,14 +38,6 @@ internal static class DcVitSetup
             Order = method.Order,
             Candidates = method.Blocks,
             Keep = FewShotSetup.Kept(method.Keep),
-            BatchSize = batch ?? defaults.BatchSize,
-            LearningRate = method.LearningRate ?? defaults.LearningRate,
-            RandAugment = method.Augment switch
-            {
-                "full" => true,
-                "crop" => false,
-                _ => defaults.RandAugment,
-            },
         };
     }
 

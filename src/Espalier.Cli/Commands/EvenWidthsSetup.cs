@@ -1,14 +1,14 @@
+using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
-using Espalier.Models;
+using Espalier.Finetuning;
 
 namespace Espalier.Cli.Commands;
 
 /// <summary>From the options of <c>compress</c> and <c>plan</c> to the baselines that cut every width alike.</summary>
 internal static class EvenWidthsSetup
 {
-    /// <summary>How to finetune, and which blocks stay.</summary>
-    public static DcVitOptions Options(MethodSettings method, Architecture net, int? batch)
+    public static CompressionMethod Method(UnitRule rule, MethodSettings method, int? batch)
     {
         Refuse(method.K is not null, "--k");
         Refuse(method.Order is not null || method.Choice is not null, "--order");
@@ -19,7 +19,9 @@ internal static class EvenWidthsSetup
         Refuse(method.RankSteps is not null, "--rank-steps");
         Refuse(method.MergeTokens, "--merge-tokens");
         Refuse(method.Like is not null, "--like");
-        return DcVitSetup.Options(method, net, batch);
+        var options = DcVitOptions.For(DcVitProfile.Parse(method.Profile)).Finetune;
+        foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
+        return CompressionMethod.EvenWidths(rule, method.Over(options, batch), FewShotSetup.Kept(method.Keep));
 
         void Refuse(bool given, string option)
         {

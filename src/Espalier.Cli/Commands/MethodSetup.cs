@@ -19,8 +19,8 @@ internal static class MethodSetup
         return name switch
         {
             MethodNames.Espalier => CompressionMethod.Espalier(EspalierSetup.Options(method, batch)),
-            MethodNames.Magnitude => CompressionMethod.EvenWidths(UnitRule.Magnitude, EvenWidthsSetup.Options(method, net, batch)),
-            MethodNames.Random => CompressionMethod.EvenWidths(UnitRule.Random, EvenWidthsSetup.Options(method, net, batch)),
+            MethodNames.Magnitude => EvenWidthsSetup.Method(UnitRule.Magnitude, method, batch),
+            MethodNames.Random => EvenWidthsSetup.Method(UnitRule.Random, method, batch),
             MethodNames.Practise => CompressionMethod.Practise(Blocks()),
             MethodNames.DropBlocks => CompressionMethod.DropBlocks(Blocks()),
             _ => CompressionMethod.DcVit(Blocks()),

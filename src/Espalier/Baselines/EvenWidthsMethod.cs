@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.Budget;
-using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -22,19 +22,21 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     private static readonly ImmutableArray<TimePhase> s_phases = [new(MetricSetStage.Name, 0.15), new(FinetuneStepName, 0.85)];
 
     private readonly UnitRule _rule;
-    private readonly DcVitOptions _options;
+    private readonly FinetuneOptions _options;
     private readonly VitArchitecture _structure;
     private readonly TimeProvider _time;
 
     /// <param name="request">What is asked.</param>
     /// <param name="rule">Which units stay.</param>
     /// <param name="options">How to finetune.</param>
+    /// <param name="keep">Blocks that stay whole.</param>
     /// <param name="time">The clock.</param>
-    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
+    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time)
     {
         (Request, _rule, _time) = (request.JudgedByItsImages(), rule, time);
-        _options = options.Loss.Checked(options, request) with { Update = options.Update ?? UpdateRange.All };
-        _structure = Structure(request.Model.Vit, request.Target, options.Keep);
+        options.Loss.Require(request);
+        _options = options with { Update = options.Update ?? UpdateRange.All };
+        _structure = Structure(request.Model.Vit, request.Target, keep);
         Plan = CompressionPlan.Of(request.Target.Resolve(VitCost.Of(request.Model.Vit)), _structure);
     }
 

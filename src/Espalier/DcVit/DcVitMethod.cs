@@ -13,7 +13,14 @@ namespace Espalier.DcVit;
 /// </summary>
 public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly Structure _structure = Structure.Plan(request.Model, request.Target, options.Loss.Checked(options, request), request.Seed);
+    private readonly Structure _structure = Planned(request, options);
+
+    // What cannot be done is said before anything is written.
+    private static Structure Planned(FewShotRequest request, DcVitOptions options)
+    {
+        options.Finetune.Loss.Require(request);
+        return Structure.Plan(request.Model, request.Target, options, request.Seed);
+    }
 
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
@@ -98,10 +105,10 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
             ["hidden"] = _structure.Hidden,
             ["order"] = new JsonArray([.. result.Order.Select(b => (JsonNode)b)]),
             ["rank_steps"] = result.RankSteps,
-            ["learning_rate"] = options.LearningRate,
-            ["batch_size"] = options.BatchSize,
-            ["feature"] = options.Feature.ToString(),
-            ["loss"] = options.Loss.ToString(),
+            ["learning_rate"] = options.Finetune.LearningRate,
+            ["batch_size"] = options.Finetune.BatchSize,
+            ["feature"] = options.Finetune.Feature.ToString(),
+            ["loss"] = options.Finetune.Loss.ToString(),
         });
         return result;
     }

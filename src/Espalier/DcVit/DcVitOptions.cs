@@ -1,21 +1,18 @@
 using System.Collections.Immutable;
+using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 
 namespace Espalier.DcVit;
 
-/// <summary>
-/// The switches of the method. Three defaults of the clean profile (batch, learning rate, augmentation) are not the paper's: those need
-/// thousands of steps, and these win where there is time for hundreds (<c>docs/results/dcvit-defaults.md</c>). <see cref="For"/> gives
-/// the paper's for the official profile.
-/// </summary>
+/// <summary>The switches of the method. <see cref="For"/> gives the paper's for the official profile.</summary>
 public sealed record DcVitOptions
 {
     public DcVitProfile Profile { get; init; } = DcVitProfile.Clean;
 
     /// <summary>The defaults of a profile.</summary>
     public static DcVitOptions For(DcVitProfile profile) => profile.Name == DcVitProfile.Official.Name
-        ? new() { Profile = profile, BatchSize = 64, LearningRate = 3e-5, RandAugment = true }
+        ? new() { Profile = profile, Finetune = FinetuneOptions.Official }
         : new() { Profile = profile };
 
     /// <summary>What happens to a chosen block; null leaves it to the network, see <see cref="VariantFor"/>.</summary>
@@ -26,13 +23,8 @@ public sealed record DcVitOptions
 
     public UnitChoice UnitChoice { get; init; } = UnitChoice.RandomSample;
 
-    /// <summary>Which tensors a finetune moves; null leaves it to the method: <see cref="UpdateRange.Before"/> is DC-ViT's, <see cref="UpdateRange.All"/> that of PRACTISE and of even widths.</summary>
-    public UpdateRange? Update { get; init; }
-
-    public FeaturePoint Feature { get; init; } = FeaturePoint.PreGap;
-
-    /// <summary>What a finetune minimises.</summary>
-    public FinetuneLoss Loss { get; init; } = FinetuneLoss.Mimic;
+    /// <summary>How what was cut is trained.</summary>
+    public FinetuneOptions Finetune { get; init; } = new();
 
     /// <summary>How a candidate is trained before it is scored; null finetunes it as the chosen blocks are in the end.</summary>
     public ICandidateRecovery? Recovery { get; init; }
@@ -57,19 +49,4 @@ public sealed record DcVitOptions
 
     /// <summary>Blocks that must stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
-
-    /// <summary>Images per step; the last partial batch of an epoch is kept.</summary>
-    public int BatchSize { get; init; } = 16;
-
-    /// <summary>Peak learning rate of AdamW.</summary>
-    public double LearningRate { get; init; } = 2e-4;
-
-    /// <summary>Decoupled weight decay on every trainable tensor.</summary>
-    public double WeightDecay { get; init; } = 1e-4;
-
-    /// <summary>RandAugment after crop and flip (<c>data_aug</c>).</summary>
-    public bool RandAugment { get; init; }
-
-    /// <summary>Smallest area of a random crop.</summary>
-    public double MinCropArea { get; init; } = 0.08;
 }

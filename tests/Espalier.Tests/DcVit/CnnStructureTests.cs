@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.DcVit;
 using Espalier.DcVit.Cnn;
+using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Data;
