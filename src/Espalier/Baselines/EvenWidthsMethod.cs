@@ -34,6 +34,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time)
     {
         (Request, _rule, _time) = (request.JudgedByItsImages(), rule, time);
+        options.Validate();
         options.Loss.Require(request);
         _options = options with { Update = options.Update ?? UpdateRange.All };
         _structure = Structure(request.Model.Vit, request.Target, keep);

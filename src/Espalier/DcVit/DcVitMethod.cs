@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -18,6 +19,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     // What cannot be done is said before anything is written.
     private static Structure Planned(FewShotRequest request, DcVitOptions options)
     {
+        options.Validate();
         options.Finetune.Loss.Require(request);
         return Structure.Plan(request.Model, request.Target, options, request.Seed);
     }

@@ -49,4 +49,19 @@ public sealed record DcVitOptions
 
     /// <summary>Blocks that must stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
+
+    /// <summary>Lists every value out of its range, those of <see cref="Finetune"/> apart.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        List<string> faults = [];
+        if (K < 1) faults.Add($"{K} blocks (at least 1)");
+        if (Order is { IsDefaultOrEmpty: true }) faults.Add("an order of no blocks (at least 1)");
+        if (Candidates is { IsDefaultOrEmpty: true }) faults.Add("no candidates (at least 1)");
+        if (Profile.CompressedNormEps is not (null or > 0)) faults.Add($"LayerNorm epsilon {Profile.CompressedNormEps} (above 0)");
+        if (Profile.RoundingGuard is not (>= 0 and < 1)) faults.Add($"rounding guard {Profile.RoundingGuard} (in [0, 1))");
+        if (!(Profile.PreferredMlpRatio >= 0)) faults.Add($"preferred MLP ratio {Profile.PreferredMlpRatio} (at least 0)");
+        if (faults.Count > 0) throw new UsageException($"DC-ViT: {string.Join("; ", faults)}.");
+        Finetune.Validate();
+    }
 }

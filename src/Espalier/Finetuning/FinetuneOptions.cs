@@ -66,4 +66,18 @@ public sealed record FinetuneOptions
     /// which few augmented images do not replace well.
     /// </summary>
     public bool BatchStatistics { get; init; }
+
+    /// <summary>Lists every value out of its range.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        List<string> faults = [];
+        if (BatchSize < 1) faults.Add($"batch size {BatchSize} (at least 1)");
+        if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) faults.Add($"learning rate {LearningRate} (at least 0)");
+        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay))) faults.Add($"weight decay {WeightDecay} (at least 0)");
+        if (ClipNorm is not (null or > 0)) faults.Add($"clip norm {ClipNorm} (above 0)");
+        if (MinCropArea is not (> 0 and <= 1)) faults.Add($"smallest crop {MinCropArea} (in (0, 1])");
+        if (LastUpdatable < 0) faults.Add($"last block to train {LastUpdatable} (at least 0)");
+        if (faults.Count > 0) throw new UsageException($"Finetune: {string.Join("; ", faults)}.");
+    }
 }

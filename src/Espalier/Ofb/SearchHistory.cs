@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Reports;
 using Espalier.SearchSpaces;
 

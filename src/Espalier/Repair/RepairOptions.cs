@@ -35,4 +35,11 @@ public sealed record RepairOptions
     public double? Strength { get; init; } = 1;
 
     public ulong Seed { get; init; }
+
+    /// <summary>Every value out of its range.</summary>
+    internal IEnumerable<string> Faults()
+    {
+        if (Damping is not (> 0 and <= 1)) yield return $"damping {Damping} (in (0, 1])";
+        if (Strength is { } strength && !(strength > 0 && double.IsFinite(strength))) yield return $"strength {strength} (above 0)";
+    }
 }

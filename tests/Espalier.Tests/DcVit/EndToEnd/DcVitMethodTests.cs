@@ -159,7 +159,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     [Fact]
     public void The_official_profile_keeps_its_metric_set_lossily_without_being_asked()
     {
-        var options = s_options with { Profile = DcVitProfile.Clean.With("metric_storage", "official") };
+        var options = s_options.With("metric_storage", "official");
         var request = Request(steps: 1) with { Eval = null };
         var asked = request with { MetricSet = request.MetricSet with { LossyStorage = true } };
         Compress("a", request, options).Ranking.ShouldBe(Compress("b", asked).Ranking);
