@@ -51,8 +51,6 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
     public static VitArchitecture Structure(VitArchitecture net, Target target, ImmutableArray<int> keep)
     {
-        if (keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
-            throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         // An attention that is cut gets biases if it had none.
         var given = net.WithBlocks(b => b with { QkvBias = true });
         return UniformStart.Find(given, target.Resolve(VitCost.Of(net)), Knob.Of(given, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], keep), even: true);

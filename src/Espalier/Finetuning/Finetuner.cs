@@ -10,9 +10,6 @@ namespace Espalier.Finetuning;
 /// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5), unless told otherwise.</summary>
 public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
 {
-    private static readonly ImmutableArray<double> s_imageNetMean = [0.485, 0.456, 0.406];
-    private static readonly ImmutableArray<double> s_imageNetStd = [0.229, 0.224, 0.225];
-
     /// <summary>What is trained instead, for a candidate that is only to be scored; null finetunes.</summary>
     public ICandidateRecovery? Recovery { get; init; }
 
@@ -84,7 +81,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOption
     {
         var preprocessing = teacher.Preprocessing;
         if (options.ImageNetNormalization && preprocessing.Mean.Length == 3)
-            preprocessing = preprocessing with { Mean = s_imageNetMean, Std = s_imageNetStd };
+            preprocessing = preprocessing with { Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd };
         return new TrainTransform(preprocessing, new TrainTransformOptions
         {
             Crop = new RandomResizedCrop { MinScale = options.MinCropArea },

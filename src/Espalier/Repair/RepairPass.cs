@@ -81,9 +81,4 @@ public abstract class RepairPass
     private protected abstract void Block(ref Model student, int i, Architecture target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation);
 
     private protected LayerRepair Layer(Tensor tokenWeights, string name, CancellationToken cancellation) => new(Calibration, Options, tokenWeights, name, cancellation);
-
-    private protected static Model Replace(Model model, Func<Model, Model> edit)
-    {
-        using (model) return edit(model);
-    }
 }
