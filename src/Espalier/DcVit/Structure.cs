@@ -88,9 +88,9 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
         var whole = VariantPlan.Create(net, target, variant, options.Profile, k, candidates);
         int? hidden = variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks!.Value, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
         {
-            Options = [.. whole.Options.Select(o => new PlanOption(o.Cost) { Blocks = o.Blocks })],
+            Options = whole.Options,
             ChosenIndex = whole.Chosen,
             Saved = options.Recovery is null ? [] : [.. whole.Candidates.Indices.Select(b => (whole.Before
                 - VitCost.Of(BlockVariants.Apply(net, [b], variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],

@@ -34,9 +34,7 @@ public sealed partial class DocCommandTests
         {
             var words = CutShort.Words(command.Words);
             if (!hasRuntime && words.Contains("--verify")) (words, leftOut) = ([.. words.Where(w => w != "--verify")], true);
-            var begun = System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime;
             var run = place.Run(words);
-            File.AppendAllText("/tmp/nine-times.txt", $"{(System.Diagnostics.Process.GetCurrentProcess().TotalProcessorTime-begun).TotalSeconds:0.0} {page}: {string.Join(' ', words)}\n");
             run.Code.ShouldBe(command.ExitCode, $"{command.Line}\nespalier {string.Join(' ', words)}\n{run.Error}");
         }
         Skip.If(leftOut, "all ran but --verify, which needs ONNX Runtime: ./test.sh installs it (npm package onnxruntime-node)");
