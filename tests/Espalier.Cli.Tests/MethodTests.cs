@@ -19,7 +19,7 @@ public sealed class MethodTests : IDisposable
     {
         ["espalier"] = CompressionMethod.Espalier(),
         ["dc-vit"] = CompressionMethod.DcVit(),
-        ["dc-vit --variant rm_ffn --update all --k 4"] = CompressionMethod.DcVit(new() { Variant = BlockVariant.RemoveMlp, Update = UpdateRange.All, K = 4 }),
+        ["dc-vit --variant rm_ffn --update all --k 4"] = CompressionMethod.DcVit(new() { Variant = BlockVariant.RemoveMlp, Finetune = new() { Update = UpdateRange.All }, K = 4 }),
         ["drop-blocks"] = CompressionMethod.DropBlocks(),
         ["practise"] = CompressionMethod.Practise(),
         ["practise --metric mse --lr 1e-3"] = CompressionMethod.Practise(new() { Finetune = new() { LearningRate = 1e-3 } }),
