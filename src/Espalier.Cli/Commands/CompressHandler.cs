@@ -10,7 +10,7 @@ internal static class CompressHandler
 {
     public static CompressResult Compress(CompressOptions options, CommandContext context)
     {
-        var name = options.Method.Method ?? EspalierSetup.Name;
+        var name = options.Method.Method ?? MethodNames.Espalier;
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
             options.Effort, context, options.Eval, options.ImageSize);
         request = request.Measured(Method, context);
@@ -29,17 +29,13 @@ internal static class CompressHandler
         folder.Complete();
         return CompressResult.Of(report);
 
-        IFewShotMethod Method(FewShotRequest request) => name switch
-        {
-            EspalierSetup.Name => EspalierSetup.Method(request, options.Method, context.Time, options.Batch),
-            BaselineSetup.Magnitude or BaselineSetup.Random => BaselineSetup.Method(request, options.Method, context.Time, options.Batch),
-            _ => DcVitSetup.Method(request, options.Method, context.Time, options.Batch),
-        };
+        IFewShotMethod Method(FewShotRequest request) =>
+            MethodSetup.Of(name, options.Method, request.Model.Architecture, options.Batch).Create(request, context.Time);
     }
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        if (options.Method.Method is EspalierSetup.Name or BaselineSetup.Magnitude or BaselineSetup.Random)
+        if (options.Method.Method is MethodNames.Espalier or MethodNames.Magnitude or MethodNames.Random)
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
         request = request.Measured(Method, context);
@@ -57,14 +53,15 @@ internal static class CompressHandler
         folder.Complete();
         return Ranking(result) with { Output = output };
 
-        DcVitMethod Method(FewShotRequest request) =>
-            DcVitSetup.Method(request, options.Method with { Order = null, Choice = null }, context.Time, measureCandidates: options.Eval is not null);
+        DcVitMethod Method(FewShotRequest request) => (DcVitMethod)MethodSetup
+            .Of(options.Method.Method, options.Method with { Order = null, Choice = null }, request.Model.Architecture, measureCandidates: options.Eval is not null)
+            .Create(request, context.Time);
     }
 
     private static RankResult Ranking(FewShotResult result) => new([.. result.Ranking.Select(FewShotReport.Rank)]);
 
     private static void Warn(IFewShotMethod method, CommandContext context)
     {
-        foreach (var warning in method.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
+        foreach (var warning in method.Plan.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
     }
 }

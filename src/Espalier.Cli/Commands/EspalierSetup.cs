@@ -10,15 +10,9 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the options of <c>compress</c> and <c>plan</c> to Espalier's own method and its switches.</summary>
 internal static class EspalierSetup
 {
-    public const string Name = "espalier";
-
-    /// <summary>The method for a request; it plans.</summary>
-    public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null) =>
-        new(request.WithRealImages(method), Options(method, batch), time);
-
     /// <summary>A family for a request.</summary>
     public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
-        new(request.WithRealImages(method), method.MergeTokens
+        new(request, method.MergeTokens
             ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
             : method.Like is not null ? throw new UsageException("--like: a family searches for widths of its own, at several sizes.")
             : Options(method, batch), targets, time);

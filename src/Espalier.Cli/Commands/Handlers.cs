@@ -10,9 +10,8 @@ internal static class Handlers
 
     public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method switch
     {
-        EspalierSetup.Name => EspalierPlanHandler.Run(options, context),
-        OfbSetup.Name => OfbPlanHandler.Run(options, context),
-        BaselineSetup.Magnitude or BaselineSetup.Random => PlanHandler.RunEven(options, context),
+        MethodNames.Espalier => EspalierPlanHandler.Run(options, context),
+        MethodNames.Ofb => OfbPlanHandler.Run(options, context),
         _ => PlanHandler.Run(options, context),
     };
 

@@ -23,10 +23,6 @@ public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
     public Option<int?> Int(string name, string value, string description, int least = 1, params string[] aliases) =>
         AddNumber(name, value, description, least, aliases);
 
-    /// <summary>A number of at least <paramref name="least"/>.</summary>
-    public Option<double?> Number(string name, string value, string description, double least = 0) =>
-        AddNumber(name, value, description, least);
-
     /// <summary>A switch.</summary>
     public Option<bool> Flag(string name, string description) => AddFlag(name, description);
 

@@ -26,3 +26,10 @@ public sealed record FinetuneRecord(long Steps, long Planned, double Seconds)
 
 /// <summary>A point of a loss curve.</summary>
 public sealed record LossPoint(long Step, double Loss);
+
+/// <summary>One cut, the finetune after it, and the network at both points.</summary>
+/// <param name="Block">The block compressed last.</param>
+/// <param name="Cut">Before the finetune.</param>
+/// <param name="Finetuned">After it.</param>
+/// <param name="Finetune">The finetune; the candidate's own when that was enough.</param>
+internal sealed record PruneRecord(int Block, FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune);

@@ -43,6 +43,10 @@ public sealed record FewShotRequest
     /// <summary>Folder where synthetic metric sets are kept for later runs; null keeps none.</summary>
     public string? CacheFolder { get; init; }
 
-    /// <summary>Students are compared with the teacher on the training images, where there are any: they judge better than synthetic ones, and cost nothing.</summary>
-    public FewShotRequest JudgedByItsImages() => Images is null ? this : this with { MetricSet = MetricSet with { Source = MetricSetOptions.TrainingImages } };
+    /// <summary>
+    /// For methods that compare students with the teacher on the training images, where there are any and nothing else was asked for: those judge better
+    /// than synthetic ones, and cost nothing to make.
+    /// </summary>
+    public FewShotRequest JudgedByItsImages() =>
+        Images is null || MetricSet.Source is not null ? this : this with { MetricSet = MetricSet with { Source = MetricSetOptions.TrainingImages } };
 }

@@ -2,6 +2,7 @@ using Espalier.Models;
 using System.Globalization;
 using Espalier.Budget;
 using Espalier.Models.Vit;
+using Espalier.SearchSpaces;
 
 namespace Espalier.Ofb;
 

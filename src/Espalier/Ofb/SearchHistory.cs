@@ -1,15 +1,7 @@
-using System.Collections.Immutable;
+using Espalier.Reports;
+using Espalier.SearchSpaces;
 
 namespace Espalier.Ofb;
-
-/// <summary>A search at one moment.</summary>
-/// <param name="Step">Steps taken.</param>
-/// <param name="Cost">Expected cost as a share of the target.</param>
-/// <param name="Decided">Submodules that are decided.</param>
-/// <param name="Lambda">λ, the weight of the importance in the bi-mask.</param>
-/// <param name="Gamma">γ, the share of masked patches.</param>
-/// <param name="Sizes">Expected units Σ p·n of every submodule.</param>
-public sealed record SearchMoment(long Step, double Cost, int Decided, double Lambda, double Gamma, ImmutableArray<double> Sizes);
 
 /// <summary>How a search went: at most about a hundred moments, evenly spaced, and the last. Only for people; nothing is decided by it.</summary>
 /// <param name="plan">Target and cost.</param>
@@ -20,9 +12,9 @@ internal sealed class SearchHistory(OfbPlan plan, OfbSchedule schedule, double e
 {
     private const int Most = 100;
     private readonly long _stretch = Math.Max(1, last / Most);
-    private readonly List<SearchMoment> _moments = [];
+    private readonly List<ReportMoment> _moments = [];
 
-    public IReadOnlyList<SearchMoment> Moments => _moments;
+    public IReadOnlyList<ReportMoment> Moments => _moments;
 
     /// <summary>Whether a moment is kept after this step.</summary>
     public bool Wants(long step) => step <= last && (step == 1 || step % _stretch == 0 || step == last);
@@ -35,7 +27,7 @@ internal sealed class SearchHistory(OfbPlan plan, OfbSchedule schedule, double e
     }
 
     /// <summary>Takes up what was kept before a run was interrupted.</summary>
-    public void Restore(IEnumerable<SearchMoment> moments)
+    public void Restore(IEnumerable<ReportMoment> moments)
     {
         _moments.Clear();
         _moments.AddRange(moments);

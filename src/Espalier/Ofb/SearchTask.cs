@@ -3,6 +3,8 @@ using System.Text.Json;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Vit;
+using Espalier.Reports;
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 using Espalier.Training;
@@ -26,9 +28,10 @@ public sealed class SearchTask : ITrainingTask
     private readonly Pruning _pruning;
     private readonly SearchHistory _history;
     private readonly ulong _seed;
-    private readonly long _steps, _interval, _fuse;
+    private readonly long _steps, _interval;
     private readonly double _epochsPerStep;
     private double _epoch;
+    private long _fuse;
     private long? _blockedSince;
 
     /// <param name="net">The supernet; its holder disposes it.</param>
@@ -57,6 +60,9 @@ public sealed class SearchTask : ITrainingTask
     /// <summary>Told when the last submodule is decided, with the steps taken.</summary>
     public Action<long>? OnDecided { get; init; }
 
+    /// <summary>Asked at every event of the search: true ends it there and then, with sizes within the budget, and what is left is recovery.</summary>
+    public Func<bool>? IsLate { get; init; }
+
     /// <summary>Told when sizes changed.</summary>
     public Action<VitArchitecture>? OnCut { get; init; }
 
@@ -74,7 +80,7 @@ public sealed class SearchTask : ITrainingTask
     }
 
     /// <summary>Moments of the search so far.</summary>
-    public IReadOnlyList<SearchMoment> History => _history.Moments;
+    public IReadOnlyList<ReportMoment> History => _history.Moments;
 
     public IReadOnlyList<Tensor> Parameters => [.. Groups.SelectMany(g => g.Tensors.Select(t => t.Value))];
 
@@ -132,6 +138,7 @@ public sealed class SearchTask : ITrainingTask
     {
         if (_net.IsFused) return null;
         StateCarry? carry = null;
+        if (step < _fuse && step % _interval == 0 && IsLate?.Invoke() == true) _fuse = step;
         var lambda = _schedule.LambdaAt((step - 1) * _epochsPerStep);
         if (!_net.IsDecided && (step % _interval == 0 || step >= _fuse))
         {
@@ -144,7 +151,7 @@ public sealed class SearchTask : ITrainingTask
                 if (_net.IsDecided) OnDecided?.Invoke(step);
             }
         }
-        if (_history.Wants(step)) _history.Add(step, _net.Tables, _net.Probabilities());
+        if (_history.Wants(step) || step == _fuse) _history.Add(step, _net.Tables, _net.Probabilities());
         if (!_net.IsDecided || step < _fuse) return carry;
         _net.Fuse(_options.AllWrites);
         var first = carry ?? ((_, state) => state);
@@ -163,7 +170,7 @@ public sealed class SearchTask : ITrainingTask
 
     // What the budget loss counts by.
     private SearchCost Cost => _options.CounterCost || _plan.Space.Net.Staged || _plan.Limit.Measure == Budget.CostMeasure.Parameters
-        ? _plan.Cost : SearchCost.Official(_plan.Space, _net.Tables);
+        ? _plan.Cost : PublishedCost.Of(_plan.Space, _net.Tables);
 
     // By name, so that the order does not depend on when a submodule was decided.
     private IEnumerable<KeyValuePair<string, Tensor>> Extra(string prefix) =>
@@ -244,6 +251,6 @@ public sealed class SearchTask : ITrainingTask
 
     private sealed record State(string Net, long? BlockedSince)
     {
-        public IReadOnlyList<SearchMoment> History { get; init; } = [];
+        public IReadOnlyList<ReportMoment> History { get; init; } = [];
     }
 }

@@ -93,8 +93,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Arc
 
     internal static EspalierPlan Of(Architecture net, Target target, EspalierOptions options)
     {
-        if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
-            throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
+        options.Validate();
         var limit = target.Resolve(net.Cost());
         var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)

@@ -32,7 +32,7 @@ public static class EspalierSwitches
         ["query_key"] = (o, s) => Width(o, WidthKind.QueryKey, On(s)),
         ["value"] = (o, s) => Width(o, WidthKind.Value, On(s)),
         ["hidden"] = (o, s) => Width(o, WidthKind.Hidden, On(s)),
-        ["crops"] = (o, s) => o with { Crops = (int)Number(s) },
+        ["crops"] = (o, s) => o with { Crops = Whole(s) },
         ["merge_tokens"] = (o, s) => o with { MergeTokens = On(s) },
         ["merging_blocks"] = (o, s) => o with
         {
@@ -44,11 +44,11 @@ public static class EspalierSwitches
                 _ => throw new FormatException(),
             },
         },
-        ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, (int)Number(s)) },
+        ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, Whole(s)) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },
         ["features"] = (o, s) => Distil(o, d => d with { FeatureWeight = Number(s) }),
-        ["feature_every"] = (o, s) => Distil(o, d => d with { FeatureEvery = (int)Number(s) }),
+        ["feature_every"] = (o, s) => Distil(o, d => d with { FeatureEvery = Whole(s) }),
         ["logits"] = (o, s) => Distil(o, d => d with { LogitWeight = Number(s) }),
         ["pull"] = (o, s) => Distil(o, d => d with { Pull = Number(s) }),
         ["ema"] = (o, s) => Distil(o, d => d with { Ema = Number(s) }),
@@ -88,6 +88,8 @@ public static class EspalierSwitches
         options with { Widths = on ? [.. options.Widths.Append(kind).Distinct()] : options.Widths.Remove(kind) };
 
     private static bool On(string setting) => setting switch { "on" => true, "off" => false, _ => throw new FormatException() };
+
+    private static int Whole(string setting) => int.TryParse(setting, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException();
 
     private static double Number(string setting) =>
         double.Parse(setting, NumberStyles.Float, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) && number >= 0

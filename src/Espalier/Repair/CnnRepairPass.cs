@@ -26,7 +26,7 @@ public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, Sen
         wanted.AdvanceFrom(sums, x => teacher.Activate(i, x), cancellation);
         var (before, goal) = ((CnnModel)student, ((CnnArchitecture)target).Blocks[i]);
         if (before.Architecture.Blocks[i].Kind != CnnBlockKind.Dropped)
-            student = Replace(student, s =>
+            student = student.Then(s =>
             {
                 if (goal.Kind == CnnBlockKind.Dropped) return before.DropBlock(i);
                 using var repair = new ConvolutionRepair(before, i, tokens, sums, Layer(Sensitivity.AfterBlock(i), $"block {i}", cancellation));

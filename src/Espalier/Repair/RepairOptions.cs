@@ -50,4 +50,14 @@ public sealed record RepairOptions
     public bool LeaveOut { get; init; }
 
     public ulong Seed { get; init; }
+
+    /// <summary>Every value out of its range.</summary>
+    internal IEnumerable<string> Faults()
+    {
+        if (Damping is not (> 0 and <= 1)) yield return $"damping {Damping} (in (0, 1])";
+        if (!(Compensation > 0 && double.IsFinite(Compensation))) yield return $"compensation {Compensation} (above 0)";
+        if (!(Correction > 0 && double.IsFinite(Correction))) yield return $"correction {Correction} (above 0)";
+        if (CorrectionShare is not (>= 0 and <= 1)) yield return $"correction_share {CorrectionShare} (in [0, 1])";
+        if (Strength is { } strength && !(strength > 0 && double.IsFinite(strength))) yield return $"strength {strength} (above 0)";
+    }
 }

@@ -82,9 +82,4 @@ public abstract class RepairPass
 
     private protected LayerRepair Layer(ErrorMetric metric, string name, CancellationToken cancellation) =>
         new(Calibration, Options, metric.For(Options), name, cancellation);
-
-    private protected static Model Replace(Model model, Func<Model, Model> edit)
-    {
-        using (model) return edit(model);
-    }
 }

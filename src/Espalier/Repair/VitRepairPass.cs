@@ -35,11 +35,11 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Sen
 
         if (target.Kind == BlockKind.Dropped)
         {
-            student = Replace(student, s => ((VitModel)s).DropBlock(i));
+            student = student.Then(s => ((VitModel)s).DropBlock(i));
             return;
         }
         if (block.HasAttention)
-            student = Replace(student, s =>
+            student = student.Then(s =>
             {
                 if (!target.HasAttention) return WithoutAttention((VitModel)s, i, target, tokens, halfway, Layer(Sensitivity.AfterAttention(i), $"mixer {i}", cancellation));
                 var (end, counts) = target.HasMlp ? (halfway, Sensitivity.AfterAttention(i)) : (wanted, Sensitivity.AfterBlock(i));
@@ -47,12 +47,12 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Sen
                 return Cut(i, "attn.", goal, [WidthKind.QueryKey, WidthKind.Value], repair.Cut);
             });
         else if (block.HasMixer && Options is { Solve: true, RefitWhole: true })
-            student = Replace(student, s => MixerRepair.Refit((VitModel)s, i, tokens, halfway, Layer(Sensitivity.AfterAttention(i), $"mixer {i}", cancellation)));
+            student = student.Then(s => MixerRepair.Refit((VitModel)s, i, tokens, halfway, Layer(Sensitivity.AfterAttention(i), $"mixer {i}", cancellation)));
         var half = (VitModel)student;
         tokens.Advance(x => half.AfterAttention(i, x), cancellation);
 
         if (block.HasMlp)
-            student = Replace(student, s =>
+            student = student.Then(s =>
             {
                 if (!target.HasMlp) return ((VitModel)s).RemoveMlp(i);
                 using var repair = new MlpRepair((VitModel)s, i, tokens, wanted, Layer(Sensitivity.AfterBlock(i), $"mlp {i}", cancellation));

@@ -1,4 +1,4 @@
-namespace Espalier.Ofb;
+namespace Espalier.SearchSpaces;
 
 /// <summary>
 /// The best combination of live candidates whose cost lies in a window: a multiple-choice knapsack along the submodules, for every size of the

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Espalier.Ofb;
+namespace Espalier.SearchSpaces;
 
 /// <summary>
 /// The sizes a submodule may be cut to: heads × channels per head, each ascending. One head stands for what has none, so that
