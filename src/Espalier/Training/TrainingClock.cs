@@ -21,7 +21,7 @@ internal sealed class TrainingClock
     private readonly TrainingEffort _effort;
     private readonly ProcessGroup? _group;
     private readonly TimeBudget? _budget;
-    private double _reserve;
+    private Planned _plan = new(0, 0, 0, 0);
 
     /// <param name="effort">What was asked for.</param>
     /// <param name="folder">The run: time worked in earlier sittings counts.</param>
@@ -34,13 +34,15 @@ internal sealed class TrainingClock
     }
 
     /// <summary>Whether the training has to end, so that time is left for what comes after it; null without a bound on time.</summary>
-    internal Func<bool>? IsOver => _budget is null ? null : () => _budget.Left.TotalSeconds <= _reserve;
+    internal Func<bool>? IsOver => _budget is null ? null : () => _budget.Left.TotalSeconds <= _plan.Reserve;
 
     /// <summary>Whether so much of the time for training is used; the first process decides.</summary>
     internal bool IsUsed(double share)
     {
         if (_budget is null) return false;
-        var used = _budget.Spent.TotalSeconds >= share * (_budget.Total.TotalSeconds - _reserve);
+        // What is measured on the way may have been measured already.
+        var from = _plan.Begun + _plan.During;
+        var used = _budget.Spent.TotalSeconds >= from + share * (_budget.Total.TotalSeconds - _plan.Reserve - from);
         return _group?.Agree(used) ?? used;
     }
 
@@ -57,10 +59,10 @@ internal sealed class TrainingClock
         if (planned is null)
         {
             planned = WorkOut(secondsPerStep, secondsMeasuring);
-            if (_group is not null) planned = new((long)_group.Agree(planned.Steps), _group.Agree(planned.Reserve));
+            if (_group is not null) planned = planned with { Steps = (long)_group.Agree(planned.Steps), Reserve = _group.Agree(planned.Reserve) };
             StepFile.Write(folder, FileName, planned);
         }
-        _reserve = planned.Reserve;
+        _plan = planned;
         return planned.Steps;
     }
 
@@ -77,10 +79,15 @@ internal sealed class TrainingClock
         var (during, after) = secondsMeasuring();
         var reserve = after + ReservedShare * _budget!.Total.TotalSeconds;
         var step = secondsPerStep();
-        return new(Math.Max(1, (long)((_budget.Left.TotalSeconds - reserve - during) * PlannedShare / step)), reserve);
+        return new(Math.Max(1, (long)((_budget.Left.TotalSeconds - reserve - during) * PlannedShare / step)), reserve, _budget.Spent.TotalSeconds, during);
     }
 
-    private sealed record Planned(long Steps, double Reserve);
+    /// <summary>What was worked out before the first step; all but the steps in seconds.</summary>
+    /// <param name="Steps">Steps that fit.</param>
+    /// <param name="Reserve">For what comes after the training.</param>
+    /// <param name="Begun">Spent when the training began.</param>
+    /// <param name="During">For what is measured on the way.</param>
+    private sealed record Planned(long Steps, double Reserve, double Begun, double During);
 }
 
 /// <summary>How far a training came.</summary>
