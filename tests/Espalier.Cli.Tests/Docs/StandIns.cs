@@ -38,7 +38,7 @@ internal sealed class StandIns : IDisposable
     /// <summary>Runs a command of a page, cut short, where it finds what it reads, and nothing where it writes.</summary>
     public CliRun Run(params string[] words)
     {
-        foreach (var word in words.Where(w => w != Output(words)).Select(w => w[(w.IndexOf('=') + 1)..]).Where(w => !Path.Exists(w))) Make(word);
+        foreach (var word in words.Where(w => w != Output(words))) Make(word[(word.IndexOf('=') + 1)..]);
         if (words[0] == "resume") Interrupt(words[1]);
         if (Output(words) is { } output)
         {
@@ -51,6 +51,7 @@ internal sealed class StandIns : IDisposable
 
     private void Make(string name)
     {
+        if (Path.Exists(name)) return;
         switch (name)
         {
             case "vit_tiny" or "my_finetuned_tiny" or "path/to/vit_tiny" or "vit_tiny_patch16_224.augreg_in21k_ft_in1k" or "fashion-vit":
@@ -69,6 +70,7 @@ internal sealed class StandIns : IDisposable
                 break;
             case "studies/few-shot.json" or "studies/dense-range.json":
                 _folder.Write(name, CutShort.Study(File.ReadAllText(Path.Combine(SharedData.Root, name))));
+                foreach (var used in new[] { "fashion-vit", "labelled" }) Make(used);
                 break;
             case var _ when name.StartsWith("runs/", StringComparison.Ordinal):
                 var made = Run("compress", "vit_tiny", "--keep-macs", "0.75", "--images", "photos", "-n", "6", "--steps", "0", "--switch", "rounds=1", "--threads", "1", "--quiet", "-o", name);
