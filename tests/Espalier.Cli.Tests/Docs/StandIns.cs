@@ -22,9 +22,10 @@ internal sealed class StandIns : IDisposable
     private readonly string? _cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
     private readonly Dictionary<string, string[]> _made = [];
 
-    public StandIns()
+    /// <param name="cache">Where what was timed or synthesised for one page is kept for the next.</param>
+    public StandIns(string cache)
     {
-        Environment.SetEnvironmentVariable("XDG_CACHE_HOME", _folder["cache"]);
+        Environment.SetEnvironmentVariable("XDG_CACHE_HOME", cache);
         Directory.SetCurrentDirectory(_folder.Path);
     }
 
@@ -58,6 +59,9 @@ internal sealed class StandIns : IDisposable
                 var net = VitArchitecture.Uniform("tiny", Side, patchSize: 4, channels: 1, embedDim: 32, depth: 6, heads: 2, Classes);
                 using (var model = VitInit.Random(net, new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: (ulong)name.Length))
                     ModelFolder.Write(Directory.CreateDirectory(_folder[name]).FullName, model);
+                break;
+            case "fashion-resnet":
+                _folder.WriteCnn(name);
                 break;
             case "photos":
                 _folder.WriteImages(name, Images);
