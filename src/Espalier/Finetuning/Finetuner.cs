@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
