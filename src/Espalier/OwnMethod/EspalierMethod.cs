@@ -67,7 +67,9 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             ["search_rounds"] = SearchStage.Read(session)!.Rounds.Length,
             ["merging_rounds"] = MergeStage.Read(session)?.Rounds.Length,
             ["blend"] = DistillationStage.Read(session)?.Blend,
-            ["ridge_strength"] = options.Repair.Strength,
+            ["compensation"] = options.Repair.Compensation,
+            ["correction"] = options.Repair.Correction,
+            ["correction_share"] = options.Repair.CorrectionShare,
             ["learning_rate"] = options.Distillation.LearningRate,
             ["batch_size"] = options.Distillation.BatchSize,
         });

@@ -14,7 +14,11 @@ public static class EspalierSwitches
         ["repair"] = (o, s) => Repair(o, r => r with { Solve = On(s) }),
         ["refit_whole"] = (o, s) => Repair(o, r => r with { RefitWhole = On(s) }),
         ["weigh_tokens"] = (o, s) => Repair(o, r => r with { WeighTokens = On(s) }),
-        ["strength"] = (o, s) => Repair(o, r => r with { Strength = s == "left_out" ? null : Number(s) }),
+        ["weigh_channels"] = (o, s) => Repair(o, r => r with { WeighChannels = On(s) }),
+        ["compensation"] = (o, s) => Repair(o, r => r with { Compensation = Number(s) }),
+        ["correction"] = (o, s) => Repair(o, r => r with { Correction = Number(s) }),
+        ["correction_share"] = (o, s) => Repair(o, r => r with { CorrectionShare = Number(s) }),
+        ["strength"] = (o, s) => Repair(o, r => s == "left_out" ? r with { LeaveOut = true } : r with { Strength = Number(s) }),
         ["units"] = (o, s) => Repair(o, r => r with
         {
             UnitChoice = s switch

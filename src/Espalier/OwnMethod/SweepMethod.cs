@@ -98,9 +98,9 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var wide = number == 0 ? session.Teacher.Architecture : Anchor(session, anchors[number - 1]);
         var limit = targets[at].Resolve(session.Teacher.Architecture.Cost());
         var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
-        var weights = session.Weigh(context.Cancellation);
+        var sensitivity = session.MeasureSensitivity(context.Cancellation);
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
-        var best = StructureFinder.Run(session, context, weights, plan, share).MinBy(r => r.Kl)!;
+        var best = StructureFinder.Run(session, context, sensitivity, plan, share).MinBy(r => r.Kl)!;
         StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(best.Structure, wide), _plan.Knobs));
     }
 
@@ -154,8 +154,8 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private Model Cut(EspalierSession session, StepContext context, int at)
     {
         using var from = at == 0 ? session.Teacher.Clone() : session.LoadStudent(PointName(at - 1));
-        var (images, weights) = (session.Calibrate(context.Cancellation), session.Weigh(context.Cancellation));
-        return RepairPass.Of(session.Teacher, images, weights, options.Repair).Run(from, Structure(session, at), context.Cancellation);
+        var (images, sensitivity) = (session.Calibrate(context.Cancellation), session.MeasureSensitivity(context.Cancellation));
+        return RepairPass.Of(session.Teacher, images, sensitivity, options.Repair).Run(from, Structure(session, at), context.Cancellation);
     }
 
     // Each model gets an equal share of the time that is left, its own cut and measurements included.
