@@ -60,7 +60,7 @@ internal static partial class CutShort
             "grid" => "[2e-4]",
             _ => $"[{m.Groups["first"].Value}]",
         }), "labelled");
-        return Effort().Replace(json, m => m.Groups["n"].Success ? "-n 6" : "--steps 1").Replace("\"fashion-vit\"", "\"vit_tiny\"")
+        return Effort().Replace(json, m => m.Groups["n"].Success ? "-n 6" : "--steps 1")
             .Replace("--method espalier", $"--method espalier {string.Join(' ', s_search)}");
     }
 

@@ -6,7 +6,7 @@ using Espalier.Testing;
 namespace Espalier.Cli.Tests.Docs;
 
 /// <summary>Every command of the documentation does what its page says, on tiny stand-ins and cut short (<see cref="CutShort"/>); what is not run is on record.</summary>
-public sealed partial class DocCommandTests
+public sealed partial class DocCommandTests(DocCommandTests.Cache cache) : IClassFixture<DocCommandTests.Cache>
 {
     private const string Help = "the help";
 
@@ -29,7 +29,7 @@ public sealed partial class DocCommandTests
     {
         var hasRuntime = OnnxRuntime.Find() is not null;
         var leftOut = false;
-        using var place = new StandIns();
+        using var place = new StandIns(cache.Path);
         foreach (var command in Runnable(page))
         {
             var words = CutShort.Words(command.Words);
@@ -78,7 +78,7 @@ public sealed partial class DocCommandTests
     [Fact]
     public void The_study_that_is_shown_is_read()
     {
-        using var place = new StandIns();
+        using var place = new StandIns(cache.Path);
         File.WriteAllText("study.json", CodeBlock.Of("docs/studies.md").Single(b => b.Language == "json").Text);
         var run = place.Run("study", "study.json", "--set", "model=vit_tiny", "--list");
         run.Code.ShouldBe(0, run.Error);
@@ -95,6 +95,16 @@ public sealed partial class DocCommandTests
 
     private static IEnumerable<PageCommand> Runnable(string page) =>
         (page == Help ? PageCommand.OfHelp() : PageCommand.Of(page)).Where(c => c is { IsOurs: true, IsPattern: false, NotRun: null });
+
+    /// <summary>A folder for all pages together.</summary>
+    public sealed class Cache : IDisposable
+    {
+        private readonly TemporaryFolder _folder = new();
+
+        public string Path => _folder.Path;
+
+        public void Dispose() => _folder.Dispose();
+    }
 
     private static string First(string text) => text.Trim().Split('\n')[0];
 

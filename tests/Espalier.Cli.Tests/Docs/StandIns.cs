@@ -22,9 +22,10 @@ internal sealed class StandIns : IDisposable
     private readonly string? _cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
     private readonly Dictionary<string, string[]> _made = [];
 
-    public StandIns()
+    /// <param name="cache">Where what was timed or synthesised for one page is kept for the next.</param>
+    public StandIns(string cache)
     {
-        Environment.SetEnvironmentVariable("XDG_CACHE_HOME", _folder["cache"]);
+        Environment.SetEnvironmentVariable("XDG_CACHE_HOME", cache);
         Directory.SetCurrentDirectory(_folder.Path);
     }
 
@@ -38,7 +39,7 @@ internal sealed class StandIns : IDisposable
     /// <summary>Runs a command of a page, cut short, where it finds what it reads, and nothing where it writes.</summary>
     public CliRun Run(params string[] words)
     {
-        foreach (var word in words.Where(w => w != Output(words)).Select(w => w[(w.IndexOf('=') + 1)..]).Where(w => !Path.Exists(w))) Make(word);
+        foreach (var word in words.Where(w => w != Output(words))) Make(word[(word.IndexOf('=') + 1)..]);
         if (words[0] == "resume") Interrupt(words[1]);
         if (Output(words) is { } output)
         {
@@ -51,12 +52,16 @@ internal sealed class StandIns : IDisposable
 
     private void Make(string name)
     {
+        if (Path.Exists(name)) return;
         switch (name)
         {
             case "vit_tiny" or "my_finetuned_tiny" or "path/to/vit_tiny" or "vit_tiny_patch16_224.augreg_in21k_ft_in1k" or "fashion-vit":
                 var net = VitArchitecture.Uniform("tiny", Side, patchSize: 4, channels: 1, embedDim: 32, depth: 6, heads: 2, Classes);
                 using (var model = VitInit.Random(net, new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: (ulong)name.Length))
                     ModelFolder.Write(Directory.CreateDirectory(_folder[name]).FullName, model);
+                break;
+            case "fashion-resnet":
+                _folder.WriteCnn(name);
                 break;
             case "photos":
                 _folder.WriteImages(name, Images);
@@ -69,6 +74,7 @@ internal sealed class StandIns : IDisposable
                 break;
             case "studies/few-shot.json" or "studies/dense-range.json":
                 _folder.Write(name, CutShort.Study(File.ReadAllText(Path.Combine(SharedData.Root, name))));
+                foreach (var used in new[] { "fashion-vit", "labelled" }) Make(used);
                 break;
             case var _ when name.StartsWith("runs/", StringComparison.Ordinal):
                 var made = Run("compress", "vit_tiny", "--keep-macs", "0.75", "--images", "photos", "-n", "6", "--steps", "0", "--switch", "rounds=1", "--threads", "1", "--quiet", "-o", name);
