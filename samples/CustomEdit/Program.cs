@@ -19,7 +19,7 @@ using var cut = teacher.KeepHidden(Block, kept);
 
 // The repair: walk through the student, and solve each layer towards the teacher's tokens. To its own widths, it cuts nothing more.
 using var calibration = new Calibration(images, teacher);
-using var weights = TokenWeights.Measure(teacher, images, seed: 0, CancellationToken.None);
+using var weights = Sensitivity.Measure(teacher, images, seed: 0, CancellationToken.None);
 using var repaired = RepairPass.Of(teacher, calibration, weights, new RepairOptions()).Run(cut, cut.Architecture);
 
 var comparison = new ModelComparison(new Evaluator(TimeProvider.System));
