@@ -11,14 +11,15 @@ public sealed class CommandContext
 {
     public required CommonSettings Common { get; init; }
 
-    public required CliStreams Streams { get; init; }
+    public required CommonSettings Common { get; init; }
 
     public required IProgress<ProgressUpdate> Progress { get; init; }
 
-    public required CancellationToken Cancellation { get; init; }
+    /// <summary>The program at work, of which this command is the whole or a part.</summary>
+    internal Invocation Invocation { get; }
 
-    /// <summary>Cancelled by the user alone, not by the loss of a process.</summary>
-    internal CancellationToken Asked { get; init; }
+    /// <summary>Cancelled when the command must stop, for whatever reason.</summary>
+    public CancellationToken Cancellation => Invocation.Cancellation;
 
     /// <summary>Everything typed after the program's name.</summary>
     public required ImmutableArray<string> Arguments { get; init; }
@@ -80,10 +81,9 @@ public sealed class CommandContext
     }
 
     /// <summary>This context for another command, which this one carries out in its own name.</summary>
-    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new()
+    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new(Invocation, Time)
     {
-        Command = command, Arguments = arguments, Common = common, Streams = Streams, Progress = Progress, Cancellation = Cancellation,
-        ResumedFolder = resumedFolder, Time = Time,
+        Command = command, Arguments = arguments, Common = common, Progress = Progress, ResumedFolder = resumedFolder,
     };
 
     /// <summary>What is written into a run folder about this command.</summary>

@@ -20,6 +20,9 @@ internal sealed class ResumeCommand : CliCommand
 
     public override bool CanBeResumed => false;
 
+    /// <summary>The command it goes on with shows its own.</summary>
+    protected override bool ShowsProgress => false;
+
     public override IReadOnlyList<string> Examples => ["espalier resume runs/small"];
 
     /// <summary>As given, or else as the run was begun.</summary>
@@ -43,7 +46,7 @@ internal sealed class ResumeCommand : CliCommand
             if (given && !arguments.Contains(option)) arguments.Add(option);
         // Relative paths among the recorded arguments start where the command was typed.
         if (Directory.Exists(place)) Directory.SetCurrentDirectory(place);
-        EspalierApp.Resume(arguments, folder, context);
+        EspalierApp.Resume(arguments, folder, context.Invocation);
         return null;
     }
 
