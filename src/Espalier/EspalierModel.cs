@@ -72,7 +72,8 @@ public sealed class EspalierModel(ModelSource source)
         var method = options.Method.Create(options.Request(source), options.Clock);
         progress ??= NoProgress.Instance;
         foreach (var warning in method.Warnings) progress.Report(ProgressUpdate.Message("plan", warning));
-        return options.Run(output, "compress", folder => method.Compress(folder, progress, cancellation), (result, folder) => FewShotReport.Of(method, result, folder));
+        return options.Run(output, "compress", method.Request.Reads, folder => method.Compress(folder, progress, cancellation),
+            (result, folder) => FewShotReport.Of(method, result, folder));
     }
 
     /// <summary>A whole family of sizes in one run of the method <c>espalier</c>; leaves one model folder for each under <c>models/</c>.</summary>
@@ -80,7 +81,8 @@ public sealed class EspalierModel(ModelSource source)
     public SweepResult Sweep(string output, SweepOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
         var sweep = new SweepMethod(options.Request(source), options.Espalier, options.Targets, options.Clock);
-        return options.Run(output, "sweep", folder => sweep.Run(folder, progress ?? NoProgress.Instance, cancellation), (result, folder) => SweepReport.Of(sweep, result, folder));
+        return options.Run(output, "sweep", sweep.Request.Reads, folder => sweep.Run(folder, progress ?? NoProgress.Instance, cancellation),
+            (result, folder) => SweepReport.Of(sweep, result, folder));
     }
 
     /// <summary>OFB: searches sizes and trains on labelled images, for epochs; leaves a model folder.</summary>
@@ -88,7 +90,8 @@ public sealed class EspalierModel(ModelSource source)
     public SearchResult Search(string output, SearchOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
         var method = new OfbMethod(options.Request(source), options.Clock);
-        return options.Run(output, "search", folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation), (result, folder) => OfbReport.Of(method, result, folder));
+        return options.Run(output, "search", method.Request.Reads, folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
+            (result, folder) => OfbReport.Of(method, result, folder));
     }
 
     /// <summary>
@@ -100,7 +103,8 @@ public sealed class EspalierModel(ModelSource source)
     {
         var request = options.Request(source);
         var method = new SupervisedMethod(request, options.Clock);
-        return options.Run(output, request.FromScratch ? "train" : "finetune", folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
+        return options.Run(output, request.FromScratch ? "train" : "finetune", request.Reads,
+            folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
             (result, folder) => SupervisedReport.Of(request, result, folder));
     }
 

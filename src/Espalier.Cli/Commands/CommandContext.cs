@@ -48,18 +48,27 @@ public sealed class CommandContext
     public string CommandLine => CommandLineText.Of(Arguments);
 
     /// <summary>Starts the run folder, or opens the one being resumed; where several processes share it, all but the first get a copy.</summary>
-    public RunFolder OpenRun(string output)
+    /// <param name="output">The folder.</param>
+    /// <param name="reads">What the run reads, see <see cref="RunFolder.Check"/>.</param>
+    public RunFolder OpenRun(string output, params IEnumerable<string> reads)
     {
-        var run = SharedRun.Open(Group, () => Open(output));
-        RunPath = Group is { IsFirst: false } ? null : ResumedFolder ?? output;
+        var run = SharedRun.Open(Group, () => Open(output, reads));
+        if (Group?.IsFirst ?? true) Invocation.Begin(ResumedFolder ?? output);
         run.SaveEvery = TimeSpan.FromSeconds(Common.SaveEvery);
         return run;
     }
 
-    private RunFolder Open(string output)
+    /// <summary>Refuses an output that <see cref="OpenRun"/> would refuse, before there is long work for it.</summary>
+    /// <inheritdoc cref="OpenRun"/>
+    public void CheckOutput(string output, params IEnumerable<string> reads)
     {
-        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
-        if (!run.IsComplete) return run;
+        if (ResumedFolder is null && (Group?.IsFirst ?? true)) RunFolder.Check(output, Common.Force, reads);
+    }
+
+    private RunFolder Open(string output, IEnumerable<string> reads)
+    {
+        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force, reads);
+        if (!run.IsComplete) return Charged(run);
         run.Dispose();
         throw new UsageException($"'{ResumedFolder ?? output}' is finished already; there is nothing to resume.");
     }
