@@ -43,7 +43,8 @@ internal static class MetricSetStage
 
     private static void Synthesise(FewShotSession session, StepContext context, long begun)
     {
-        var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash } ? new MetricSetCache(root, hash, Options(session)) : null;
+        var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash }
+            ? new MetricSetCache(root, hash, session.Teacher.Architecture, Options(session), session.Compute) : null;
         var (steps, exact) = Steps(session);
         if (cache?.Find(steps, exact) is { } found)
         {
