@@ -31,7 +31,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <param name="time">The clock.</param>
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
     {
-        (Request, _rule, _options, _time) = (request, rule, options.Loss.Checked(options, request), time);
+        (Request, _rule, _options, _time) = (request.Checked(), rule, options.Loss.Checked(options, request), time);
         Example = Plan(request.Model.Vit, request.Target, options.Keep);
     }
 

@@ -19,7 +19,10 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
 
-    public FewShotRequest Request => request;
+    /// <summary>The same without any finetuning to come: all that the ranking leaves is for scoring the candidates.</summary>
+    public static ImmutableArray<TimePhase> RankPhases { get; } = [new("synthesis", 0.15), new("ranking", 0.75), new("scoring", 0.10)];
+
+    public FewShotRequest Request { get; } = request.Checked();
 
     public string Profile => options.Profile.Name;
 

@@ -22,7 +22,7 @@ internal static class MetricSetStage
         if (wanted.Source == MetricSetOptions.Synthetic || session.Request.Images is null) Synthesise(session, context, begun);
         else
         {
-            var images = wanted.Source == MetricSetOptions.TrainingImages ? session.Samples.Train : ImageDataset.Open(wanted.Source, LabelPolicy.Ignored);
+            var images = session.Request.OtherMetricSet() ?? session.Samples.Train;
             var chosen = images.Subset(FewShotSampler.Sample(images, wanted.MaxImages, session.Request.Seed));
             MetricSetFile.Write(context.Folder, ImageTensors.Load(chosen, session.Teacher.Preprocessing), null, steps: 0);
             Write(session, context, new MetricSetRecord(0, false, 0, double.NaN), begun);

@@ -19,7 +19,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     /// <summary>How a time is shared out: mostly to the search, as its rounds go on paying where gradient steps on few images do not.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.45), new("repair", 0.15), new(DistillationStage.Name, 0.3)];
 
-    public FewShotRequest Request => request;
+    public FewShotRequest Request { get; } = request.Checked();
 
     public string? Profile => null;
 

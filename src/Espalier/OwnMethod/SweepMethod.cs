@@ -42,7 +42,23 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private const double FinetuneShare = 0.7;
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
-    public FewShotRequest Request => request;
+    public FewShotRequest Request { get; } = request.Checked();
+
+    /// <summary>Gradient steps of each model, in the order of the targets; empty when the request says how much work to do.</summary>
+    public ImmutableArray<long> StepsOfEach
+    {
+        get;
+        init => field = value.IsEmpty || value.Length == targets.Length ? value
+            : throw new UsageException($"Steps are given for {value.Length} models of a family of {targets.Length}.");
+    } = [];
+
+    /// <summary>Rounds of each structure search, the one for the largest model first; empty when the options say it for all.</summary>
+    public ImmutableArray<int> RoundsOfEach
+    {
+        get;
+        init => field = value.IsEmpty || value.Length == Anchors().Length ? value
+            : throw new UsageException($"Rounds are given for {value.Length} searches; a family of {targets.Length} models has {Anchors().Length}.");
+    } = [];
 
     /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)

@@ -23,11 +23,12 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     private readonly LossCurveFile _curve = new();
     private readonly List<string> _notes = [];
 
+    /// <summary>What is asked.</summary>
+    public SupervisedRequest Request { get; } = request.Checked();
+
     /// <summary>Trains and leaves a model folder in the run folder.</summary>
     public SupervisedResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        request.Recipe.Validate();
-        request.Data.RequireLabels();
         request.Compute.Apply();
         new Run(folder,
         [

@@ -54,6 +54,7 @@ public sealed record CnnStructure : Structure
             throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (--variant cnn-drop) or narrowed (--variant cnn-dense).");
         if (options.UnitChoice != UnitChoice.RandomSample)
             throw new UsageException($"--unit-choice: the inner channels of {net.Name}, a convolutional network, are drawn at random.");
+        UpdateRanges.Require(net, options.Update);
         if (options.Order is { } listed && listed.Distinct().Count() != listed.Length) throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
         var candidates = CandidatesOf(net, options);
         var limit = target.Resolve(net.Cost());
