@@ -1,3 +1,4 @@
+using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.FewShot;
@@ -32,15 +33,15 @@ internal static class CompressHandler
 
         IFewShotMethod Method(FewShotRequest request) => options.Method.Method switch
         {
-            EspalierSetup.Name => EspalierSetup.Method(request, options.Method, context.Time, options.Batch),
-            BaselineSetup.Magnitude or BaselineSetup.Random => BaselineSetup.Method(request, options.Method, context.Time, options.Batch),
+            MethodTable.Espalier => EspalierSetup.Method(request, options.Method, context.Time, options.Batch),
+            MethodTable.Magnitude or MethodTable.Random => BaselineSetup.Method(request, options.Method, context.Time, options.Batch),
             _ => DcVitSetup.Method(request, options.Method, context.Time, options.Batch),
         };
     }
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        if (options.Method.Method is EspalierSetup.Name or BaselineSetup.Magnitude or BaselineSetup.Random)
+        if (options.Method.Method is MethodTable.Espalier or MethodTable.Magnitude or MethodTable.Random)
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
         if (options.Output is { } kept) context.CheckOutput(kept, request.Reads);

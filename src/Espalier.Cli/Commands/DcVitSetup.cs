@@ -13,11 +13,8 @@ internal static class DcVitSetup
     /// <summary>The method for a request; it plans.</summary>
     public static DcVitMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null, bool measureCandidates = false)
     {
-        if (method.MergeTokens) throw new UsageException("--merge-tokens belongs to --method espalier.");
-        if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
-        if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
         // PRACTISE scores on the images it recovers on.
-        return new DcVitMethod(method.Method == BaselineSetup.Practise ? request.WithRealImages(method) : request,
+        return new DcVitMethod(method.Method == MethodTable.Practise ? request.WithRealImages(method) : request,
             Options(method, request.Model.Architecture, batch) with { MeasureCandidates = measureCandidates }, time);
     }
 
@@ -28,7 +25,7 @@ internal static class DcVitSetup
         var defaults = DcVitOptions.For(profile);
         var options = defaults with
         {
-            Variant = method.Method == "drop-blocks" ? BlockVariant.Drop : Variant(method.Variant, net),
+            Variant = method.Method == MethodTable.DropBlocks ? BlockVariant.Drop : Variant(method.Variant, net),
             Once = method.Variant == "once",
             UnitChoice = method.UnitChoice switch
             {
@@ -45,7 +42,7 @@ internal static class DcVitSetup
                 "attn" => UpdateRange.Attention,
                 "before" => UpdateRange.Before,
                 // The baselines finetune everything but the head.
-                _ => BaselineSetup.IsOne(method.Method) ? UpdateRange.All : UpdateRange.Before,
+                _ => method.Method is MethodTable.Practise or MethodTable.Magnitude or MethodTable.Random ? UpdateRange.All : UpdateRange.Before,
             },
             Feature = method.Feature switch
             {
@@ -80,9 +77,7 @@ internal static class DcVitSetup
                 _ => defaults.RandAugment,
             },
         };
-        if (method.Method != BaselineSetup.Practise) return options;
-        if (method.Variant is not null) throw new UsageException("--variant: practise drops whole blocks, all of them together.");
-        return Practise.Options(options, FewShotSetup.Metric(method));
+        return method.Method == MethodTable.Practise ? Practise.Options(options, FewShotSetup.Metric(method)) : options;
     }
 
     // Whole blocks of a convolutional network go unless something else is asked for: how the paper narrows them is not known.

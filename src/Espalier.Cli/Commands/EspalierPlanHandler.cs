@@ -26,7 +26,7 @@ internal static class EspalierPlanHandler
             TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
             TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
             Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-            Method = EspalierSetup.Name,
+            Method = options.Method.Method,
             Chosen = 0,
             Options =
             [

@@ -25,15 +25,6 @@ internal static class EspalierSetup
 
     public static EspalierOptions Options(MethodSettings method, int? batch)
     {
-        Refuse(method.K is not null, "--k");
-        Refuse(method.Order is not null || method.Choice is not null, "--order");
-        Refuse(method.Variant is not null, "--variant");
-        Refuse(method.Update is not null, "--update");
-        Refuse(method.Feature is not null, "--feature");
-        Refuse(method.Loss is not null, "--loss");
-        Refuse(method.UnitChoice is not null, "--unit-choice");
-        Refuse(method.Blocks is not null, "--blocks");
-        Refuse(method.Augment is not null, "--augment");
         var options = new EspalierOptions
         {
             Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, MultipleOf = method.MultipleOf ?? 1,
@@ -49,10 +40,5 @@ internal static class EspalierSetup
                 LearningRate = method.LearningRate ?? distillation.LearningRate,
             },
         };
-    }
-
-    private static void Refuse(bool given, string option)
-    {
-        if (given) throw new UsageException($"{option} belongs to --method dc-vit; espalier chooses structures by itself (--keep and --switch can limit it).");
     }
 }

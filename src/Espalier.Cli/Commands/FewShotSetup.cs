@@ -14,13 +14,13 @@ internal static class FewShotSetup
     private static readonly TimeSpan s_defaultTime = TimeSpan.FromMinutes(20);
 
     public static FewShotRequest Request(string model, Target target, MethodSettings method, string? images, int count, EffortSettings effort,
-        CommandContext context, string? eval = null, int? imageSize = null) => method.Method == OfbSetup.Name
+        CommandContext context, string? eval = null, int? imageSize = null) => method.Method == MethodTable.Ofb
         ? throw new UsageException("--method ofb learns from labels for epochs: espalier search MODEL TARGET --data DATA -o DIR.")
         : new()
     {
         Model = WeightedModel.Open(model, context, imageSize),
         Target = target,
-        Method = method.Method ?? "dc-vit",
+        Method = method.Method,
         Images = images is null ? null : ImageDataset.Open(images, LabelPolicy.IfPresent),
         Count = count,
         SampleList = method.Samples,

@@ -1,3 +1,4 @@
+using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Reports;
 
@@ -10,9 +11,9 @@ internal static class Handlers
 
     public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method switch
     {
-        EspalierSetup.Name => EspalierPlanHandler.Run(options, context),
-        OfbSetup.Name => OfbPlanHandler.Run(options, context),
-        BaselineSetup.Magnitude or BaselineSetup.Random => PlanHandler.RunEven(options, context),
+        MethodTable.Espalier => EspalierPlanHandler.Run(options, context),
+        MethodTable.Ofb => OfbPlanHandler.Run(options, context),
+        MethodTable.Magnitude or MethodTable.Random => PlanHandler.RunEven(options, context),
         _ => PlanHandler.Run(options, context),
     };
 

@@ -6,8 +6,6 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the options of <c>search</c> and <c>plan</c> to OFB and its switches.</summary>
 internal static class OfbSetup
 {
-    public const string Name = "ofb";
-
     public static OfbOptions Options(string profile, IEnumerable<KeyValuePair<string, string>> switches)
     {
         var options = OfbOptions.For(profile);

@@ -40,7 +40,7 @@ internal static class PlanHandler
             Options = [Option(null, VitCost.Of(structure)) with { Structure = ReportBlock.Of(structure) }],
         };
 
-        VitArchitecture Plan(Target target) => EvenWidthsMethod.Plan(net, target, BaselineSetup.Options(options.Method, net).Keep);
+        VitArchitecture Plan(Target target) => EvenWidthsMethod.Plan(net, target, DcVitSetup.Options(options.Method, net).Keep);
     }
 
     private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
@@ -68,7 +68,7 @@ internal static class PlanHandler
         TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
         TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
         Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-        Method = options.Method.Method ?? "dc-vit",
+        Method = options.Method.Method,
         Options = [],
         Chosen = 0,
     };

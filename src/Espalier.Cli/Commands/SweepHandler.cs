@@ -15,7 +15,7 @@ internal static class SweepHandler
             throw new UsageException($"--method {method}: families are made by espalier alone.");
         if (options.From <= options.To) throw new UsageException($"--from {options.From} must be above --to {options.To}.");
         var effort = options.Effort is { Steps: null, Minutes: null } ? new EffortSettings(null, 20 + 2.5 * (options.Points - 1), null) : options.Effort;
-        var request = FewShotSetup.Request(options.Model, Target(options, options.Points - 1), options.Method with { Method = EspalierSetup.Name },
+        var request = FewShotSetup.Request(options.Model, Target(options, options.Points - 1), options.Method,
             options.Images, options.Number, effort, context, options.Eval);
         var sweep = EspalierSetup.Sweep(request, options.Method, [.. Enumerable.Range(0, options.Points).Select(k => Target(options, k))], context.Time, options.Batch);
         using var folder = context.OpenRun(options.Output);
