@@ -41,8 +41,8 @@ public sealed partial class CommonOptions : OptionGroup
 
     public CommonOptions() : base("Common options")
     {
-        _seed = AddNumber<long>("--seed", "N", "Seed of everything random (default 0).", 0);
-        _threads = AddNumber<int>("--threads", "N", "Threads for computing (default: one per processor).", 1);
+        _seed = AddNumber<long>("--seed", "N", "Seed of everything random (default 0).", 0, long.MaxValue);
+        _threads = AddNumber<int>("--threads", "N", "Threads for computing (default: one per processor).", 1, 4096);
         _device = Add<string>("--device", "cpu|cuda[:i]", "Where to compute (default cpu).");
         _device.Validators.Add(result =>
         {
