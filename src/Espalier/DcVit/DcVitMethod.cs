@@ -35,7 +35,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = Session(folder);
+        using var session = Session(folder, Phases);
         FewShotResult? result = null;
         List<RunStep> steps =
         [
@@ -50,7 +50,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>Runs, or goes on with, the method up to the ranking.</summary>
     public FewShotResult Rank(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = Session(folder);
+        using var session = Session(folder, RankPhases);
         new Run(folder, RankingSteps(session), time).Execute(progress, cancellation);
         return DcVitCollector.Of(session);
     }
@@ -108,5 +108,5 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
         return result;
     }
 
-    private DcVitSession Session(RunFolder folder) => new(request, options, _structure, folder, time);
+    private DcVitSession Session(RunFolder folder, ImmutableArray<TimePhase> phases) => new(request, options, _structure, folder, phases, time);
 }
