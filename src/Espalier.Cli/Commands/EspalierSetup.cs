@@ -10,18 +10,36 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the options of <c>compress</c> and <c>plan</c> to Espalier's own method and its switches.</summary>
 internal static class EspalierSetup
 {
-    public const string Name = "espalier";
+    private const string Rounds = "rounds";
 
     /// <summary>The method for a request; it plans.</summary>
     public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null) =>
         new(request.WithRealImages(method), Options(method, batch), time);
 
     /// <summary>A family for a request.</summary>
-    public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
-        new(request.WithRealImages(method), method.MergeTokens
-            ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
-            : method.Like is not null ? throw new UsageException("--like: a family searches for widths of its own, at several sizes.")
-            : Options(method, batch), targets, time);
+    /// <param name="request">What is asked of all its models.</param>
+    /// <param name="method">Switches; <c>rounds=4,3,5</c> gives those of each search.</param>
+    /// <param name="targets">All sizes, the largest first.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="steps">Gradient steps of each model; empty: as the request says.</param>
+    /// <param name="batch">Images per gradient step.</param>
+    public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time,
+        ImmutableArray<long> steps, int? batch = null)
+    {
+        if (method.MergeTokens)
+            throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.");
+        if (method.Like is not null) throw new UsageException("--like: a family searches for widths of its own, at several sizes.");
+        var rounds = method.Switches.GetValueOrDefault(Rounds) is { } text && text.Contains(',') ? text : null;
+        if (rounds is not null) method = method with { Switches = method.Switches.Remove(Rounds) };
+        return new(request.WithRealImages(method), Options(method, batch), targets, time)
+        {
+            StepsOfEach = steps,
+            RoundsOfEach = rounds is null ? [] : [.. rounds.Split(',').Select(r => new EspalierOptions().With(Rounds, r).Rounds)],
+        };
+    }
+
+    /// <summary>What the method reads besides the request.</summary>
+    public static IEnumerable<string> Reads(MethodSettings method) => method.Like is { } like ? ModelSource.Open(like).Files : [];
 
     public static EspalierOptions Options(MethodSettings method, int? batch)
     {

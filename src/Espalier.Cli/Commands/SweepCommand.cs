@@ -33,8 +33,9 @@ internal sealed class SweepCommand : CliCommand
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy of every model.");
         _batch = _own.Int("--batch", "N", "Images per gradient step (default 32).");
         AddGroup(_own);
-        _effort = AddGroup(new EffortOptions("Gradient steps per model; 0 only repairs (default: 20 minutes, and 2.5 more for each model after the first).", leastSteps: 0));
-        _method = AddGroup(new MethodOptions());
+        _effort = AddGroup(new EffortOptions(
+            "Gradient steps per model; 0 only repairs (default: 20 minutes, and 2.5 more for each model after the first).", leastSteps: 0, each: true));
+        _method = AddGroup(new MethodOptions(MethodTable.Espalier));
         Complete();
     }
 

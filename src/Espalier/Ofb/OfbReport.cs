@@ -12,7 +12,7 @@ public static class OfbReport
         var (request, last, cut) = (method.Request, result.Stages[^1], result.Stages[0]);
         return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(result.Before, result.After) with
         {
-            RepeatCommandLine = RunReports.Repeat(folder.Manifest, "--steps", $"{result.Steps}"),
+            RepeatCommandLine = RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
             Method = "ofb",
             Target = request.Target.ToString(),
             TargetMacs = method.Plan.Limit.Amount,
