@@ -4,6 +4,7 @@ using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.Evaluation;
 using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
@@ -106,6 +107,15 @@ public sealed class EspalierModel(ModelSource source)
         return options.Run(output, request.FromScratch ? "train" : "finetune", request.Reads,
             folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
             (result, folder) => SupervisedReport.Of(request, result, folder));
+    }
+
+    /// <summary>Draws images out of the model, class by class: PNG files to look at, and the exact tensor as <c>metric-set.safetensors</c>.</summary>
+    /// <inheritdoc cref="Compress"/>
+    public SynthesisResult Synthesize(string output, SynthesizeOptions options, IProgress<ProgressUpdate>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        var method = new SynthesisMethod(options.Request(source), options.Clock);
+        return options.Run(output, "synthesize", source.Files, folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation), report: null);
     }
 
     /// <summary>Accuracy on labelled images.</summary>
