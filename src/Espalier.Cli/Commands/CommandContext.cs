@@ -9,7 +9,15 @@ namespace Espalier.Cli.Commands;
 /// <summary>What a command is given besides its own options.</summary>
 public sealed class CommandContext
 {
-    public required CommonSettings Common { get; init; }
+    private readonly long _begun;
+
+    /// <param name="invocation">The program at work, of which this command is the whole or a part.</param>
+    /// <param name="time">The clock; the system's by default. What the command did before its run counts as the run's time.</param>
+    internal CommandContext(Invocation invocation, TimeProvider? time = null)
+    {
+        (Invocation, Time) = (invocation, time ?? TimeProvider.System);
+        _begun = Time.GetTimestamp();
+    }
 
     public required CommonSettings Common { get; init; }
 
@@ -33,16 +41,7 @@ public sealed class CommandContext
     /// <summary>Processes that carry the command out together; null: this one alone.</summary>
     public ProcessGroup? Group { get; init; }
 
-    public TimeProvider Time { get; init; } = TimeProvider.System;
-
-    /// <summary>The run folder in use, for the message of a cancelled command.</summary>
-    public string? RunPath { get; internal set; }
-
-    /// <summary>Told how to go on when the command ends early; for a command that carries out another one.</summary>
-    internal Action<Func<string>>? OnStart { get; init; }
-
-    /// <summary>How to go on when the command ends early; empty before there is a run.</summary>
-    internal string Advice => RunPath is { } run ? $" What was done is kept; go on with: {CommandLineText.Of(["resume", run])}" : "";
+    public TimeProvider Time { get; }
 
     /// <summary>The command as typed, for reports.</summary>
     public string CommandLine => CommandLineText.Of(Arguments);
@@ -71,6 +70,13 @@ public sealed class CommandContext
         if (!run.IsComplete) return Charged(run);
         run.Dispose();
         throw new UsageException($"'{ResumedFolder ?? output}' is finished already; there is nothing to resume.");
+    }
+
+    /// <summary>The run, which has used the time since the command began: what was opened and measured for it.</summary>
+    internal RunFolder Charged(RunFolder run)
+    {
+        run.Charge(Time.GetElapsedTime(_begun));
+        return run;
     }
 
     /// <summary>Leaves the report of a run in its folder.</summary>

@@ -152,6 +152,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>Counts time that was spent on the run before it was opened: it is a part of what the run may take.</summary>
+    public void Charge(TimeSpan spent) => Save(State with { Seconds = State.Seconds + spent.TotalSeconds });
+
     /// <summary>Marks the run as finished, brings its result out and removes what the steps left; for its end, when all else is written.</summary>
     public void Complete()
     {
