@@ -13,13 +13,13 @@ public static class FewShotReport
         var request = method.Request;
         var last = result.Stages.LastOrDefault();
         var raw = result.Stages.FirstOrDefault();
-        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(result.Before, result.After) with
+        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed)
+            .With(result.Before, result.After).With(request.Target.Resolve(result.Before)) with
         {
             RepeatCommandLine = result.StoppedEarly ? null : Repeat(result, folder.Manifest),
             Method = request.Method,
             Profile = method.Profile,
             Target = request.Target.ToString(),
-            TargetMacs = request.Target.Resolve(result.Before).Amount,
             Images = result.Samples.Train.Count,
             ImageListHash = result.Samples.ListHash,
             Top1Before = result.Top1Before,

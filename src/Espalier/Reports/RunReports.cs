@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
@@ -53,6 +54,10 @@ internal static class RunReports
         ParamsBefore = before?.Parameters,
         ParamsAfter = after?.Parameters,
     };
+
+    /// <summary>The report with what the network was to cost at most.</summary>
+    public static RunReport With(this RunReport report, Limit limit) => limit.Measure == CostMeasure.Parameters
+        ? report with { TargetParams = limit.Amount } : report with { TargetMacs = limit.Amount };
 
     /// <summary>A remark when training images were left out.</summary>
     public static IEnumerable<string> Skipped(int images)
