@@ -10,6 +10,16 @@ namespace Espalier.Models;
 /// <param name="branch">Output of the branch, images first; freed after the block unless the hook releases it.</param>
 public delegate Tensor BranchHook(int block, Tensor branch);
 
+/// <summary>Edits one after another.</summary>
+public static class ModelEdits
+{
+    /// <summary>What an edit makes of the model, which is freed.</summary>
+    public static T Then<T>(this T model, Func<T, T> edit) where T : Model
+    {
+        using (model) return edit(model);
+    }
+}
+
 /// <summary>A network with its tensors (timm names), of any family. It owns them.</summary>
 public abstract class Model(Preprocessing preprocessing, Weights weights) : IDisposable
 {

@@ -8,7 +8,6 @@ public sealed partial class Tensor
     private static readonly Operator s_eigh = new("aten::linalg_eigh");
     private static readonly Operator s_svd = new("aten::linalg_svd");
     private static readonly Operator s_diagonal = new("aten::diagonal");
-    private static readonly Operator s_outer = new("aten::outer");
 
     /// <summary>The inverse of a square matrix.</summary>
     /// <exception cref="TorchException">The matrix is singular.</exception>
@@ -34,7 +33,4 @@ public sealed partial class Tensor
 
     /// <summary>A view of the main diagonal.</summary>
     public Tensor Diagonal() => s_diagonal.Call(this);
-
-    /// <summary>The product a·bᵀ of two vectors.</summary>
-    public static Tensor Outer(Tensor a, Tensor b) => s_outer.Call(a, b);
 }

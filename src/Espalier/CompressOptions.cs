@@ -32,10 +32,13 @@ public record CompressOptions : RunOptions
     /// <summary>Where synthetic images are kept for later runs; null keeps none.</summary>
     public string? CacheFolder { get; init; }
 
+    /// <summary>Images students are compared with the given model on.</summary>
+    public MetricSetOptions MetricSet { get; init; } = new();
+
     internal FewShotRequest Request(ModelSource source)
     {
         if (source.IsRandom) throw new UsageException($"{source.Model} is an architecture's name, which comes with random weights; open a model folder or a weights file.");
-        var request = new FewShotRequest
+        return new FewShotRequest
         {
             Model = source,
             Target = Target,
@@ -43,11 +46,11 @@ public record CompressOptions : RunOptions
             Images = Images,
             Count = Count,
             Eval = Eval,
+            MetricSet = MetricSet,
             Effort = new FewShotEffort { Steps = Steps, Time = Steps is null ? Time : null },
             Seed = Seed,
             Compute = Compute,
             CacheFolder = CacheFolder,
         };
-        return Method.JudgesByImages ? request.JudgedByItsImages() : request;
     }
 }

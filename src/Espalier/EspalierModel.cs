@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Compute;
-using Espalier.DcVit;
 using Espalier.Evaluation;
 using Espalier.FewShot;
 using Espalier.MetricSets;
@@ -54,9 +53,20 @@ public sealed class EspalierModel(ModelSource source)
         return source.Load(compute.Device, seed);
     }
 
-    /// <summary>Every structure DC-ViT could take for a target, and the one it would; arithmetic alone.</summary>
+    /// <summary>
+    /// Everything a method could do for a target, and what it would; arithmetic alone, also on an architecture's name. A method that decides by images
+    /// (<c>espalier</c>) tells where it starts from; compressing with 0 steps shows what it comes to.
+    /// </summary>
+    /// <param name="target">How small.</param>
+    /// <param name="method">How; DC-ViT by default.</param>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public DcVitPlan Plan(Target target) => DcVitPlan.Create(source.FoldLayerScale().Vit, target);
+    /// <exception cref="UsageException">The method does not know networks of this kind, or a switch does not suit it.</exception>
+    public CompressionPlan Plan(Target target, CompressionMethod? method = null)
+    {
+        method ??= CompressionMethod.DcVit();
+        var request = new FewShotRequest { Model = source, Target = target, Method = method.Name, Effort = new(), Seed = 0, Compute = new() };
+        return method.Create(request, TimeProvider.System).Plan;
+    }
 
     /// <summary>What OFB could reach, and by which candidates; arithmetic alone.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
@@ -72,7 +82,7 @@ public sealed class EspalierModel(ModelSource source)
     {
         var method = options.Method.Create(options.Request(source), options.Clock);
         progress ??= NoProgress.Instance;
-        foreach (var warning in method.Warnings) progress.Report(ProgressUpdate.Message("plan", warning));
+        foreach (var warning in method.Plan.Warnings) progress.Report(ProgressUpdate.Message("plan", warning));
         return options.Run(output, "compress", method.Request.Reads, folder => method.Compress(folder, progress, cancellation),
             (result, folder) => FewShotReport.Of(method, result, folder));
     }

@@ -8,7 +8,7 @@ namespace Espalier;
 /// <summary>What <see cref="EspalierModel.Sweep"/> shall do. The method is always <c>espalier</c>.</summary>
 public sealed record SweepOptions : CompressOptions
 {
-    /// <summary>All sizes, the largest first.</summary>
+    /// <summary>All sizes as shares of the MACs that stay (<see cref="Budget.Target.KeepMacs"/>), the largest first.</summary>
     [SetsRequiredMembers]
     public SweepOptions(params ImmutableArray<Target> targets)
     {

@@ -1,7 +1,4 @@
 using System.Text.Json;
-using Espalier.Models.Cnn;
-using Espalier.Models.Data;
-using Espalier.Models.Formats;
 using Espalier.Testing;
 
 namespace Espalier.Cli.Tests;
@@ -9,12 +6,6 @@ namespace Espalier.Cli.Tests;
 /// <summary>The commands on convolutional networks.</summary>
 public sealed class CnnTests : IDisposable
 {
-    private static readonly CnnArchitecture s_net = new()
-    {
-        Name = "tiny-cnn", ImageSize = TinyModel.Side, Channels = 1, Classes = TinyModel.Classes, Style = CnnStyle.ResNet, Stem = new CnnStem(8, 3, 1, Pool: false),
-        Blocks = [.. Enumerable.Repeat(new CnnBlock { Kind = CnnBlockKind.Basic, Stage = 0, Inputs = 8, Hidden = 8, Outputs = 8 }, 4)],
-    };
-
     private readonly TemporaryFolder _folder = new();
     private readonly string? _cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
 
@@ -61,7 +52,7 @@ public sealed class CnnTests : IDisposable
     [InlineData("--switch batch_norm=running", "basic")]
     public void A_network_is_compressed_evaluated_exported_and_finetuned(string method, string kind)
     {
-        var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
+        var (model, images) = (_folder.WriteCnn(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
         Run(["compress", model, "--keep-macs", "0.7", .. method.Split(' '), "--images", images, "-n", "6", "--steps", "2", "--eval", images, "-o", _folder["out"]]);
         using var json = JsonDocument.Parse(CliRun.Of("inspect", _folder["out"], "--json").Out);
         json.RootElement.GetProperty("blocks").EnumerateArray().ShouldContain(b => b.GetProperty("kind").GetString() == kind && b.GetProperty("hidden").GetInt32() < 8);
@@ -82,7 +73,7 @@ public sealed class CnnTests : IDisposable
     [InlineData("compress MODEL --keep-macs 0.7 --images DATA --merge-tokens --steps 1 -o OUT")]
     public void What_edits_transformers_says_so(string line)
     {
-        var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
+        var (model, images) = (_folder.WriteCnn(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
         var run = CliRun.Of([.. line.Split(' ').Select(word => word switch { "MODEL" => model, "DATA" => images, "OUT" => _folder["out"], _ => word }), "--quiet"]);
         run.Code.ShouldBe(ExitCodes.Usage, run.Error);
         run.ErrorLine.ShouldContain("tiny-cnn is a convolutional network");
@@ -92,7 +83,7 @@ public sealed class CnnTests : IDisposable
     [Fact]
     public void Widths_are_planned_taken_over_and_swept()
     {
-        var (model, images) = (Write(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
+        var (model, images) = (_folder.WriteCnn(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));
         var plan = CliRun.Of("plan", model, "--keep-macs", "0.7", "--method", "espalier", "--images", images, "--threads", "1", "--quiet");
         plan.Code.ShouldBe(0, plan.Error);
         plan.Out.ShouldContain("inner channels");
@@ -121,12 +112,5 @@ public sealed class CnnTests : IDisposable
     {
         var run = CliRun.Of([.. arguments, "--threads", "1", "--quiet", "--json"]);
         run.Code.ShouldBe(0, $"{arguments[0]}: {run.Error}");
-    }
-
-    private string Write()
-    {
-        using var model = s_net.Random(new Preprocessing { Size = TinyModel.Side, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: 1);
-        ModelFolder.Write(Directory.CreateDirectory(_folder["model"]).FullName, model);
-        return _folder["model"];
     }
 }

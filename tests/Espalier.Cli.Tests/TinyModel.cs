@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -25,6 +26,19 @@ internal static class TinyModel
         var pixels = new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.25] };
         using var model = VitInit.Random(net, pixels, seed: 1);
         ModelFolder.Write(Directory.CreateDirectory(folder[name]).FullName, model, classNames: classNames);
+        return folder[name];
+    }
+
+    /// <summary>Writes a random ResNet of four blocks for the same images.</summary>
+    public static string WriteCnn(this TemporaryFolder folder, string name = "model")
+    {
+        var net = new CnnArchitecture
+        {
+            Name = "tiny-cnn", ImageSize = Side, Channels = 1, Classes = Classes, Style = CnnStyle.ResNet, Stem = new CnnStem(8, 3, 1, Pool: false),
+            Blocks = [.. Enumerable.Repeat(new CnnBlock { Kind = CnnBlockKind.Basic, Stage = 0, Inputs = 8, Hidden = 8, Outputs = 8 }, 4)],
+        };
+        using var model = net.Random(new Preprocessing { Size = Side, CropFraction = 1, Mean = [0.5], Std = [0.25] }, seed: 1);
+        ModelFolder.Write(Directory.CreateDirectory(folder[name]).FullName, model);
         return folder[name];
     }
 

@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
+using Espalier.Models.Cnn;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.OwnMethod;
@@ -41,10 +42,30 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
     {
         Toy.Blocks.Length.ShouldBe(6);
         Toy.Cost.ShouldBe(toy.Source.Architecture.Cost());
-        Toy.Plan(Target.KeepMacs(0.7)).Options.ShouldAllBe(o => o.Cost.MacsBudget <= 0.7 * Toy.Cost.MacsBudget * (1 + 1e-8));
+        foreach (var method in new[] { CompressionMethod.DcVit(), CompressionMethod.DropBlocks(), CompressionMethod.Practise(), CompressionMethod.EvenWidths(), CompressionMethod.Espalier() })
+        {
+            var plan = Toy.Plan(Target.KeepMacs(0.7), method);
+            plan.Options.ShouldAllBe(o => plan.Limit.Met(o.Cost), method.Name);
+            plan.Limit.Met(plan.Example.Cost()).ShouldBeTrue(method.Name);
+            plan.ChosenOption.Structure?.Cost().ShouldBe(plan.ChosenOption.Cost, method.Name);
+        }
         Toy.PlanSearch(Target.KeepMacs(0.5)).Space.Log10Size.ShouldBeGreaterThan(5);
         Should.Throw<BudgetException>(() => Toy.Plan(Target.KeepMacs(0.001)));
         Should.Throw<UsageException>(() => Target.KeepMacs(75));
+    }
+
+    [Fact]
+    public void A_plan_is_for_every_family()
+    {
+        var net = EspalierModel.Open("resnet34");
+        var (whole, dense) = (net.Plan(Target.KeepMacs(0.75)), net.Plan(Target.KeepMacs(0.75), CompressionMethod.DcVit(new() { Variant = BlockVariant.Compress })));
+        whole.Options.ShouldAllBe(o => o.HiddenRatio == null);
+        whole.ChosenOption.Blocks.ShouldBe(4);
+        dense.ChosenOption.HiddenRatio!.Value.ShouldBeInRange(0.25, 1);
+        ((CnnArchitecture)dense.Example).Blocks.Count(b => b.Kind == CnnBlockKind.Dropped).ShouldBe(0);
+        EspalierModel.Open("swin_tiny_patch4_window7_224").Plan(Target.KeepMacs(0.75)).ChosenOption.MlpRatio!.Value.ShouldBeGreaterThan(0);
+        Should.Throw<UsageException>(() => net.Plan(Target.KeepMacs(0.75), CompressionMethod.EvenWidths())).Message.ShouldContain("convolutional");
+        Should.Throw<BudgetException>(() => net.Plan(Target.KeepMacs(0.01), CompressionMethod.Practise())).Message.ShouldContain("reach");
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 
 namespace Espalier.Benchmarks.Ofb;

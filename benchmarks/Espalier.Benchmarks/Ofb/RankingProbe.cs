@@ -4,6 +4,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
+using Espalier.SearchSpaces;
 using Espalier.Training;
 
 namespace Espalier.Benchmarks.Ofb;

@@ -1,4 +1,3 @@
-using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.DcVit;
 using Espalier.FewShot;
@@ -31,17 +30,13 @@ internal static class CompressHandler
         folder.Complete();
         return CompressResult.Of(report);
 
-        IFewShotMethod Method(FewShotRequest request) => options.Method.Method switch
-        {
-            MethodTable.Espalier => EspalierSetup.Method(request, options.Method, context.Time, options.Batch),
-            MethodTable.Magnitude or MethodTable.Random => BaselineSetup.Method(request, options.Method, context.Time, options.Batch),
-            _ => DcVitSetup.Method(request, options.Method, context.Time, options.Batch),
-        };
+        IFewShotMethod Method(FewShotRequest request) =>
+            MethodSetup.Of(options.Method, request.Model.Architecture, options.Batch).Create(request, context.Time);
     }
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        if (options.Method.Method is MethodTable.Espalier or MethodTable.Magnitude or MethodTable.Random)
+        if (options.Method.Method is MethodNames.Espalier or MethodNames.Magnitude or MethodNames.Random)
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
         if (options.Output is { } kept) context.CheckOutput(kept, request.Reads);
@@ -60,14 +55,15 @@ internal static class CompressHandler
         folder.Complete();
         return Ranking(result) with { Output = output };
 
-        DcVitMethod Method(FewShotRequest request) =>
-            DcVitSetup.Method(request, options.Method with { Order = null, Choice = null }, context.Time, measureCandidates: options.Eval is not null);
+        DcVitMethod Method(FewShotRequest request) => (DcVitMethod)MethodSetup
+            .Of(options.Method with { Order = null, Choice = null }, request.Model.Architecture, measureCandidates: options.Eval is not null)
+            .Create(request, context.Time);
     }
 
     private static RankResult Ranking(FewShotResult result) => new([.. result.Ranking.Select(FewShotReport.Rank)]);
 
     private static void Warn(IFewShotMethod method, CommandContext context)
     {
-        foreach (var warning in method.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
+        foreach (var warning in method.Plan.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
     }
 }

@@ -19,14 +19,14 @@ internal static class EspalierPlanHandler
         request = request.Measured(Method, context);
         var method = Method(request);
         using var folder = TemporaryRun.Create(context);
-        var (structure, result) = method.Plan(folder.Run, context.Progress, context.Cancellation);
+        var (structure, result) = method.Search(folder.Run, context.Progress, context.Cancellation);
         var limit = request.Target.Resolve(result.Before);
         return new PlanResult
         {
             TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
             TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
             Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-            Method = options.Method.Method,
+            Method = MethodNames.Espalier,
             Chosen = 0,
             Options =
             [
@@ -41,6 +41,7 @@ internal static class EspalierPlanHandler
             ],
         };
 
-        EspalierMethod Method(FewShotRequest request) => EspalierSetup.Method(request, options.Method, context.Time);
+        EspalierMethod Method(FewShotRequest request) =>
+            (EspalierMethod)MethodSetup.Of(options.Method, request.Model.Architecture).Create(request, context.Time);
     }
 }

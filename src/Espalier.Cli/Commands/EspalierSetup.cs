@@ -12,10 +12,6 @@ internal static class EspalierSetup
 {
     private const string Rounds = "rounds";
 
-    /// <summary>The method for a request; it plans.</summary>
-    public static EspalierMethod Method(FewShotRequest request, MethodSettings method, TimeProvider time, int? batch = null) =>
-        new(request.WithRealImages(method), Options(method, batch), time);
-
     /// <summary>A family for a request.</summary>
     /// <param name="request">What is asked of all its models.</param>
     /// <param name="method">Switches; <c>rounds=4,3,5</c> gives those of each search.</param>
@@ -31,7 +27,7 @@ internal static class EspalierSetup
         if (method.Like is not null) throw new UsageException("--like: a family searches for widths of its own, at several sizes.");
         var rounds = method.Switches.GetValueOrDefault(Rounds) is { } text && text.Contains(',') ? text : null;
         if (rounds is not null) method = method with { Switches = method.Switches.Remove(Rounds) };
-        return new(request.WithRealImages(method), Options(method, batch), targets, time)
+        return new(request, Options(method, batch), targets, time)
         {
             StepsOfEach = steps,
             RoundsOfEach = rounds is null ? [] : [.. rounds.Split(',').Select(r => new EspalierOptions().With(Rounds, r).Rounds)],

@@ -14,7 +14,7 @@ internal static class FewShotSetup
     private static readonly TimeSpan s_defaultTime = TimeSpan.FromMinutes(20);
 
     public static FewShotRequest Request(string model, Target target, MethodSettings method, string? images, int count, EffortSettings effort,
-        CommandContext context, string? eval = null, int? imageSize = null) => method.Method == MethodTable.Ofb
+        CommandContext context, string? eval = null, int? imageSize = null) => method.Method == MethodNames.Ofb
         ? throw new UsageException("--method ofb learns from labels for epochs: espalier search MODEL TARGET --data DATA -o DIR.")
         : new()
     {
@@ -38,18 +38,11 @@ internal static class FewShotSetup
         CacheFolder = CacheFolder(),
     };
 
-    /// <summary>Real images as the metric set, unless another was asked for: those judge students better than synthetic ones, and cost nothing to make.</summary>
-    public static FewShotRequest WithRealImages(this FewShotRequest request, MethodSettings method) =>
-        method.MetricSet is null ? request.JudgedByItsImages() : request;
-
     private static MetricSetOptions MetricSet(MethodSettings method) => new()
     {
-        Source = method.MetricSet ?? MetricSetOptions.Synthetic,
-        Kind = Metric(method),
+        Source = method.MetricSet,
+        Kind = method.Metric == "mse" ? MetricKind.Mse : MetricKind.Kl,
     };
-
-    /// <summary>The measure of recoverability.</summary>
-    public static MetricKind Metric(MethodSettings method) => method.Metric == "mse" ? MetricKind.Mse : MetricKind.Kl;
 
     /// <summary>Blocks of which a part must stay. What is cut in a block concerns both its halves, so keeping either keeps the block.</summary>
     public static ImmutableArray<int> Kept(ImmutableArray<string> parts) =>

@@ -1,4 +1,3 @@
-using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Reports;
 
@@ -11,9 +10,8 @@ internal static class Handlers
 
     public static PlanResult Plan(PlanOptions options, CommandContext context) => options.Method.Method switch
     {
-        MethodTable.Espalier => EspalierPlanHandler.Run(options, context),
-        MethodTable.Ofb => OfbPlanHandler.Run(options, context),
-        MethodTable.Magnitude or MethodTable.Random => PlanHandler.RunEven(options, context),
+        MethodNames.Espalier => EspalierPlanHandler.Run(options, context),
+        MethodNames.Ofb => OfbPlanHandler.Run(options, context),
         _ => PlanHandler.Run(options, context),
     };
 

@@ -46,7 +46,7 @@ internal static class LatencyTarget
 
     /// <summary>The request with its target measured, for the structures a method would begin with.</summary>
     public static FewShotRequest Measured(this FewShotRequest request, Func<FewShotRequest, IFewShotMethod> method, CommandContext context) =>
-        request with { Target = request.Target.Measured(request.Model, target => method(request with { Target = target }).Example, context) };
+        request with { Target = request.Target.Measured(request.Model, target => method(request with { Target = target }).Plan.Example, context) };
 
     /// <summary>Lets the run go on with the same MACs when it is resumed, wherever that is.</summary>
     public static void Remember(this Target target, RunFolder folder)

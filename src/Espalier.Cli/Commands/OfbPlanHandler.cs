@@ -21,7 +21,7 @@ internal static class OfbPlanHandler
             TargetMacs = plan.Limit.Measure == CostMeasure.Parameters ? null : plan.Limit.Amount,
             TargetParams = plan.Limit.Measure == CostMeasure.Parameters ? plan.Limit.Amount : null,
             Count = plan.Limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-            Method = options.Method.Method,
+            Method = MethodNames.Ofb,
             Chosen = 0,
             Reach = new PlanReach(VitCost.Of(plan.Smallest).In(plan.Limit.Measure), plan.Before.In(plan.Limit.Measure), plan.Space.Log10Size),
             Submodules = [.. plan.Space.Submodules.Select(s => new PlanSubmodule(s.Name, s.Table.Count, s.Table.Heads, s.Table.Dims))],

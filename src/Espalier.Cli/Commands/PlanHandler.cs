@@ -1,12 +1,7 @@
-using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Cli.Output;
-using Espalier.DcVit;
-using Espalier.DcVit.Cnn;
-using Espalier.Models;
-using Espalier.Models.Cnn;
+using Espalier.FewShot;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
@@ -16,63 +11,31 @@ internal static class PlanHandler
 {
     public static PlanResult Run(PlanOptions options, CommandContext context)
     {
-        var source = ModelSource.Open(options.Model).FoldLayerScale();
-        var switches = DcVitSetup.Options(options.Method, source.Architecture);
-        options = options with { Target = options.Target.Measured(source, t => Structure.Plan(source, t, switches).Example(source.Architecture, switches), context) };
-        if (source.Architecture is CnnArchitecture cnn) return Convolutional(CnnStructure.Plan(cnn, options.Target, switches), options);
-        var net = source.Vit;
-        var candidates = Structure.CandidateChoice(net, switches);
-        var k = switches.K ?? switches.Order?.Length;
-        return switches.Variant == BlockVariant.Compress
-            ? Dense(DcVitPlan.Create(net, options.Target, switches.Profile, k, candidates), options)
-            : Whole(VariantPlan.Create(net, options.Target, switches.Variant, switches.Profile, k, candidates), options);
-    }
-
-    /// <summary>The one structure in which every width is cut alike.</summary>
-    public static PlanResult RunEven(PlanOptions options, CommandContext context)
-    {
-        var source = ModelSource.Open(options.Model).FoldLayerScale();
-        var net = source.Vit;
-        options = options with { Target = options.Target.Measured(source, Plan, context) };
-        var structure = Plan(options.Target);
-        return Result(options, options.Target.Resolve(VitCost.Of(net))) with
+        var model = new EspalierModel(ModelSource.Open(options.Model).FoldLayerScale());
+        // A plan is the same whatever a finetune minimises, and needs no labels.
+        var method = MethodSetup.Of(options.Method with { Loss = null }, model.Architecture);
+        var plan = model.Plan(options.Target.Measured(model.Source, target => model.Plan(target, method).Example, context), method);
+        return new PlanResult
         {
-            Options = [Option(null, VitCost.Of(structure)) with { Structure = ReportBlock.Of(structure) }],
+            TargetMacs = plan.Limit.Measure == CostMeasure.Parameters ? null : plan.Limit.Amount,
+            TargetParams = plan.Limit.Measure == CostMeasure.Parameters ? plan.Limit.Amount : null,
+            Count = plan.Limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
+            Method = method.Name,
+            Options = [.. plan.Options.Select(Option)],
+            Chosen = plan.Chosen,
+            Warnings = plan.Warnings,
         };
-
-        VitArchitecture Plan(Target target) => EvenWidthsMethod.Plan(net, target, DcVitSetup.Options(options.Method, net).Keep);
     }
 
-    private static PlanResult Dense(DcVitPlan plan, PlanOptions options) => Result(options, plan.Limit) with
+    private static PlanOptionResult Option(PlanOption option) => new()
     {
-        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { MlpRatio = o.MlpRatio, Hidden = o.Hidden })],
-        Chosen = plan.Chosen,
-        Warnings = [.. plan.Warnings],
+        Blocks = option.Blocks,
+        MlpRatio = option.MlpRatio,
+        Hidden = option.Hidden,
+        HiddenRatio = option.HiddenRatio,
+        MacsBudget = option.Cost.MacsBudget,
+        MacsFull = option.Cost.MacsFull,
+        Params = option.Cost.Parameters,
+        Structure = option.Structure is { } net ? ReportBlock.Of(net) : null,
     };
-
-    private static PlanResult Convolutional(CnnStructure plan, PlanOptions options) => Result(options, plan.Limit) with
-    {
-        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost) with { HiddenRatio = o.Ratio })],
-        Chosen = plan.ChosenIndex,
-        Warnings = [.. plan.Warnings],
-    };
-
-    private static PlanResult Whole(VariantPlan plan, PlanOptions options) => Result(options, plan.Limit) with
-    {
-        Options = [.. plan.Options.Select(o => Option(o.Blocks, o.Cost))],
-        Chosen = plan.Chosen,
-    };
-
-    private static PlanResult Result(PlanOptions options, Limit limit) => new()
-    {
-        TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
-        TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
-        Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-        Method = options.Method.Method,
-        Options = [],
-        Chosen = 0,
-    };
-
-    private static PlanOptionResult Option(int? blocks, Cost cost) =>
-        new() { Blocks = blocks, MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters };
 }

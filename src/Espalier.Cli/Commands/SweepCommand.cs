@@ -35,7 +35,7 @@ internal sealed class SweepCommand : CliCommand
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions(
             "Gradient steps per model; 0 only repairs (default: 20 minutes, and 2.5 more for each model after the first).", leastSteps: 0, each: true));
-        _method = AddGroup(new MethodOptions(MethodTable.Espalier));
+        _method = AddGroup(new MethodOptions(MethodNames.Espalier));
         Complete();
     }
 

@@ -11,7 +11,7 @@ internal static class SweepHandler
 {
     public static SweepCommandResult Run(SweepOptions options, CommandContext context)
     {
-        if (options.Method.Method != MethodTable.Espalier)
+        if (options.Method.Method != MethodNames.Espalier)
             throw new UsageException($"--method {options.Method.Method}: families are made by espalier alone.");
         if (options.Effort.Each is { IsEmpty: false } each && each.Length != options.Points)
             throw new UsageException($"--steps names the steps of {each.Length} models, but there are {options.Points}.");

@@ -81,8 +81,7 @@ public sealed partial class MethodOptions : OptionGroup
     public MethodOptions(string usual) : base("Method")
     {
         _usual = usual;
-        _method = AddChoice("--method",
-            [MethodTable.Espalier, MethodTable.DcVit, MethodTable.DropBlocks, MethodTable.Practise, MethodTable.Magnitude, MethodTable.Random, MethodTable.Ofb],
+        _method = AddChoice("--method", [.. MethodNames.All],
             "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search). Baselines: whole blocks dropped, the same after PRACTISE's ranking, every width cut alike by magnitude or at random.");
         _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
         _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);

@@ -6,34 +6,30 @@ namespace Espalier.Cli.Options;
 /// </summary>
 internal static class MethodTable
 {
-    /// <summary>Names of the methods.</summary>
-    public const string Espalier = "espalier", DcVit = "dc-vit", DropBlocks = "drop-blocks", Practise = "practise", Magnitude = "magnitude",
-        Random = "random", Ofb = "ofb";
-
-    private static readonly string[] s_blocks = [DcVit, DropBlocks, Practise];
-    private static readonly string[] s_finetuned = [.. s_blocks, Magnitude, Random];
-    private static readonly string[] s_fewShot = [Espalier, .. s_finetuned];
+    private static readonly string[] s_blocks = [MethodNames.DcVit, MethodNames.DropBlocks, MethodNames.Practise];
+    private static readonly string[] s_finetuned = [.. s_blocks, MethodNames.Magnitude, MethodNames.Random];
+    private static readonly string[] s_fewShot = [MethodNames.Espalier, .. s_finetuned];
 
     private static readonly (string Option, Func<MethodSettings, bool> IsGiven, string[] Methods)[] s_rows =
     [
-        ("--profile official", s => s.Profile != MethodSettings.Clean, [.. s_finetuned, Ofb]),
+        ("--profile official", s => s.Profile != MethodSettings.Clean, [.. s_finetuned, MethodNames.Ofb]),
         ("--k", s => s.K is not null, s_blocks),
         ("--order", s => s.Order is not null || s.Choice is not null, s_blocks),
         ("--blocks", s => s.Blocks is not null, s_blocks),
         ("--keep", s => !s.Keep.IsEmpty, s_fewShot),
-        ("--unit-choice", s => s.UnitChoice is not null, [DcVit]),
+        ("--unit-choice", s => s.UnitChoice is not null, [MethodNames.DcVit]),
         // How all blocks are taken, and what dropping is called elsewhere, go with what drops anyway.
-        ("--variant", s => s.Variant is "once" or "drop" or "cnn-drop", [DcVit, DropBlocks]),
-        ("--variant", s => s.Variant is not (null or "once" or "drop" or "cnn-drop"), [DcVit]),
+        ("--variant", s => s.Variant is "once" or "drop" or "cnn-drop", [MethodNames.DcVit, MethodNames.DropBlocks]),
+        ("--variant", s => s.Variant is not (null or "once" or "drop" or "cnn-drop"), [MethodNames.DcVit]),
         ("--update", s => s.Update is not null, s_finetuned),
         ("--feature", s => s.Feature is not null, s_finetuned),
         ("--loss", s => s.Loss is not null, s_finetuned),
         ("--augment", s => s.Augment is not null, s_finetuned),
         ("--metric-set", s => s.MetricSet is not null, s_fewShot),
         ("--metric", s => s.Metric is not null, s_fewShot),
-        ("--multiple-of", s => s.MultipleOf is > 1, [Espalier]),
-        ("--merge-tokens", s => s.MergeTokens, [Espalier]),
-        ("--like", s => s.Like is not null, [Espalier]),
+        ("--multiple-of", s => s.MultipleOf is > 1, [MethodNames.Espalier]),
+        ("--merge-tokens", s => s.MergeTokens, [MethodNames.Espalier]),
+        ("--like", s => s.Like is not null, [MethodNames.Espalier]),
         ("--lr", s => s.LearningRate is not null, s_fewShot),
         ("--samples", s => s.Samples is not null, s_fewShot),
         ("--rank-steps", s => s.RankSteps is not null, s_blocks),

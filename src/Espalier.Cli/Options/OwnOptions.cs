@@ -28,10 +28,6 @@ public sealed class OwnOptions(string title = "Options") : OptionGroup(title)
     /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>.</summary>
     public Option<int?> Between(string name, string value, string description, int least, int most) => AddNumber(name, value, description, least, most);
 
-    /// <summary>A number of at least <paramref name="least"/>.</summary>
-    public Option<double?> Number(string name, string value, string description, double least = 0) =>
-        AddNumber(name, value, description, least);
-
     /// <summary>A switch.</summary>
     public Option<bool> Flag(string name, string description) => AddFlag(name, description);
 

@@ -8,8 +8,6 @@ namespace Espalier.Models.Cnn;
 /// <summary>The convolutional networks known by name: ResNets, MobileNetV2 of any width, and the small ones of this product.</summary>
 public static partial class CnnRegistry
 {
-    private static readonly ImmutableArray<double> s_mean = [0.485, 0.456, 0.406], s_std = [0.229, 0.224, 0.225];
-
     // Blocks in each stage, and whether they are bottlenecks.
     private static readonly ImmutableSortedDictionary<string, (int[] Blocks, bool Bottleneck)> s_resNets = new Dictionary<string, (int[], bool)>
     {
@@ -51,7 +49,7 @@ public static partial class CnnRegistry
         [.. s_resNets.Keys.Select(n => Network(n)!), .. Enumerable.Range(1, 60).Select(k => MobileNetV2(k * 5))];
 
     /// <summary>torchvision's preprocessing of ImageNet models.</summary>
-    internal static Preprocessing ImageNet(int size) => new() { Size = size, CropFraction = 0.875, Interpolation = Interpolation.Bilinear, Mean = s_mean, Std = s_std };
+    internal static Preprocessing ImageNet(int size) => new() { Size = size, CropFraction = 0.875, Interpolation = Interpolation.Bilinear, Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd };
 
     private static CnnArchitecture? Network(string name)
     {

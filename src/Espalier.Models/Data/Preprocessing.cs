@@ -14,6 +14,12 @@ public enum Interpolation
 /// </summary>
 public sealed record Preprocessing
 {
+    /// <summary>Mean of ImageNet's pixels, by channel.</summary>
+    public static ImmutableArray<double> ImageNetMean { get; } = [0.485, 0.456, 0.406];
+
+    /// <summary>Standard deviation of ImageNet's pixels, by channel.</summary>
+    public static ImmutableArray<double> ImageNetStd { get; } = [0.229, 0.224, 0.225];
+
     /// <summary>Side of the network's input in pixels.</summary>
     public required int Size { get; init; }
 

@@ -7,8 +7,6 @@ namespace Espalier.Models.Vit;
 internal static class VitFamilies
 {
     private static readonly ImmutableArray<double> Half = [0.5, 0.5, 0.5];
-    private static readonly ImmutableArray<double> ImageNetMean = [0.485, 0.456, 0.406];
-    private static readonly ImmutableArray<double> ImageNetStd = [0.229, 0.224, 0.225];
     private static readonly ImmutableArray<double> ClipMean = [0.48145466, 0.4578275, 0.40821073];
     private static readonly ImmutableArray<double> ClipStd = [0.26862954, 0.26130258, 0.27577711];
 
@@ -78,19 +76,19 @@ internal static class VitFamilies
 
     /// <summary>timm DeiT (not distilled): as ViT, with ImageNet's mean and std.</summary>
     private static VitEntry Deit(string size, int image) =>
-        new(Plain($"deit_{size}_patch16_{image}", size, 16, image), Crop(image, ImageNetMean, ImageNetStd));
+        new(Plain($"deit_{size}_patch16_{image}", size, 16, image), Crop(image, Preprocessing.ImageNetMean, Preprocessing.ImageNetStd));
 
     private static VitEntry Distilled(string size, int image) => Changed(
-        new(Plain($"deit_{size}_distilled_patch16_{image}", size, 16, image), Crop(image, ImageNetMean, ImageNetStd)),
+        new(Plain($"deit_{size}_distilled_patch16_{image}", size, 16, image), Crop(image, Preprocessing.ImageNetMean, Preprocessing.ImageNetStd)),
         net => net with { DistToken = true, DistHead = true }, block => block);
 
     private static VitEntry Deit3(string size, int patch, int image) => Changed(
-        new(Plain($"deit3_{size}_patch{patch}_{image}", size, patch, image), Crop(image, ImageNetMean, ImageNetStd)),
+        new(Plain($"deit3_{size}_patch{patch}_{image}", size, patch, image), Crop(image, Preprocessing.ImageNetMean, Preprocessing.ImageNetStd)),
         net => net with { EmbedPrefix = false }, block => block with { LayerScale = true });
 
     private static VitEntry DinoV2(string size, int registers) => Changed(
         new(Plain(registers == 0 ? $"vit_{size}_patch14_dinov2" : $"vit_{size}_patch14_reg{registers}_dinov2", size, 14, 518),
-            Crop(518, ImageNetMean, ImageNetStd)),
+            Crop(518, Preprocessing.ImageNetMean, Preprocessing.ImageNetStd)),
         net => net with { Classes = 0, RegTokens = registers, EmbedPrefix = registers == 0 }, block => size == "giant" ? block with { LayerScale = true, GatedMlp = true, MlpHidden = 4096 } : block with { LayerScale = true });
 
     private static IEnumerable<VitEntry> Swins =>
@@ -106,7 +104,7 @@ internal static class VitFamilies
     {
         var image = 32 * window;
         return new(VitArchitecture.Swin($"swin_{size}_patch4_window{window}_{image}", image, 4, 3, width, depths, headDim: 32, window, classes: 1000),
-            Crop(image, ImageNetMean, ImageNetStd));
+            Crop(image, Preprocessing.ImageNetMean, Preprocessing.ImageNetStd));
     }
 
     /// <summary>The bundled model: 28×28 grey images of Fashion-MNIST, patch 4, 8 blocks of width 128 with 4 heads.</summary>
@@ -121,14 +119,14 @@ internal static class VitFamilies
         new Preprocessing { Size = 32, CropFraction = 1.0, Mean = Half, Std = Half });
 
     private static VitEntry SelfSupervised(VitEntry entry) =>
-        new(entry.Architecture with { Classes = 0 }, entry.Preprocessing with { Mean = ImageNetMean, Std = ImageNetStd });
+        new(entry.Architecture with { Classes = 0 }, entry.Preprocessing with { Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd });
 
     /// <summary>torchvision's weights: shortest side to 256 bilinearly, crop 224.</summary>
     private static VitEntry? TorchVision(string timmName) => VitRegistry.Find(timmName) is { } entry
         ? entry with { Preprocessing = TorchVisionPreprocessing(entry.Architecture.ImageSize) } : null;
 
     public static Preprocessing TorchVisionPreprocessing(int size) =>
-        new() { Size = size, CropFraction = 0.875, Interpolation = Interpolation.Bilinear, Mean = ImageNetMean, Std = ImageNetStd };
+        new() { Size = size, CropFraction = 0.875, Interpolation = Interpolation.Bilinear, Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd };
 
     private static IEnumerable<(string Stem, Func<VitEntry?> Entry)> Published()
     {

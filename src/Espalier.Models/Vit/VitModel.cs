@@ -38,12 +38,8 @@ public sealed class VitModel(VitArchitecture architecture, Preprocessing preproc
     }
 
     // 0: patches and tokens.
-    public override int Layer(string tensor) => tensor.Split('.') switch
-    {
-        ["blocks", var block, ..] => int.Parse(block, CultureInfo.InvariantCulture) + 1,
-        ["norm" or "head", ..] => Architecture.Depth + 1,
-        _ => 0,
-    };
+    public override int Layer(string tensor) => IsHead(tensor) || VitTensors.IsFinalNorm(tensor) ? Architecture.Depth + 1
+        : tensor.Split('.') is ["blocks", var block, ..] ? int.Parse(block, CultureInfo.InvariantCulture) + 1 : 0;
 
     internal override GraphProto Graph(OnnxOptions options) => VitOnnx.Graph(this, options);
 }

@@ -78,15 +78,6 @@ public sealed unsafe class ProcessGroup : IDisposable
     /// <param name="tensors">fp32 or fp64, of the same shapes everywhere.</param>
     public void Sum(params IReadOnlyList<Tensor> tensors) => Exchange(tensors, flat => GroupDoor.esp_group_sum(_group, flat), "sum over all processes");
 
-    /// <summary>Replaces each tensor by its mean over all processes.</summary>
-    public void Mean(params IReadOnlyList<Tensor> tensors)
-    {
-        if (Size == 1) return;
-        Sum(tensors);
-        using var noGrad = new NoGrad();
-        foreach (var tensor in tensors) tensor.MulInPlace(1.0 / Size);
-    }
-
     /// <summary>Replaces each tensor by what one process holds.</summary>
     public void Broadcast(IReadOnlyList<Tensor> tensors, int from = 0) =>
         Exchange(tensors, flat => GroupDoor.esp_group_broadcast(_group, flat, from), $"broadcast from process {from}");

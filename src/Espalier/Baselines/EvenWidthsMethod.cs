@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.Budget;
-using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -22,35 +22,35 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     private static readonly ImmutableArray<TimePhase> s_phases = [new(MetricSetStage.Name, 0.15), new(FinetuneStepName, 0.85)];
 
     private readonly UnitRule _rule;
-    private readonly DcVitOptions _options;
+    private readonly FinetuneOptions _options;
+    private readonly VitArchitecture _structure;
     private readonly TimeProvider _time;
 
     /// <param name="request">What is asked.</param>
     /// <param name="rule">Which units stay.</param>
     /// <param name="options">How to finetune.</param>
+    /// <param name="keep">Blocks that stay whole.</param>
     /// <param name="time">The clock.</param>
-    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, DcVitOptions options, TimeProvider time)
+    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time)
     {
-        (Request, _rule, _options, _time) = (request.Checked(), rule, options.Loss.Checked(options, request), time);
-        Example = Plan(request.Model.Vit, request.Target, options.Keep);
+        (Request, _rule, _time) = (request.JudgedByItsImages().Checked(), rule, time);
+        options.Validate();
+        options.Loss.Require(request);
+        _options = options with { Update = options.Update ?? UpdateRange.All };
+        _structure = Structure(request.Model.Vit, request.Target, keep);
+        Plan = CompressionPlan.Of(request.Target.Resolve(VitCost.Of(request.Model.Vit)), _structure);
     }
 
     public FewShotRequest Request { get; }
 
-    public VitArchitecture Example { get; }
-
-    Architecture IFewShotMethod.Example => Example;
-
     public string? Profile => null;
 
-    public ImmutableArray<string> Warnings => [];
+    public CompressionPlan Plan { get; }
 
     /// <summary>The structure for a target: even shares of all widths, then single hidden units up to just below it.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public static VitArchitecture Plan(VitArchitecture net, Target target, ImmutableArray<int> keep)
+    public static VitArchitecture Structure(VitArchitecture net, Target target, ImmutableArray<int> keep)
     {
-        if (keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
-            throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
         // An attention that is cut gets biases if it had none.
         var given = net.WithBlocks(b => b with { QkvBias = true });
         return UniformStart.Find(given, target.Resolve(VitCost.Of(net)), Knob.Of(given, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], keep), even: true);
@@ -71,9 +71,9 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private void Finetune(FewShotSession session, StepContext context)
     {
-        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, Example);
+        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, _structure);
         var cut = session.Measure("cut", null, student, context.Cancellation);
-        int[] all = [.. Enumerable.Range(0, Example.Depth)];
+        int[] all = [.. Enumerable.Range(0, _structure.Depth)];
         var finetuner = new Finetuner((VitModel)session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
         var steps = Steps(session, context, () => finetuner.Measure(student, all));
         var finetune = new FinetuneStep(FinetuneStepName, steps, finetuner.ImagesPerStep, PartsLeft: 1)

@@ -1,4 +1,5 @@
 using Espalier.DcVit;
+using Espalier.Finetuning;
 using Espalier.MetricSets;
 using Espalier.Models;
 using Espalier.Torch;
@@ -18,7 +19,13 @@ public sealed class Practise(MetricKind kind) : ICandidateRecovery
     /// <param name="options">What else was asked for.</param>
     /// <param name="kind">What adaptors learn by and are scored by: KL of logits or MSE of features.</param>
     public static DcVitOptions Options(DcVitOptions options, MetricKind kind) =>
-        options with { Variant = BlockVariant.Drop, Once = true, Recovery = new Practise(kind) };
+        options with
+        {
+            Variant = BlockVariant.Drop,
+            Once = true,
+            Recovery = new Practise(kind),
+            Finetune = options.Finetune with { Update = options.Finetune.Update ?? UpdateRange.All },
+        };
 
     public ITrainingTask Task(Model teacher, Model student, IReadOnlyCollection<int> compressed) =>
         new AdaptorTask(teacher, student, compressed.Last(), kind);

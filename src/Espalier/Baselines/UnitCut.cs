@@ -26,8 +26,8 @@ public sealed class UnitCut(UnitRule rule, ulong seed)
         for (var i = 0; i < target.Depth; i++)
         {
             var (block, goal) = (student.Architecture.Blocks[i], target.Blocks[i]);
-            if ((goal.QkDim, goal.VDim) != (block.QkDim, block.VDim)) student = Then(student, s => CutHeads(s, i, goal));
-            if (goal.MlpHidden != block.MlpHidden) student = Then(student, s => s.KeepHidden(i, Kept(HiddenScores(s, i), 1, goal.MlpHidden, "hidden", i)));
+            if ((goal.QkDim, goal.VDim) != (block.QkDim, block.VDim)) student = student.Then(s => CutHeads(s, i, goal));
+            if (goal.MlpHidden != block.MlpHidden) student = student.Then(s => s.KeepHidden(i, Kept(HiddenScores(s, i), 1, goal.MlpHidden, "hidden", i)));
         }
         return student;
     }
@@ -79,9 +79,4 @@ public sealed class UnitCut(UnitRule rule, ulong seed)
     private static Tensor Rows(Tensor weight, Tensor? bias) => bias is null ? Squares(weight).Sum([1]) : Squares(weight).Sum([1]) + Squares(bias);
 
     private static Tensor Squares(Tensor x) => x * x;
-
-    private static VitModel Then(VitModel model, Func<VitModel, VitModel> edit)
-    {
-        using (model) return edit(model);
-    }
 }

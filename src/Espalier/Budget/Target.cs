@@ -29,10 +29,12 @@ public sealed record Target(TargetForm Form, double Value, CountConvention Count
     public static Target ReduceMacs(double fraction, CountConvention count = CountConvention.Budget) => new(TargetForm.ReduceMacs, Fraction(fraction), count);
 
     /// <summary>At most so many MACs for one image.</summary>
-    public static Target Macs(double amount, CountConvention count = CountConvention.Budget) => new(TargetForm.Macs, amount, count);
+    /// <exception cref="UsageException">Not above 0.</exception>
+    public static Target Macs(double amount, CountConvention count = CountConvention.Budget) => new(TargetForm.Macs, Amount(amount), count);
 
     /// <summary>At most so many parameters.</summary>
-    public static Target Params(double amount) => new(TargetForm.Params, amount);
+    /// <exception cref="UsageException">Not above 0.</exception>
+    public static Target Params(double amount) => new(TargetForm.Params, Amount(amount));
 
     /// <summary>The MACs (full) at which a share of the latency was found on this machine; null until it was measured, and for all other forms.</summary>
     public double? MacsAtLatency { get; init; }
@@ -51,6 +53,9 @@ public sealed record Target(TargetForm Form, double Value, CountConvention Count
 
     private static double Fraction(double value) => value is > 0 and < 1 ? value
         : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"A share of {value}: give one between 0 and 1, such as 0.75."));
+
+    private static double Amount(double value) => value > 0 && double.IsFinite(value) ? value
+        : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"An amount of {value}: give one above 0, such as 940e6."));
 
     /// <summary>The option that states this target, e.g. <c>--keep-macs 0.75</c>; always the same text for the same target.</summary>
     public override string ToString()

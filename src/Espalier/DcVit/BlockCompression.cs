@@ -28,13 +28,13 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     {
         switch (Variant)
         {
-            case BlockVariant.RemoveAttention: return Then(model.RemoveAttention(block), WithNormEps);
+            case BlockVariant.RemoveAttention: return model.RemoveAttention(block).Then(WithNormEps);
             case BlockVariant.RemoveMlp: return model.RemoveMlp(block);
             case BlockVariant.Identity: return model.ReplaceByLinear(block);
             case BlockVariant.Drop: return model.DropBlock(block);
         }
         var units = Choose(model.Architecture.Blocks[block].MlpHidden, block, step, meanActivation);
-        var compressed = Then(Then(model.RemoveAttention(block), m => m.KeepHidden(block, units)), WithNormEps);
+        var compressed = model.RemoveAttention(block).Then(m => m.KeepHidden(block, units)).Then(WithNormEps);
         if (Units == UnitChoice.RandomInit) Redraw(compressed, block, step);
         return compressed;
 
@@ -67,10 +67,5 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
         foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.WidthOf(block)), ("fc2", Hidden) })
             foreach (var kind in new[] { "weight", "bias" })
                 model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn));
-    }
-
-    private static VitModel Then(VitModel model, Func<VitModel, VitModel> edit)
-    {
-        using (model) return edit(model);
     }
 }

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Espalier.FewShot;
-using Espalier.Models;
+using Espalier.Finetuning;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;
@@ -14,7 +14,15 @@ namespace Espalier.DcVit;
 /// </summary>
 public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
 {
-    private readonly Structure _structure = Structure.Plan(request.Model, request.Target, options.Loss.Checked(options, request), request.Seed);
+    private readonly Structure _structure = Planned(request, options);
+
+    // What cannot be done is said before anything is written.
+    private static Structure Planned(FewShotRequest request, DcVitOptions options)
+    {
+        options.Validate();
+        options.Finetune.Loss.Require(request);
+        return Structure.Plan(request.Model, request.Target, options, request.Seed);
+    }
 
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
@@ -22,16 +30,18 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>The same without any finetuning to come: all that the ranking leaves is for scoring the candidates.</summary>
     public static ImmutableArray<TimePhase> RankPhases { get; } = [new("synthesis", 0.15), new("ranking", 0.75), new("scoring", 0.10)];
 
-    public FewShotRequest Request { get; } = request.Checked();
+    /// <summary>A recovery of its own (PRACTISE's) is scored on the images it learns from.</summary>
+    public FewShotRequest Request { get; } = (options.Recovery is null ? request : request.JudgedByItsImages()).Checked();
 
     public string Profile => options.Profile.Name;
 
     /// <summary>What will be done to how many blocks.</summary>
     public Structure Structure => _structure;
 
-    public Architecture Example => _structure.Example(request.Model.Architecture, options);
-
-    public ImmutableArray<string> Warnings => _structure.Warnings;
+    public CompressionPlan Plan => new(_structure.Limit, _structure.Options, _structure.ChosenIndex, _structure.Example(Request.Model.Architecture, options))
+    {
+        Warnings = _structure.Warnings,
+    };
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
@@ -95,18 +105,18 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
         FinishStage.Run(session, context, student, result, new JsonObject
         {
             ["profile"] = options.Profile.Name,
-            ["variant"] = options.Variant.ToString(),
+            ["variant"] = options.VariantFor(Request.Model.Architecture).ToString(),
             ["k"] = order.Length,
             ["hidden"] = _structure.Hidden,
             ["order"] = new JsonArray([.. result.Order.Select(b => (JsonNode)b)]),
             ["rank_steps"] = result.RankSteps,
-            ["learning_rate"] = options.LearningRate,
-            ["batch_size"] = options.BatchSize,
-            ["feature"] = options.Feature.ToString(),
-            ["loss"] = options.Loss.ToString(),
+            ["learning_rate"] = options.Finetune.LearningRate,
+            ["batch_size"] = options.Finetune.BatchSize,
+            ["feature"] = options.Finetune.Feature.ToString(),
+            ["loss"] = options.Finetune.Loss.ToString(),
         });
         return result;
     }
 
-    private DcVitSession Session(RunFolder folder, ImmutableArray<TimePhase> phases) => new(request, options, _structure, folder, phases, time);
+    private DcVitSession Session(RunFolder folder, ImmutableArray<TimePhase> phases) => new(Request, options, _structure, folder, phases, time);
 }

@@ -1,32 +1,30 @@
 using System.Collections.Immutable;
+using Espalier.Finetuning;
+using Espalier.Models;
+using Espalier.Models.Cnn;
 
 namespace Espalier.DcVit;
 
-/// <summary>
-/// The switches of the method. Three defaults of the clean profile (batch, learning rate, augmentation) are not the paper's: those need
-/// thousands of steps, and these win where there is time for hundreds (<c>docs/results/dcvit-defaults.md</c>). <see cref="For"/> gives
-/// the paper's for the official profile.
-/// </summary>
+/// <summary>The switches of the method. <see cref="For"/> gives the paper's for the official profile.</summary>
 public sealed record DcVitOptions
 {
     public DcVitProfile Profile { get; init; } = DcVitProfile.Clean;
 
     /// <summary>The defaults of a profile.</summary>
     public static DcVitOptions For(DcVitProfile profile) => profile.Name == DcVitProfile.Official.Name
-        ? new() { Profile = profile, BatchSize = 64, LearningRate = 3e-5, RandAugment = true }
+        ? new() { Profile = profile, Finetune = FinetuneOptions.Official }
         : new() { Profile = profile };
 
-    /// <summary>What happens to a chosen block.</summary>
-    public BlockVariant Variant { get; init; } = BlockVariant.Compress;
+    /// <summary>What happens to a chosen block; null leaves it to the network, see <see cref="VariantFor"/>.</summary>
+    public BlockVariant? Variant { get; init; }
+
+    /// <summary>The edit of a network: whole blocks of a convolutional one go unless something else is asked for, as how the paper narrows them is not known.</summary>
+    public BlockVariant VariantFor(Architecture net) => Variant ?? (net is CnnArchitecture ? BlockVariant.Drop : BlockVariant.Compress);
 
     public UnitChoice UnitChoice { get; init; } = UnitChoice.RandomSample;
 
-    public UpdateRange Update { get; init; } = UpdateRange.Before;
-
-    public FeaturePoint Feature { get; init; } = FeaturePoint.PreGap;
-
-    /// <summary>What a finetune minimises.</summary>
-    public FinetuneLoss Loss { get; init; } = FinetuneLoss.Mimic;
+    /// <summary>How what was cut is trained.</summary>
+    public FinetuneOptions Finetune { get; init; } = new();
 
     /// <summary>How a candidate is trained before it is scored; null finetunes it as the chosen blocks are in the end.</summary>
     public ICandidateRecovery? Recovery { get; init; }
@@ -52,18 +50,18 @@ public sealed record DcVitOptions
     /// <summary>Blocks that must stay whole.</summary>
     public ImmutableArray<int> Keep { get; init; } = [];
 
-    /// <summary>Images per step; the last partial batch of an epoch is kept.</summary>
-    public int BatchSize { get; init; } = 16;
-
-    /// <summary>Peak learning rate of AdamW.</summary>
-    public double LearningRate { get; init; } = 2e-4;
-
-    /// <summary>Decoupled weight decay on every trainable tensor.</summary>
-    public double WeightDecay { get; init; } = 1e-4;
-
-    /// <summary>RandAugment after crop and flip (<c>data_aug</c>).</summary>
-    public bool RandAugment { get; init; }
-
-    /// <summary>Smallest area of a random crop.</summary>
-    public double MinCropArea { get; init; } = 0.08;
+    /// <summary>Lists every value out of its range, those of <see cref="Finetune"/> apart.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        List<string> faults = [];
+        if (K < 1) faults.Add($"{K} blocks (at least 1)");
+        if (Order is { IsDefaultOrEmpty: true }) faults.Add("an order of no blocks (at least 1)");
+        if (Candidates is { IsDefaultOrEmpty: true }) faults.Add("no candidates (at least 1)");
+        if (Profile.CompressedNormEps is not (null or > 0)) faults.Add($"LayerNorm epsilon {Profile.CompressedNormEps} (above 0)");
+        if (Profile.RoundingGuard is not (>= 0 and < 1)) faults.Add($"rounding guard {Profile.RoundingGuard} (in [0, 1))");
+        if (!(Profile.PreferredMlpRatio >= 0)) faults.Add($"preferred MLP ratio {Profile.PreferredMlpRatio} (at least 0)");
+        if (faults.Count > 0) throw new UsageException($"DC-ViT: {string.Join("; ", faults)}.");
+        Finetune.Validate();
+    }
 }

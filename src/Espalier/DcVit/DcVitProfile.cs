@@ -1,5 +1,3 @@
-using Espalier.Training;
-
 namespace Espalier.DcVit;
 
 /// <summary>
@@ -22,40 +20,16 @@ public sealed record DcVitProfile
     /// <summary>By default the smallest k whose ρ is at least this is chosen; 0 means the smallest k of all (§2.2).</summary>
     public required double PreferredMlpRatio { get; init; }
 
-    /// <summary>Finetune on images normalised with ImageNet's mean and std, whatever the model's are (§11-3).</summary>
-    public required bool ImageNetNormalization { get; init; }
-
     /// <summary>Keep the synthetic set as stretched JPEGs that are resized and renormalised on loading (§11-4).</summary>
     public required bool LossyMetricSet { get; init; }
 
-    /// <summary>Last block that may be trained, besides L−1; null means that bound alone (§11-7).</summary>
-    public required int? LastUpdatable { get; init; }
-
     /// <summary>Draw kept units from one generator for the whole run, so that they depend on what ran before (§11-11).</summary>
     public required bool GlobalUnitRandom { get; init; }
-
-    /// <summary>Change the learning rate once per epoch instead of at each step.</summary>
-    public required bool EpochSchedule { get; init; }
-
-    /// <summary>Train the final LayerNorm.</summary>
-    public bool TrainFinalNorm { get; init; } = true;
-
-    /// <summary>How the first 1 % of a finetune warms up.</summary>
-    public WarmUp WarmUp { get; init; } = WarmUp.Loss;
-
-    /// <summary>
-    /// BatchNorms of a student that learns go by the batch, and count it, as a network in training mode does; else by the teacher's running statistics,
-    /// which few augmented images do not replace well.
-    /// </summary>
-    public required bool BatchStatistics { get; init; }
 
     /// <summary>
     /// Solves the last convolution of a narrowed block anew, in closed form, before it is finetuned; no part of the paper.
     /// </summary>
     public bool Repair { get; init; }
-
-    /// <summary>Largest gradient norm; null does not clip.</summary>
-    public double? ClipNorm { get; init; }
 
     /// <summary>Each progressive step goes on from the student of the one before; else from the teacher.</summary>
     public bool CarryOver { get; init; } = true;
@@ -71,12 +45,8 @@ public sealed record DcVitProfile
         CompressedNormEps = null,
         LastCandidate = null,
         PreferredMlpRatio = 0.5,
-        ImageNetNormalization = false,
         LossyMetricSet = false,
-        LastUpdatable = null,
         GlobalUnitRandom = false,
-        EpochSchedule = false,
-        BatchStatistics = false,
     };
 
     /// <summary>The published code, faults included.</summary>
@@ -87,12 +57,8 @@ public sealed record DcVitProfile
         CompressedNormEps = 1e-5,
         LastCandidate = 10,
         PreferredMlpRatio = 0,
-        ImageNetNormalization = true,
         LossyMetricSet = true,
-        LastUpdatable = 11,
         GlobalUnitRandom = true,
-        EpochSchedule = true,
-        BatchStatistics = true,
     };
 
     /// <summary>The profile of a name.</summary>

@@ -11,10 +11,3 @@ internal sealed record RankRecord(int Block, double Metric, FinetuneRecord Finet
     /// <summary>Other measures of the same candidate; null unless asked for.</summary>
     public CandidateMeasures? Measures { get; init; }
 }
-
-/// <summary>One progressive step: the cut, the finetune after it, and the network at both points.</summary>
-/// <param name="Block">The block compressed last.</param>
-/// <param name="Cut">Before the finetune.</param>
-/// <param name="Finetuned">After it.</param>
-/// <param name="Finetune">The finetune; the candidate's own when that was enough.</param>
-internal sealed record PruneRecord(int Block, FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Runs;
 
@@ -16,14 +17,14 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     /// <summary>The edit of a block.</summary>
     /// <param name="block">Index of the block.</param>
     /// <param name="order">All blocks that are compressed, once they are known.</param>
-    internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.Variant, options.UnitChoice,
+    internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.VariantFor(request.Model.Architecture), options.UnitChoice,
         (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
 
     /// <summary>Trains what was cut.</summary>
-    internal Finetuner Finetuner => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time);
+    internal Finetuner Finetuner => new(Teacher, Samples.Train, options.Finetune, Compute, Request.Seed, Time);
 
     /// <summary>Trains a candidate before it is scored.</summary>
-    internal Finetuner Recoverer => new(Teacher, Samples.Train, options, Compute, Request.Seed, Time) { Recovery = options.Recovery };
+    internal Finetuner Recoverer => new(Teacher, Samples.Train, options.Finetune, Compute, Request.Seed, Time) { Recovery = options.Recovery };
 
     /// <summary>Trains the student in place, as part of a step.</summary>
     /// <param name="finetuner"><see cref="Finetuner"/> or <see cref="Recoverer"/>.</param>

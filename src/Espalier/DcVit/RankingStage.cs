@@ -45,10 +45,10 @@ internal static class RankingStage
         Steps(session, student, [block]);
     }
 
-    /// <summary>All candidates of a round, best first; ties go to the lower index.</summary>
+    /// <summary>All candidates of a round, best first, those without a number last; ties go to the lower index.</summary>
     internal static ImmutableArray<RankRecord> Ranked(DcVitSession session, int round = 0) =>
         [.. session.Structure.Candidates.Select(block => Read(session, round, block)).OfType<RankRecord>()
-            .OrderBy(r => r.Metric).ThenBy(r => r.Block)];
+            .OrderBy(r => double.IsNaN(r.Metric)).ThenBy(r => r.Metric).ThenBy(r => r.Block)];
 
     internal static RankRecord? Read(DcVitSession session, int round, int block) =>
         StepFile.Read<RankRecord>(session.Folder.StepFolder(StepName(round, block)), RecordFile);

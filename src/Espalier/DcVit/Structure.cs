@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.DcVit.Cnn;
+using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
@@ -19,6 +20,12 @@ namespace Espalier.DcVit;
 public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, Limit Limit, Cost Before, Cost After,
     ImmutableArray<string> Warnings)
 {
+    /// <summary>Everything that meets the limit, by ascending number of blocks.</summary>
+    public required ImmutableArray<PlanOption> Options { get; init; }
+
+    /// <summary>Index into <see cref="Options"/>.</summary>
+    public required int ChosenIndex { get; init; }
+
     /// <summary>The blocks in the order of compression when that needs no ranking: as given, or by a <see cref="BlockChoice"/>; null else.</summary>
     public ImmutableArray<int>? Order { get; protected init; }
 
@@ -66,20 +73,28 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
             throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
         var candidates = CandidateChoice(net, options);
         var k = options.K ?? options.Order?.Length;
-        if (options.Variant == BlockVariant.Compress)
+        var variant = options.VariantFor(net);
+        if (variant == BlockVariant.Compress)
         {
             var plan = DcVitPlan.Create(net, target, options.Profile, k, candidates);
             var chosen = plan.ChosenOption;
-            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings]) { Dense = plan }, options, seed);
+            return Checked(new(plan.Candidates.Indices, chosen.Blocks, chosen.Hidden, plan.Limit, plan.Before, chosen.Cost, [.. plan.Warnings])
+            {
+                Dense = plan,
+                Options = [.. plan.Options.Select(o => new PlanOption(o.Cost) { Blocks = o.Blocks, MlpRatio = o.MlpRatio, Hidden = o.Hidden })],
+                ChosenIndex = plan.Chosen,
+            }, options, seed);
         }
-        var whole = VariantPlan.Create(net, target, options.Variant, options.Profile, k, candidates);
-        int? hidden = options.Variant != BlockVariant.RemoveAttention ? 0
+        var whole = VariantPlan.Create(net, target, variant, options.Profile, k, candidates);
+        int? hidden = variant != BlockVariant.RemoveAttention ? 0
             : whole.Candidates.All.Select(b => b.Hidden).Distinct().Count() == 1 ? whole.Candidates.Hidden : null;
-        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
+        return Checked(new(whole.Candidates.Indices, whole.ChosenOption.Blocks!.Value, hidden, whole.Limit, whole.Before, whole.ChosenOption.Cost, [])
         {
+            Options = whole.Options,
+            ChosenIndex = whole.Chosen,
             Saved = options.Recovery is null ? [] : [.. whole.Candidates.Indices.Select(b => (whole.Before
-                - VitCost.Of(BlockVariants.Apply(net, [b], options.Variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],
-            Edited = blocks => BlockVariants.Apply(net, blocks, options.Variant, hidden: 0, options.Profile),
+                - VitCost.Of(BlockVariants.Apply(net, [b], variant, hidden: 0, options.Profile))).In(whole.Limit.Measure))],
+            Edited = blocks => BlockVariants.Apply(net, blocks, variant, hidden: 0, options.Profile),
         }, options, seed);
     }
 
@@ -109,7 +124,7 @@ public record Structure(ImmutableArray<int> Candidates, int Count, int? Hidden, 
 
     /// <summary>The network with these blocks edited; what stays of each is this structure's.</summary>
     public virtual Architecture Apply(Architecture net, IEnumerable<int> blocks, DcVitOptions options) => blocks.Aggregate((VitArchitecture)net,
-        (cut, b) => BlockVariants.Apply(cut, [b], options.Variant, HiddenIn(b), options.Profile));
+        (cut, b) => BlockVariants.Apply(cut, [b], options.VariantFor(net), HiddenIn(b), options.Profile));
 
     /// <summary>
     /// The blocks that may be edited, when the switches limit them: an order or a list of candidates names them itself; blocks to keep are

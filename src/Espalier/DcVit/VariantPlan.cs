@@ -1,13 +1,11 @@
-using Espalier.Models;
 using System.Collections.Immutable;
 using System.Globalization;
 using Espalier.Budget;
+using Espalier.FewShot;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.DcVit;
-
-/// <summary>A number of edited blocks and what the network then costs.</summary>
-public sealed record VariantOption(int Blocks, Cost Cost);
 
 /// <summary>
 /// From a target to a number of blocks, for the edits that have no width to choose: whole-block dropping (PRACTISE) and the ablations of
@@ -25,12 +23,12 @@ public sealed record VariantPlan
     public required UniformBlocks Candidates { get; init; }
 
     /// <summary>Every number of blocks that meets the limit, ascending; the first is the smallest edit.</summary>
-    public required ImmutableArray<VariantOption> Options { get; init; }
+    public required ImmutableArray<PlanOption> Options { get; init; }
 
     /// <summary>Index of the chosen one in <see cref="Options"/>.</summary>
     public int Chosen { get; private init; }
 
-    public VariantOption ChosenOption => Options[Chosen];
+    public PlanOption ChosenOption => Options[Chosen];
 
     /// <summary>Finds the numbers of blocks that meet the target.</summary>
     /// <param name="net">The network to compress.</param>
@@ -49,9 +47,9 @@ public sealed record VariantPlan
         var limit = target.Resolve(before);
         var uniform = DcVitBlocks.Candidates(net, profile, candidates);
         int[] least = [.. uniform.Cheapest(limit.Measure).Select(b => b.Index)];
-        ImmutableArray<VariantOption> all = [.. Enumerable.Range(1, least.Length).Select(j => new VariantOption(j,
-            VitCost.Of(BlockVariants.Apply(net, least.Take(j), variant, hidden: 0, profile))))];
-        ImmutableArray<VariantOption> options = [.. all.Where(o => limit.Met(o.Cost))];
+        ImmutableArray<PlanOption> all = [.. Enumerable.Range(1, least.Length).Select(j => new PlanOption(
+            VitCost.Of(BlockVariants.Apply(net, least.Take(j), variant, hidden: 0, profile))) { Blocks = j })];
+        ImmutableArray<PlanOption> options = [.. all.Where(o => limit.Met(o.Cost))];
         if (options.IsEmpty || limit.Met(before)) throw Unreachable(net, limit, before, all);
         return new()
         {
@@ -60,14 +58,14 @@ public sealed record VariantPlan
         };
     }
 
-    private static int Index(ImmutableArray<VariantOption> options, int k, VitArchitecture net, Limit limit)
+    private static int Index(ImmutableArray<PlanOption> options, int k, VitArchitecture net, Limit limit)
     {
         for (var i = 0; i < options.Length; i++)
             if (options[i].Blocks == k) return i;
         throw new BudgetException($"--k {k} cannot meet {limit.Describe()} on {net.Name}: {options[0].Blocks} to {options[^1].Blocks} blocks can.");
     }
 
-    private static BudgetException Unreachable(VitArchitecture net, Limit limit, Cost before, ImmutableArray<VariantOption> all)
+    private static BudgetException Unreachable(VitArchitecture net, Limit limit, Cost before, ImmutableArray<PlanOption> all)
     {
         var (least, most) = (all.Min(o => o.Cost.In(limit.Measure)), all.Max(o => o.Cost.In(limit.Measure)));
         return new BudgetException(string.Create(CultureInfo.InvariantCulture,

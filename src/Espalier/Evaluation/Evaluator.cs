@@ -19,6 +19,8 @@ public sealed record EvaluationResult(double Top1, double Top5, int Count, doubl
 /// <summary>Runs a model over images in evaluation preprocessing.</summary>
 public sealed class Evaluator(TimeProvider time)
 {
+    private const int SmallImage = 64;
+
     /// <summary>Images per forward pass.</summary>
     public int BatchSize { get; init; } = 50;
 
@@ -62,9 +64,12 @@ public sealed class Evaluator(TimeProvider time)
             time.GetElapsedTime(begun).TotalSeconds);
     }
 
+    /// <summary>Images per forward pass that suit their size.</summary>
+    public static int BatchFor(Preprocessing preprocessing) => preprocessing.Size <= SmallImage ? 250 : 50;
+
     /// <summary>An evaluator with a batch that suits the model's images.</summary>
     public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null) =>
-        new(time) { BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50, Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress, Group = compute.Group };
+        new(time) { BatchSize = BatchFor(model.Preprocessing), Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress, Group = compute.Group };
 
     /// <summary>Mean cross-entropy on labelled images.</summary>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>

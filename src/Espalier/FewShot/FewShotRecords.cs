@@ -18,7 +18,7 @@ public sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, do
 /// <summary>A finetune that was run.</summary>
 /// <param name="Steps">Gradient steps taken.</param>
 /// <param name="Planned">Gradient steps planned; more than taken when time ran out.</param>
-/// <param name="Seconds">Time of the finetune alone.</param>
+/// <param name="Seconds">Time of the finetune alone, in all sittings.</param>
 public sealed record FinetuneRecord(long Steps, long Planned, double Seconds)
 {
     public ImmutableArray<LossPoint> Losses { get; init; } = [];
@@ -26,3 +26,10 @@ public sealed record FinetuneRecord(long Steps, long Planned, double Seconds)
 
 /// <summary>A point of a loss curve.</summary>
 public sealed record LossPoint(long Step, double Loss);
+
+/// <summary>One cut, the finetune after it, and the network at both points.</summary>
+/// <param name="Block">The block compressed last.</param>
+/// <param name="Cut">Before the finetune.</param>
+/// <param name="Finetuned">After it.</param>
+/// <param name="Finetune">The finetune; the candidate's own when that was enough.</param>
+internal sealed record PruneRecord(int Block, FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune);

@@ -46,7 +46,7 @@ public static class FewShotReport
                 new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
             ],
             Pictures = Pictures(folder.Path),
-            Notes = [.. method.Warnings, .. Notes(result)],
+            Notes = [.. method.Plan.Warnings, .. Notes(result), .. RunReports.Stopped(result.StoppedEarly)],
         };
     }
 
@@ -98,7 +98,6 @@ public static class FewShotReport
     private static IEnumerable<string> Notes(FewShotResult result)
     {
         if (result.MetricSetCached) yield return "The synthetic metric set came from an earlier run of the same model and seed.";
-        if (result.StoppedEarly) yield return "Time ran out before a finetune had all the steps planned for it, so this run cannot be repeated exactly.";
     }
 
     private static string? Repeat(FewShotResult result, RunManifest manifest)

@@ -56,8 +56,12 @@ public sealed record FewShotRequest
         }
     }
 
-    /// <summary>Students are compared with the teacher on the training images, where there are any: they judge better than synthetic ones, and cost nothing.</summary>
-    public FewShotRequest JudgedByItsImages() => Images is null ? this : this with { MetricSet = MetricSet with { Source = MetricSetOptions.TrainingImages } };
+    /// <summary>
+    /// For methods that compare students with the teacher on the training images, where there are any and nothing else was asked for: those judge better
+    /// than synthetic ones, and cost nothing to make.
+    /// </summary>
+    public FewShotRequest JudgedByItsImages() =>
+        Images is null || MetricSet.Source is not null ? this : this with { MetricSet = MetricSet with { Source = MetricSetOptions.TrainingImages } };
 
     /// <summary>This request, once it is sure that model, images, lists and labels go together: all that can be known before there is a run.</summary>
     /// <exception cref="UsageException">Options exclude each other, or the model is none that can be compressed.</exception>
@@ -85,6 +89,5 @@ public sealed record FewShotRequest
 
     /// <summary>The folder of images that was named as the metric set; null when it is made, or taken from the training images.</summary>
     internal ImageDataset? OtherMetricSet() =>
-        MetricSet.Source is MetricSetOptions.Synthetic or MetricSetOptions.TrainingImages ? null
-            : ImageDataset.Open(MetricSet.Source, LabelPolicy.Ignored);
+        MetricSet.IsSynthetic || MetricSet.Source == MetricSetOptions.TrainingImages ? null : ImageDataset.Open(MetricSet.Source!, LabelPolicy.Ignored);
 }

@@ -87,12 +87,7 @@ internal class FewShotSession : IDisposable
 
     /// <summary>Accuracy on the evaluation images; null without any.</summary>
     internal EvaluationResult? Evaluate(Model model, CancellationToken cancellation) => Request.Eval is not { } data ? null
-        : new Evaluator(Time)
-        {
-            BatchSize = model.Preprocessing.Size <= 64 ? 250 : 50,
-            Bf16 = Compute.EvaluatesInBf16,
-            Group = Compute.Group,
-        }.Score(model, data, cancellation);
+        : Evaluator.For(model, Compute, Time).Score(model, data, cancellation);
 
     /// <summary>Loads a student that a step left in its folder.</summary>
     internal Model LoadStudent(string step) =>

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using Espalier.Models;
 using Espalier.Runs;
 
 namespace Espalier.FewShot;
@@ -12,11 +10,8 @@ public interface IFewShotMethod
     /// <summary>Which of its profiles the method follows, for reports; null when it has none.</summary>
     string? Profile { get; }
 
-    /// <summary>A structure that meets the target, as far as can be told before anything is measured.</summary>
-    Architecture Example { get; }
-
-    /// <summary>What the user should know about the plan.</summary>
-    ImmutableArray<string> Warnings { get; }
+    /// <summary>What it can do for the target, and what it would.</summary>
+    CompressionPlan Plan { get; }
 
     /// <summary>Runs, or goes on with, the whole method; leaves a model folder.</summary>
     /// <param name="folder">The run; every part is a resumable step of it.</param>

@@ -11,8 +11,11 @@ public sealed record MetricSetOptions
     /// <summary>A <see cref="Source"/>: the training images.</summary>
     public const string TrainingImages = "images";
 
-    /// <summary><see cref="Synthetic"/>, <see cref="TrainingImages"/>, or a folder of images.</summary>
-    public string Source { get; init; } = Synthetic;
+    /// <summary><see cref="Synthetic"/>, <see cref="TrainingImages"/>, or a folder of images; null leaves it to the method.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>Whether images are made from the teacher; they are unless something else is asked for.</summary>
+    public bool IsSynthetic => Source is null or Synthetic;
 
     /// <summary>Images in the metric set at most; a larger folder is sampled.</summary>
     public int MaxImages { get; init; } = 50;

@@ -19,7 +19,7 @@ internal static class MetricSetStage
         var begun = session.Time.GetTimestamp();
         var wanted = session.Request.MetricSet;
         // Without real images the synthetic ones are also what is trained on, so they are needed whatever the metric set is.
-        if (wanted.Source == MetricSetOptions.Synthetic || session.Request.Images is null) Synthesise(session, context, begun);
+        if (wanted.IsSynthetic || session.Request.Images is null) Synthesise(session, context, begun);
         else
         {
             var images = session.Request.OtherMetricSet() ?? session.Samples.Train;
@@ -33,7 +33,7 @@ internal static class MetricSetStage
     {
         using var scope = new TensorScope();
         var images = MetricSetFile.Read(session.Folder.StepFolder(Name)).ToTensor(session.Compute.Device);
-        if (session.Request.MetricSet is { LossyStorage: true, Source: MetricSetOptions.Synthetic })
+        if (session.Request.MetricSet is { LossyStorage: true, IsSynthetic: true })
             images = LossyStorage.RoundTrip(images, session.Teacher.Preprocessing);
         return new Recoverability(session.Teacher, images, session.Request.MetricSet.Kind, session.Compute.TrainsInBf16);
     }

@@ -17,9 +17,6 @@ public sealed record SampledImages(ImageDataset Train, ImageDataset HeldOut, str
     /// <summary>SHA-256 of the list, in lower-case hexadecimal.</summary>
     public string ListHash => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(List)));
 
-    /// <summary>Draws <paramref name="n"/> images by the seed (§6); all of them when there are no more.</summary>
-    public static SampledImages Draw(ImageDataset source, int n, ulong seed) => Of(source, FewShotSampler.Sample(source, n, seed), seed);
-
     /// <summary>Uses the synthetic images themselves for training; nothing is left to hold out.</summary>
     internal static SampledImages Synthetic(MetricSetFile set, Preprocessing preprocessing)
     {

@@ -28,8 +28,8 @@ internal static class LossyStorage
         {
             CropFraction = 224.0 / 256,
             Interpolation = Interpolation.Bilinear,
-            Mean = channels == 3 ? [0.485, 0.456, 0.406] : preprocessing.Mean,
-            Std = channels == 3 ? [0.229, 0.224, 0.225] : preprocessing.Std,
+            Mean = channels == 3 ? Preprocessing.ImageNetMean : preprocessing.Mean,
+            Std = channels == 3 ? Preprocessing.ImageNetStd : preprocessing.Std,
         };
         return ImageTensors.Load(new ImageDataset("stored synthetic images", [.. stored]), loading, images.Device);
     }

@@ -1,3 +1,4 @@
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 
 namespace Espalier.Ofb;

@@ -8,6 +8,7 @@ using Espalier.Evaluation;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
+using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Torch;
 using Espalier.Training;
@@ -80,19 +81,23 @@ public sealed record SearchResult(Cost Before, VitArchitecture Net, long Steps, 
     /// <summary>Training images that could not be read and were left out.</summary>
     public int SkippedImages { get; init; }
 
+    /// <summary>True when time ran out before the planned steps were done: the run cannot be repeated exactly.</summary>
+    public bool StoppedEarly { get; init; }
+
     public IReadOnlyList<(long Step, double Loss)> Losses { get; init; } = [];
 
     /// <summary>How the search went.</summary>
-    public IReadOnlyList<SearchMoment> History { get; init; } = [];
+    public IReadOnlyList<ReportMoment> History { get; init; } = [];
 }
 
 /// <summary>OFB as a run: search and recovery in one training, then the results. Planning rejects a target out of reach.</summary>
 public sealed class OfbMethod(SearchRequest request, TimeProvider time)
 {
     private const string SearchStep = "search", FinishStep = "finish", FinishedFile = "finished.json", CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model";
-    // The rest of a time budget is for measuring.
-    private const double TrainingShare = 0.9;
+    // Of the time for training, a search may take this much more than its share on a machine that became slower; then its sizes are decided.
+    private const double Patience = 1.2;
     private readonly LossCurveFile _curve = new();
+    private TrainingClock? _clock;
 
     public OfbPlan Plan { get; } = OfbPlan.Create(request.Model.Vit, request.Target, request.Options.FixedEmbed);
 
@@ -102,6 +107,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     public SearchResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
         request.Compute.Apply();
+        _clock = new TrainingClock(request.Effort, folder, request.Compute.Group, time);
         new Run(folder, [new RunStep(SearchStep, Search) { Together = true }, new RunStep(FinishStep, Finish) { Together = true }], time)
             .Execute(progress, cancellation);
         return Result(folder);
@@ -110,7 +116,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     private void Search(StepContext context)
     {
         var (train, _) = Split();
-        var steps = StepCount(context.Folder, train);
+        var steps = StepCount(context, train);
         using var net = NewNet();
         var skipped = new SkippedImages(context.Folder, context.Progress);
         using var batches = Batches(train, skipped.Add);
@@ -120,16 +126,20 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         {
             OnDecided = step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
             OnCut = architecture => TellWidths(architecture, context),
+            IsLate = () => _clock!.IsUsed(Patience * OfbSchedule.Fuse),
         };
         using var loop = new TrainingLoop(task, batches, task.Training(request.Compute))
         {
-            OnStep = report => meter.Report(report.Step, report.Loss, status: task.Status.Length > 0 ? task.Status : null),
+            OnStep = report => meter.Report(report.Step, report.Loss, status: task.Status is { Length: > 0 } status ? status : null),
+            // A network whose sizes are open is of no use to anyone.
+            StopEarly = _clock!.IsOver is { } isOver ? () => net.IsFused && isOver() : null,
             Checkpoint = context.Checkpoint(time),
             Curve = curve,
         };
         loop.Run(context.Cancellation);
         loop.Finish();
         _curve.Write(context.Folder, curve);
+        new TrainedRecord(loop.Step, steps).Write(context.Folder);
         StepFile.Write(context.Folder, HistoryFile, task.History);
         ModelFolder.Write(Directory.CreateDirectory(Path.Combine(context.Folder, ModelName)).FullName, net.Model);
     }
@@ -138,7 +148,7 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     {
         var searched = context.Run.StepFolder(SearchStep);
         using var model = ModelSource.Open(Path.Combine(searched, ModelName)).LoadVit(request.Compute.Device);
-        var steps = StepCount(searched, Split().Train);
+        var steps = TrainedRecord.Read(searched).Steps;
         var last = Measure(model, "finetuned", steps, context);
         var before = request.Eval is null ? null : Score(request.Model, context);
         StepFile.Write(context.Folder, FinishedFile, new FinishRecord(last, before?.Top1, before?.Top5));
@@ -156,7 +166,8 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
         {
             Top1Before = finished.Top1Before, Top5Before = finished.Top5Before, Losses = _curve.Read(searched),
             SkippedImages = SkippedImages.Count(searched),
-            History = StepFile.Read<IReadOnlyList<SearchMoment>>(searched, HistoryFile) ?? [],
+            StoppedEarly = TrainedRecord.Read(searched) is var trained && trained.Steps < trained.Planned,
+            History = StepFile.Read<IReadOnlyList<ReportMoment>>(searched, HistoryFile) ?? [],
         };
     }
 
@@ -203,10 +214,10 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
                 + string.Join(' ', net.Blocks.Select(b => $"{b.Heads}×{b.QkDim}/{b.MlpHidden}"))));
     }
 
-    private long StepCount(string folder, ImageDataset train)
+    private long StepCount(StepContext context, ImageDataset train)
     {
         var batch = request.Options.Recipe.BatchSize;
-        return request.Effort.StepsOf(folder, (double)((train.Count + batch - 1) / batch) / request.Options.Accumulate, () =>
+        return _clock!.Steps(context.Folder, (double)((train.Count + batch - 1) / batch) / request.Options.Accumulate, () =>
         {
             using var net = NewNet();
             using var batches = Batches(train);
@@ -214,12 +225,20 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
             var task = new SearchTask(net, Plan, request.Options, 1_000_000, batches.BatchesPerEpoch, request.Seed);
             var options = task.Training(request.Compute) with { Steps = StepTimer.Steps, ReadLossEvery = 1 };
             return StepTimer.Measure(onStep => new TrainingLoop(task, batches, options) { OnStep = onStep }, time);
-        }, TrainingShare, request.Compute.Group);
+        }, () =>
+        {
+            using var dense = request.Model.Load(request.Compute.Device, request.Seed);
+            var evaluator = Evaluator.For(dense, request.Compute, time);
+            var (eval, aside) = (TrainingClock.Measure(evaluator, dense, request.Eval, context.Cancellation),
+                TrainingClock.Measure(evaluator, dense, Split().Aside, context.Cancellation));
+            // When the sizes are decided; at the end, and the given network.
+            return (eval + aside, eval + aside + eval);
+        });
     }
 
     private JsonObject Provenance(long steps) => new()
     {
-        ["method"] = "ofb",
+        ["method"] = MethodNames.Ofb,
         ["seed"] = request.Seed,
         ["target"] = request.Target.ToString(),
         ["data"] = request.Data.Name,

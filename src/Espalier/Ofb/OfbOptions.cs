@@ -12,7 +12,7 @@ public sealed record OfbOptions
         ["embed"] = ("search|fixed", (o, v) => o with { FixedEmbed = v == "fixed" }),
         ["guard"] = ("yes|no", (o, v) => o with { Guarded = v == "yes" }),
         ["importance_rate"] = ("alpha|weights", (o, v) => o with { FastImportance = v == "alpha" }),
-        ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, CultureInfo.InvariantCulture) }),
+        ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture) }),
         ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
         ["one_hot"] = ("yes|no", (o, v) => o with { OneHot = v == "yes" }),
         ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
@@ -108,7 +108,7 @@ public sealed record OfbOptions
         if (!s_topics.TryGetValue(topic, out var entry))
             throw new UsageException($"--switch {topic}: there is no such topic; the topics are {string.Join(", ", s_topics.Keys)}.");
         var known = entry.Settings.Split('|');
-        var isNumber = known.Contains("NUMBER") && double.TryParse(setting, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1;
+        var isNumber = known.Contains("NUMBER") && double.TryParse(setting, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1;
         return isNumber || (known.Contains(setting) && setting != "NUMBER") ? entry.With(this, setting)
             : throw new UsageException($"--switch {topic}={setting}: {topic} is one of {string.Join(", ", known)}.");
     }

@@ -2,6 +2,7 @@ using Espalier.Models;
 using System.Globalization;
 using Espalier.Budget;
 using Espalier.Models.Vit;
+using Espalier.SearchSpaces;
 
 namespace Espalier.Ofb;
 
@@ -55,7 +56,8 @@ public sealed record OfbPlan
             throw new BudgetException(string.Create(CultureInfo.InvariantCulture, $"ofb cannot bring {net.Name} to {limit.Describe()}: it reaches "
                 + $"{limit.Measure.Describe(least)} to {limit.Measure.Describe(most)} ({least:N0} to {most:N0}, {100 * least / most:0.##}% to 100%)."));
         var high = limit.Amount * (1 + Limit.Tolerance);
-        for (var low = (1 - Tolerance) * limit.Amount; ; low = low > least ? Math.Max(least, low - Tolerance * limit.Amount) : 0)
+        // Ends with the smallest network, if not before: that meets the limit.
+        for (var low = (1 - Tolerance) * limit.Amount; ; low = Math.Max(least, low - Tolerance * limit.Amount))
             if (StructureChoice.Best(space.Tables, (s, c) => Math.Sqrt((double)space.Tables[s].SizeOf(c) / space.Tables[s].Units), cost, low, high) is { } choice)
                 return new OfbPlan { Space = space, Cost = cost, Limit = limit, Before = before, Low = low, Example = space.Chosen(space.Tables, choice) };
     }

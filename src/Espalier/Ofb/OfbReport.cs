@@ -13,8 +13,8 @@ public static class OfbReport
         return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed)
             .With(result.Before, result.After).With(method.Plan.Limit) with
         {
-            RepeatCommandLine = RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
-            Method = "ofb",
+            RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
+            Method = MethodNames.Ofb,
             Target = request.Target.ToString(),
             Images = request.Data.Count - request.HoldOut,
             SkippedImages = result.SkippedImages,
@@ -37,7 +37,7 @@ public static class OfbReport
             })],
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("search and recovery", folder.State.Seconds, result.Steps)],
-            Notes = [.. method.Plan.Warnings, .. RunReports.Skipped(result.SkippedImages), .. Missed(method, result),
+            Notes = [.. method.Plan.Warnings, .. RunReports.Skipped(result.SkippedImages), .. RunReports.Stopped(result.StoppedEarly), .. Missed(method, result),
                 $"All sizes were decided after {cut.Steps} of {result.Steps} steps. The metric is the cross-entropy on {request.HoldOut} training images kept aside."],
         };
     }

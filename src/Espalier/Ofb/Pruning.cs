@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.SearchSpaces;
 
 namespace Espalier.Ofb;
 
@@ -55,11 +56,12 @@ public sealed class Pruning(SearchCost cost, double low, double? high)
         return new PruneResult([.. now], [.. eliminated], blocked);
     }
 
-    /// <summary>The likeliest combination in the window, each table with its choice alone; null when there is none.</summary>
+    /// <summary>The likeliest combination in the window, each table with its choice alone; null when there is none. For a search with the guard on.</summary>
     public ImmutableArray<CandidateTable>? Project(IReadOnlyList<CandidateTable> tables, Func<int, int, double> preference) =>
-        StructureChoice.Best(tables, preference, cost, low, high ?? double.MaxValue) is { } choice
+        StructureChoice.Best(tables, preference, cost, low, high!.Value) is { } choice
             ? [.. tables.Select((t, s) => t.Only(choice[s]))] : null;
 
     /// <summary>ln p, bounded: the preference of a search.</summary>
     public static Func<int, int, double> LogLikelihood(IReadOnlyList<double[]> probabilities) =>
-        (s, c) => Math.Log(Math.Max(probabilities[s][c], 1e-300));}
+        (s, c) => Math.Log(Math.Max(probabilities[s][c], 1e-300));
+}

@@ -3,6 +3,8 @@ using System.Text.Json;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Vit;
+using Espalier.Reports;
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 using Espalier.Training;
@@ -26,8 +28,10 @@ public sealed class SearchTask : ITrainingTask
     private readonly Pruning _pruning;
     private readonly SearchHistory _history;
     private readonly ulong _seed;
-    private readonly long _steps, _interval, _fuse;
+    private readonly long _steps, _interval;
     private readonly double _epochsPerStep;
+    private double _epoch;
+    private long _fuse;
     private long? _blockedSince;
 
     /// <param name="net">The supernet; its holder disposes it.</param>
@@ -56,14 +60,27 @@ public sealed class SearchTask : ITrainingTask
     /// <summary>Told when the last submodule is decided, with the steps taken.</summary>
     public Action<long>? OnDecided { get; init; }
 
+    /// <summary>Asked at every event of the search: true ends it there and then, with sizes within the budget, and what is left is recovery.</summary>
+    public Func<bool>? IsLate { get; init; }
+
     /// <summary>Told when sizes changed.</summary>
     public Action<VitArchitecture>? OnCut { get; init; }
 
-    /// <summary>How things stand: expected cost against the target, decided submodules, λ and γ.</summary>
-    public string Status { get; private set; } = "";
+    /// <summary>How things stand: expected cost against the target, decided submodules, λ and γ. Worked out when asked, as that waits for an accelerator.</summary>
+    public string Status
+    {
+        get
+        {
+            if (_net.IsFused) return "";
+            var probabilities = _net.Probabilities();
+            var cost = Cost.Total([.. _net.Tables.Select((table, s) => table.ExpectedSize(probabilities[s]))]);
+            return string.Create(CultureInfo.InvariantCulture, $"{cost / _plan.Limit.Amount:P0} of the target, {_net.Tables.Count(t => t.IsDecided)}/"
+                + $"{_net.Tables.Length} decided, λ {_schedule.LambdaAt(_epoch):0.##}, γ {_schedule.GammaAt(_epoch):0.##}");
+        }
+    }
 
     /// <summary>Moments of the search so far.</summary>
-    public IReadOnlyList<SearchMoment> History => _history.Moments;
+    public IReadOnlyList<ReportMoment> History => _history.Moments;
 
     public IReadOnlyList<Tensor> Parameters => [.. Groups.SelectMany(g => g.Tensors.Select(t => t.Value))];
 
@@ -110,7 +127,7 @@ public sealed class SearchTask : ITrainingTask
         var mix = _net.IsDecided ? _recoveryMix : _searchMix;
         var (pixels, targets) = mix.Apply(batch, _net.Model.Architecture.Classes, _seed, step);
         if (_net.IsFused) return Classification(_net.Model.Logits(pixels, _dropPath.At(step, batch)), targets);
-        var epoch = step / _options.Accumulate * _epochsPerStep;
+        var epoch = _epoch = step / _options.Accumulate * _epochsPerStep;
         var (folded, embed, sizeLoss) = Mask(epoch);
         using var model = new VitModel(_net.Model.Architecture, _net.Model.Preprocessing, folded);
         return sizeLoss is null ? Classification(model.Logits(pixels, _dropPath.At(step, batch)), targets)
@@ -121,6 +138,7 @@ public sealed class SearchTask : ITrainingTask
     {
         if (_net.IsFused) return null;
         StateCarry? carry = null;
+        if (step < _fuse && step % _interval == 0 && IsLate?.Invoke() == true) _fuse = step;
         var lambda = _schedule.LambdaAt((step - 1) * _epochsPerStep);
         if (!_net.IsDecided && (step % _interval == 0 || step >= _fuse))
         {
@@ -133,10 +151,9 @@ public sealed class SearchTask : ITrainingTask
                 if (_net.IsDecided) OnDecided?.Invoke(step);
             }
         }
-        if (_history.Wants(step)) _history.Add(step, _net.Tables, _net.Probabilities());
+        if (_history.Wants(step) || step == _fuse) _history.Add(step, _net.Tables, _net.Probabilities());
         if (!_net.IsDecided || step < _fuse) return carry;
         _net.Fuse(_options.AllWrites);
-        Status = "";
         var first = carry ?? ((_, state) => state);
         return (name, state) => _options.KeepMoments ? first(name, state) : null;
     }
@@ -150,6 +167,10 @@ public sealed class SearchTask : ITrainingTask
         _history.Restore(state.History);
         _net.Resize(state.Net);
     }
+
+    // What the budget loss counts by.
+    private SearchCost Cost => _options.CounterCost || _plan.Space.Net.Staged || _plan.Limit.Measure == Budget.CostMeasure.Parameters
+        ? _plan.Cost : PublishedCost.Of(_plan.Space, _net.Tables);
 
     // By name, so that the order does not depend on when a submodule was decided.
     private IEnumerable<KeyValuePair<string, Tensor>> Extra(string prefix) =>
@@ -172,7 +193,7 @@ public sealed class SearchTask : ITrainingTask
         using var exact = new Autocast(false, _net.Model.Device);
         var (factors, probabilities, sizes) = _net.Masks(_schedule.LambdaAt(epoch));
         return (Folding.Apply(_net.Model.Weights, factors, _options.AllWrites), factors.Embed,
-            _net.IsDecided ? null : ArchitectureLoss(probabilities, sizes, epoch));
+            _net.IsDecided ? null : ArchitectureLoss(probabilities, sizes));
     }
 
     private static Tensor Classification(Tensor logits, Tensor targets) => Functional.CrossEntropy(logits.To(DType.Float32), targets);
@@ -193,12 +214,10 @@ public sealed class SearchTask : ITrainingTask
     }
 
     // 0.5·Σ(one-hot + k·ΣS) + 5·L_budget; k is 4e-4 for attention and 1e-4 elsewhere.
-    private Tensor ArchitectureLoss(Tensor?[] probabilities, Tensor[] sizes, double epoch)
+    private Tensor ArchitectureLoss(Tensor?[] probabilities, Tensor[] sizes)
     {
         var weights = _options.LossWeights;
-        var cost = (_options.CounterCost || _plan.Space.Net.Staged || _plan.Limit.Measure == Budget.CostMeasure.Parameters
-            ? _plan.Cost : SearchCost.Official(_plan.Space, _net.Tables)).Total(sizes);
-        var loss = ArchitectureLosses.Budget(cost, _plan.Limit.Amount, _plan.Dense) * weights.Budget;
+        var loss = ArchitectureLosses.Budget(Cost.Total(sizes), _plan.Limit.Amount, _plan.Dense) * weights.Budget;
         for (var k = 0; k < probabilities.Length; k++)
         {
             if (probabilities[k] is not { } p) continue;
@@ -209,8 +228,6 @@ public sealed class SearchTask : ITrainingTask
                 term += ArchitectureLosses.OneHot(p, _net.Tables[k].LiveCount, _options.Clamped, _options.Variance);
             loss += term * weights.OneHot;
         }
-        Status = string.Create(CultureInfo.InvariantCulture, $"{cost.Item() / _plan.Limit.Amount:P0} of the target, {_net.Tables.Count(t => t.IsDecided)}/"
-            + $"{_net.Tables.Length} decided, λ {_schedule.LambdaAt(epoch):0.##}, γ {_schedule.GammaAt(epoch):0.##}");
         return loss;
     }
 
@@ -234,6 +251,6 @@ public sealed class SearchTask : ITrainingTask
 
     private sealed record State(string Net, long? BlockedSince)
     {
-        public IReadOnlyList<SearchMoment> History { get; init; } = [];
+        public IReadOnlyList<ReportMoment> History { get; init; } = [];
     }
 }

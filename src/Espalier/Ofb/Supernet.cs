@@ -3,6 +3,7 @@ using System.Text.Json;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 
 namespace Espalier.Ofb;

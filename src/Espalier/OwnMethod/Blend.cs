@@ -35,7 +35,13 @@ internal static class Blend
         foreach (var (name, tensor) in model.Weights)
         {
             using var scope = new TensorScope();
-            tensor.CopyFrom(share == 1 ? to.Weights[name] : from.Weights[name] + (to.Weights[name] - from.Weights[name]) * share);
+            // The ends as they are: nothing times what is no number would be none either.
+            tensor.CopyFrom(share switch
+            {
+                0 => from.Weights[name],
+                1 => to.Weights[name],
+                _ => from.Weights[name] + (to.Weights[name] - from.Weights[name]) * share,
+            });
         }
     }
 }

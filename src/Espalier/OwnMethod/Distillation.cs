@@ -59,7 +59,8 @@ public sealed class Distillation : ITrainingTask, IDisposable
 
     void ITrainingTask.AfterStep(long step, double? loss)
     {
-        for (var k = 0; k < _start.Length; k++) Parameters[k].AddInPlace(_start[k] - Parameters[k], _options.Pull);
+        if (_start.Length == 0) return;
+        foreach (var (parameter, start) in Parameters.Zip(_start)) parameter.AddInPlace(start - parameter, _options.Pull);
     }
 
     public void Dispose()

@@ -14,7 +14,7 @@ public sealed record DistillationOptions
     /// <summary>Weight of KL(teacher ‖ student) of the logits.</summary>
     public double LogitWeight { get; init; } = 1;
 
-    /// <summary>Share of the way back to the repaired weights after each step, scaled with the learning rate; 0 is off.</summary>
+    /// <summary>Share of the way back to the repaired weights after each step, the same in every step; 0 is off.</summary>
     public double Pull { get; init; }
 
     /// <summary>Decay of the weight average that is kept in the end; 0 keeps the last weights.</summary>
@@ -44,4 +44,19 @@ public sealed record DistillationOptions
 
     /// <summary>Smallest area of a random crop.</summary>
     public double MinCropArea { get; init; } = 0.35;
+
+    /// <summary>Every value out of its range.</summary>
+    internal IEnumerable<string> Faults()
+    {
+        if (!(FeatureWeight >= 0 && double.IsFinite(FeatureWeight))) yield return $"weight of the features {FeatureWeight} (at least 0)";
+        if (!(LogitWeight >= 0 && double.IsFinite(LogitWeight))) yield return $"weight of the logits {LogitWeight} (at least 0)";
+        if (FeatureEvery < 0) yield return $"features every {FeatureEvery} blocks (at least 0)";
+        if (Pull is not (>= 0 and <= 1)) yield return $"pull {Pull} (in [0, 1])";
+        if (Ema is not (>= 0 and < 1)) yield return $"EMA decay {Ema} (in [0, 1))";
+        if (Mix is not (>= 0 and <= 1)) yield return $"mix {Mix} (in [0, 1])";
+        if (BatchSize < 1) yield return $"batch size {BatchSize} (at least 1)";
+        if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) yield return $"learning rate {LearningRate} (at least 0)";
+        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay))) yield return $"weight decay {WeightDecay} (at least 0)";
+        if (MinCropArea is not (> 0 and <= 1)) yield return $"smallest crop {MinCropArea} (in (0, 1])";
+    }
 }

@@ -59,7 +59,7 @@ internal static class DistillationStage
     private static void Refit(EspalierSession session, Model student, CancellationToken cancellation)
     {
         if (session.Options.Refit == 0) return;
-        using var refitted = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), session.Weigh(cancellation), session.Options.Repair with { Damping = session.Options.Refit })
+        using var refitted = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), session.MeasureSensitivity(cancellation), session.Options.Repair with { Damping = session.Options.Refit })
             .Run(student, student.Architecture, cancellation);
         student.Weights.CopyFrom(refitted.Weights);
     }

@@ -19,17 +19,16 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     /// <summary>How a time is shared out: mostly to the search, as its rounds go on paying where gradient steps on few images do not.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.45), new("repair", 0.15), new(DistillationStage.Name, 0.3)];
 
-    public FewShotRequest Request { get; } = request.Checked();
+    public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
 
     public string? Profile => null;
 
-    public Architecture Example => _plan.Start;
-
-    public ImmutableArray<string> Warnings => [];
+    /// <summary>Where the search starts from; what it comes to depends on the images (<see cref="Search"/>).</summary>
+    public CompressionPlan Plan => CompressionPlan.Of(_plan.Limit, _plan.Start);
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new EspalierSession(request, options, _plan, folder, time);
+        using var session = new EspalierSession(Request, options, _plan, folder, time);
         FewShotResult? result = null;
         List<RunStep> steps =
         [
@@ -42,9 +41,9 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     }
 
     /// <summary>Runs, or goes on with, the method up to the repaired structure, without any gradient step.</summary>
-    public (Architecture Structure, FewShotResult Result) Plan(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
+    public (Architecture Structure, FewShotResult Result) Search(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new EspalierSession(request, options, _plan, folder, time);
+        using var session = new EspalierSession(Request, options, _plan, folder, time);
         new Run(folder, [.. SearchSteps(session)], time).Execute(progress, cancellation);
         using var student = _plan.Knobs.IsEmpty ? session.Teacher.Clone() : session.LoadStudent(SearchStage.Name);
         using var finished = session.Finished(student);
@@ -68,7 +67,9 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             ["search_rounds"] = SearchStage.Read(session)!.Rounds.Length,
             ["merging_rounds"] = MergeStage.Read(session)?.Rounds.Length,
             ["blend"] = DistillationStage.Read(session)?.Blend,
-            ["ridge_strength"] = options.Repair.Strength,
+            ["compensation"] = options.Repair.Compensation,
+            ["correction"] = options.Repair.Correction,
+            ["correction_share"] = options.Repair.CorrectionShare,
             ["learning_rate"] = options.Distillation.LearningRate,
             ["batch_size"] = options.Distillation.BatchSize,
         });

@@ -8,6 +8,9 @@ namespace Espalier.OwnMethod;
 /// <summary>Switches of the method <c>espalier</c>.</summary>
 public sealed record EspalierOptions
 {
+    // All views of all images are in memory at once.
+    private const int MostCrops = 100;
+
     /// <summary>Kinds of widths that may be cut.</summary>
     public ImmutableArray<WidthKind> Widths { get; init; } = [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden];
 
@@ -47,4 +50,17 @@ public sealed record EspalierOptions
 
     /// <summary>After finetuning, solve once more for every layer, this share of the way; 0 is off.</summary>
     public double Refit { get; init; }
+
+    /// <summary>Lists every value out of its range, those of <see cref="Repair"/> and <see cref="Distillation"/> included.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        List<string> faults = [];
+        if (MultipleOf < 1) faults.Add($"widths as multiples of {MultipleOf} (at least 1)");
+        if (Rounds < 1) faults.Add($"{Rounds} rounds (at least 1)");
+        if (Crops is not (>= 0 and <= MostCrops)) faults.Add($"{Crops} crops (0 to {MostCrops})");
+        if (Refit is not (>= 0 and <= 1)) faults.Add($"refit {Refit} (in [0, 1])");
+        faults.AddRange([.. Repair.Faults(), .. Distillation.Faults()]);
+        if (faults.Count > 0) throw new UsageException($"espalier: {string.Join("; ", faults)}.");
+    }
 }

@@ -14,12 +14,12 @@ namespace Espalier.OwnMethod;
 internal sealed class EspalierSession(FewShotRequest request, EspalierOptions options, EspalierPlan plan, RunFolder folder, TimeProvider time)
     : FewShotSession(request, folder, EspalierMethod.Phases, time)
 {
-    private const int WeighedImages = 96;
+    private const int GradientImages = 96;
     private const int MostJudged = 100;
     private VitArchitecture? _merging;
     private Judge? _judge;
     private Calibration? _judged;
-    private TokenWeights? _weights;
+    private Sensitivity? _sensitivity;
     private Calibration? _calibration;
 
     internal EspalierOptions Options => options;
@@ -44,10 +44,10 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 
     internal Distiller Distiller => new(Teacher, TrainingImages, options.Distillation, Compute, Request.Seed, Time);
 
-    /// <summary>What each token counts, the same in every sitting; measured once.</summary>
-    internal TokenWeights Weigh(CancellationToken cancellation) => _weights ??= options.Repair.WeighTokens
-        ? TokenWeights.Measure(Teacher, Samples.Train.Take(WeighedImages), new SeededRandom(Request.Seed, "token weights").NextUInt64(), cancellation)
-        : TokenWeights.Equal(Teacher);
+    /// <summary>What errors cost, the same in every sitting; measured once.</summary>
+    internal Sensitivity MeasureSensitivity(CancellationToken cancellation) => _sensitivity ??= options.Repair is { WeighTokens: false, WeighChannels: false }
+        ? Sensitivity.Equal(Teacher)
+        : Sensitivity.Measure(Teacher, Samples.Train.Take(GradientImages), new SeededRandom(Request.Seed, "token weights").NextUInt64(), cancellation);
 
     /// <summary>Few-shot images that structures and blends are judged on: a fifth, a hundred at most. No gradient step sees them.</summary>
     internal ImageDataset Judged => Samples.Train.Take(Math.Clamp(Samples.Train.Count / 5, 1, MostJudged));
@@ -69,7 +69,7 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     {
         _judge?.Dispose();
         _judged?.Dispose();
-        _weights?.Dispose();
+        _sensitivity?.Dispose();
         _calibration?.Dispose();
         base.Dispose();
     }
@@ -93,8 +93,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Arc
 
     internal static EspalierPlan Of(Architecture net, Target target, EspalierOptions options)
     {
-        if (options.Keep.FirstOrDefault(i => i < 0 || i >= net.Depth, -1) is var odd and not -1)
-            throw new UsageException($"--keep names block {odd}; {net.Name} has blocks 0 to {net.Depth - 1}.");
+        options.Validate();
         var limit = target.Resolve(net.Cost());
         var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)

@@ -14,7 +14,11 @@ public static class EspalierSwitches
         ["repair"] = (o, s) => Repair(o, r => r with { Solve = On(s) }),
         ["refit_whole"] = (o, s) => Repair(o, r => r with { RefitWhole = On(s) }),
         ["weigh_tokens"] = (o, s) => Repair(o, r => r with { WeighTokens = On(s) }),
-        ["strength"] = (o, s) => Repair(o, r => r with { Strength = s == "left_out" ? null : Number(s) }),
+        ["weigh_channels"] = (o, s) => Repair(o, r => r with { WeighChannels = On(s) }),
+        ["compensation"] = (o, s) => Repair(o, r => r with { Compensation = Number(s) }),
+        ["correction"] = (o, s) => Repair(o, r => r with { Correction = Number(s) }),
+        ["correction_share"] = (o, s) => Repair(o, r => r with { CorrectionShare = Number(s) }),
+        ["strength"] = (o, s) => Repair(o, r => s == "left_out" ? r with { LeaveOut = true } : r with { Strength = Number(s) }),
         ["units"] = (o, s) => Repair(o, r => r with
         {
             UnitChoice = s switch
@@ -28,7 +32,7 @@ public static class EspalierSwitches
         ["query_key"] = (o, s) => Width(o, WidthKind.QueryKey, On(s)),
         ["value"] = (o, s) => Width(o, WidthKind.Value, On(s)),
         ["hidden"] = (o, s) => Width(o, WidthKind.Hidden, On(s)),
-        ["crops"] = (o, s) => o with { Crops = (int)Number(s) },
+        ["crops"] = (o, s) => o with { Crops = Whole(s) },
         ["merge_tokens"] = (o, s) => o with { MergeTokens = On(s) },
         ["merging_blocks"] = (o, s) => o with
         {
@@ -40,12 +44,12 @@ public static class EspalierSwitches
                 _ => throw new FormatException(),
             },
         },
-        ["merging_rounds"] = (o, s) => o with { MergingRounds = Math.Max(1, (int)Number(s)) },
-        ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, (int)Number(s)) },
+        ["merging_rounds"] = (o, s) => o with { MergingRounds = Math.Max(1, Whole(s)) },
+        ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, Whole(s)) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },
         ["features"] = (o, s) => Distil(o, d => d with { FeatureWeight = Number(s) }),
-        ["feature_every"] = (o, s) => Distil(o, d => d with { FeatureEvery = (int)Number(s) }),
+        ["feature_every"] = (o, s) => Distil(o, d => d with { FeatureEvery = Whole(s) }),
         ["logits"] = (o, s) => Distil(o, d => d with { LogitWeight = Number(s) }),
         ["pull"] = (o, s) => Distil(o, d => d with { Pull = Number(s) }),
         ["ema"] = (o, s) => Distil(o, d => d with { Ema = Number(s) }),
@@ -85,6 +89,8 @@ public static class EspalierSwitches
         options with { Widths = on ? [.. options.Widths.Append(kind).Distinct()] : options.Widths.Remove(kind) };
 
     private static bool On(string setting) => setting switch { "on" => true, "off" => false, _ => throw new FormatException() };
+
+    private static int Whole(string setting) => int.TryParse(setting, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException();
 
     private static double Number(string setting) =>
         double.Parse(setting, NumberStyles.Float, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) && number >= 0

@@ -38,12 +38,12 @@ internal static class SearchStage
             StepFile.Write(context.Folder, RecordFile, new SearchRecord(merged, null, [], session.Time.GetElapsedTime(begun).TotalSeconds));
             return;
         }
-        var weights = session.Weigh(cancellation);
-        var rounds = StructureFinder.Run(session, context, weights, session.PlanAfterMerging(), session.Budget?.TimeFor(Name));
+        var sensitivity = session.MeasureSensitivity(cancellation);
+        var rounds = StructureFinder.Run(session, context, sensitivity, session.PlanAfterMerging(), session.Budget?.TimeFor(Name));
         var best = rounds.MinBy(r => r.Kl)!;
         context.Progress.Report(ProgressUpdate.Message(Name, "cutting and repairing on all images"));
-        var cut = RawCut(session, best.Structure, weights, cancellation);
-        using var student = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), weights, session.Options.Repair)
+        var cut = RawCut(session, best.Structure, sensitivity, cancellation);
+        using var student = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), sensitivity, session.Options.Repair)
             .Run(session.Teacher, best.Structure, cancellation);
         var repaired = session.MeasureFinished("repaired", student, cancellation);
         ModelFolder.Write(context.Folder, student);
@@ -53,10 +53,10 @@ internal static class SearchStage
 
     internal static SearchRecord? Read(EspalierSession session) => StepFile.Read<SearchRecord>(session.Folder.StepFolder(Name), RecordFile);
 
-    private static FewShotStage RawCut(EspalierSession session, Architecture structure, TokenWeights weights, CancellationToken cancellation)
+    private static FewShotStage RawCut(EspalierSession session, Architecture structure, Sensitivity sensitivity, CancellationToken cancellation)
     {
         using var few = new Calibration(session.Samples.Train.Take(CutImages), session.Teacher, cancellation, group: session.Compute.Group);
-        using var cut = RepairPass.Of(session.Teacher, few, weights, session.Options.Repair with { Solve = false })
+        using var cut = RepairPass.Of(session.Teacher, few, sensitivity, session.Options.Repair with { Solve = false })
             .Run(session.Teacher, structure, cancellation);
         return session.MeasureFinished("cut", cut, cancellation);
     }

@@ -13,11 +13,11 @@ internal static class StructureFinder
     /// <summary>All rounds; those of an earlier sitting are not done again.</summary>
     /// <param name="session">The session.</param>
     /// <param name="context">The step, for progress and for where the search stands.</param>
-    /// <param name="weights">What each token counts.</param>
+    /// <param name="sensitivity">What errors cost.</param>
     /// <param name="plan">Target, widths, start.</param>
     /// <param name="time">For all rounds; null runs all rounds.</param>
     /// <param name="rounds">How many; by default as the switches say.</param>
-    internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, TokenWeights weights, EspalierPlan plan, TimeSpan? time,
+    internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, TimeSpan? time,
         int? rounds = null)
     {
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation, group: session.Compute.Group);
@@ -26,7 +26,7 @@ internal static class StructureFinder
         var from = StepFile.Read<StoredPosition>(context.Folder, PositionFile)?.Of(plan);
         var done = 0;
         var search = new StructureSearch(
-            onCut => RepairPass.Of(session.Teacher, fit, weights, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
+            onCut => RepairPass.Of(session.Teacher, fit, sensitivity, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
         {
             From = from,
             OnMove = position => StepFile.Write(context.Folder, PositionFile, StoredPosition.Of(position, plan)),

@@ -42,8 +42,9 @@ public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray
 /// </summary>
 /// <param name="request">Its target is the smallest model's.</param>
 /// <param name="options">Switches.</param>
-/// <param name="targets">All sizes, the largest first.</param>
+/// <param name="targets">All sizes as shares of the MACs that stay, the largest first.</param>
 /// <param name="time">The clock.</param>
+/// <exception cref="UsageException">A target is stated otherwise, or one is not smaller than the one before it.</exception>
 public sealed class SweepMethod(FewShotRequest request, EspalierOptions options, ImmutableArray<Target> targets, TimeProvider time)
 {
     private const int Searches = 3;
@@ -51,9 +52,10 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private const string PointFile = "point.json";
     // The rest of a model's share goes to its cut and repair, and to measuring it.
     private const double FinetuneShare = 0.7;
+    private readonly ImmutableArray<string> _names = Names(Checked(targets));
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
-    public FewShotRequest Request { get; } = request.Checked();
+    public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
 
     /// <summary>Gradient steps of each model, in the order of the targets; empty when the request says how much work to do.</summary>
     public ImmutableArray<long> StepsOfEach
@@ -74,7 +76,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new EspalierSession(request, options with { Crops = 0 }, _plan, folder, time); // many repairs, each of little
+        using var session = new EspalierSession(Request, options with { Crops = 0 }, _plan, folder, time); // many repairs, each of little
         new Run(folder,
         [
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
@@ -88,6 +90,29 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             SynthesisSteps = MetricSetStage.Read(session).Steps,
             Rounds = [.. Anchors().Select(at => StepFile.Read<RoundsRecord>(folder.StepFolder(SearchName(at)), RoundsFile)!.Rounds)],
         };
+    }
+
+    // Each model is cut from the one before it, and called by its share.
+    private static ImmutableArray<Target> Checked(ImmutableArray<Target> targets)
+    {
+        if (targets.FirstOrDefault(t => t.Form != TargetForm.KeepMacs) is { } other)
+            throw new UsageException($"{other} in a family: its sizes are shares of the MACs that stay, such as --keep-macs 0.75.");
+        foreach (var (larger, smaller) in targets.Zip(targets.Skip(1)))
+            if (smaller.Value >= larger.Value || smaller.Count != larger.Count)
+                throw new UsageException($"{smaller} after {larger} in a family: each size must be smaller than the one before it, by the same count.");
+        return targets;
+    }
+
+    /// <summary>Names of the model folders: four digits of the share, numbered where that does not tell two apart.</summary>
+    internal static ImmutableArray<string> Names(IEnumerable<Target> targets)
+    {
+        var taken = new Dictionary<string, int>();
+        return [.. targets.Select(target =>
+        {
+            var name = target.Value.ToString("0.0000", CultureInfo.InvariantCulture);
+            taken[name] = taken.GetValueOrDefault(name) + 1;
+            return taken[name] == 1 ? name : $"{name}-{taken[name]}";
+        })];
     }
 
     // Spread over the targets; the last one is always the smallest.
@@ -104,9 +129,9 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var wide = number == 0 ? session.Teacher.Architecture : Anchor(session, anchors[number - 1]);
         var limit = targets[at].Resolve(session.Teacher.Architecture.Cost());
         var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
-        var weights = session.Weigh(context.Cancellation);
+        var sensitivity = session.MeasureSensitivity(context.Cancellation);
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
-        var rounds = StructureFinder.Run(session, context, weights, plan, share, RoundsOfEach.IsEmpty ? null : RoundsOfEach[number]);
+        var rounds = StructureFinder.Run(session, context, sensitivity, plan, share, RoundsOfEach.IsEmpty ? null : RoundsOfEach[number]);
         StepFile.Write(context.Folder, RoundsFile, new RoundsRecord(rounds.Length));
         StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(rounds.MinBy(r => r.Kl)!.Structure, wide), _plan.Knobs));
     }
@@ -140,20 +165,20 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             Steps = finetune?.Steps,
             Seconds = finetune?.Seconds,
         };
-        var name = Path.Combine("models", targets[at].Value.ToString("0.0000", CultureInfo.InvariantCulture));
+        var name = Path.Combine("models", _names[at]);
         Directory.CreateDirectory(context.Run.PathOf(name));
         ModelFolder.Write(context.Run.PathOf(name), student, new JsonObject
         {
-            ["method"] = "espalier",
+            ["method"] = MethodNames.Espalier,
             ["sweep"] = $"{at + 1} of {targets.Length}",
-            ["seed"] = request.Seed,
+            ["seed"] = Request.Seed,
             ["target"] = targets[at].ToString(),
             ["images"] = session.Samples.Train.Count,
             ["image_list_hash"] = session.Samples.ListHash,
-            ["source"] = request.Model.Architecture.Name,
-            ["source_hash"] = request.Model.SourceHash,
+            ["source"] = Request.Model.Architecture.Name,
+            ["source_hash"] = Request.Model.SourceHash,
             ["steps"] = finetune?.Steps ?? 0,
-        }, request.Model.ClassNames);
+        }, Request.Model.ClassNames);
         ModelFolder.Write(context.Folder, student);
         StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, student.Architecture.Cost(), stage)
         {
@@ -164,15 +189,15 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private Model Cut(EspalierSession session, StepContext context, int at)
     {
         using var from = at == 0 ? session.Teacher.Clone() : session.LoadStudent(PointName(at - 1));
-        var (images, weights) = (session.Calibrate(context.Cancellation), session.Weigh(context.Cancellation));
-        return RepairPass.Of(session.Teacher, images, weights, options.Repair).Run(from, Structure(session, at), context.Cancellation);
+        var (images, sensitivity) = (session.Calibrate(context.Cancellation), session.MeasureSensitivity(context.Cancellation));
+        return RepairPass.Of(session.Teacher, images, sensitivity, options.Repair).Run(from, Structure(session, at), context.Cancellation);
     }
 
     // Each model gets an equal share of the time that is left, its own cut and measurements included.
     private long Steps(EspalierSession session, StepContext context, Model student, int at)
     {
         if (!StepsOfEach.IsEmpty) return StepsOfEach[at];
-        if (request.Effort.Steps is { } given) return given;
+        if (Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>
         {
             var share = TimeBudget.Share(session.Budget!.Left, targets.Length - at) - TimeSpan.FromSeconds(1.5 * PrepareStage.Read(session).EvaluationSeconds);

@@ -28,7 +28,7 @@ internal sealed class AttentionRepair : IDisposable
         _factors = new(() =>
         {
             using var scope = new TensorScope();
-            var (queries, keys) = TokenMoments.Of(inputs, x => model.AttentionInput(index, x), layer.TokenWeights, layer.Calibration.Group, x => WindowLayout.Of(_from, x.Size(1))?.Split(x) ?? x);
+            var (queries, keys) = TokenMoments.Of(inputs, x => model.AttentionInput(index, x), layer.Metric.Tokens, layer.Calibration.Group, x => WindowLayout.Of(_from, x.Size(1))?.Split(x) ?? x);
             return QueryKeyCut.Of(AttentionTensors.Of(model, index), queries, keys);
         });
         _newSums = narrowed => layer.Sums(_from.Heads * _from.VDim, inputs, wanted, x => narrowed.HeadOutputs(index, narrowed.AttentionInput(index, x)));

@@ -9,10 +9,10 @@ namespace Espalier.Repair;
 /// </summary>
 /// <param name="teacher">The original network.</param>
 /// <param name="calibration">The images.</param>
-/// <param name="weights">What each place counts.</param>
+/// <param name="sensitivity">What errors cost.</param>
 /// <param name="options">Switches.</param>
-public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, TokenWeights weights, RepairOptions options)
-    : RepairPass(teacher, calibration, weights, options)
+public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, Sensitivity sensitivity, RepairOptions options)
+    : RepairPass(teacher, calibration, sensitivity, options)
 {
     // Of each of the streams, three at a time. Maps are large early on, where each holds thousands of places to fit to.
     private const long MostBytes = 1L << 30;
@@ -26,10 +26,10 @@ public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, Tok
         wanted.AdvanceFrom(sums, x => teacher.Activate(i, x), cancellation);
         var (before, goal) = ((CnnModel)student, ((CnnArchitecture)target).Blocks[i]);
         if (before.Architecture.Blocks[i].Kind != CnnBlockKind.Dropped)
-            student = Replace(student, s =>
+            student = student.Then(s =>
             {
                 if (goal.Kind == CnnBlockKind.Dropped) return before.DropBlock(i);
-                using var repair = new ConvolutionRepair(before, i, tokens, sums, Layer(Weights.AfterBlock(i), $"block {i}", cancellation));
+                using var repair = new ConvolutionRepair(before, i, tokens, sums, Layer(Sensitivity.AfterBlock(i), $"block {i}", cancellation));
                 Model To(Architecture net) => repair.Cut(((CnnArchitecture)net).Blocks[i].Hidden);
                 OnCut?.Invoke(new CutPoint(i, [WidthKind.Hidden], target.Prefix(i), target, To));
                 return To(target);

@@ -47,7 +47,8 @@ public sealed class ConvolutionRepair : IDisposable
             using (narrow) return Replaced(narrow, ^1, _layer.Solve(_sums.Value, last, Inputs(last, kept), isCut: true));
         }
         var middle = Prior(_model, 1);
-        var first = Choose("channels in the middle", _middle.Value, middle, hidden);
+        // What comes out of the middle is no residual stream: its errors have no metric.
+        var first = Choose("channels in the middle", _middle.Value, middle, hidden, _layer with { Metric = _layer.Metric with { Root = null } });
         using var cut = _model.KeepHidden(_index, kept, first);
         using var half = Replaced(cut, 1, _layer.Solve(_middle.Value, middle, Inputs(middle, first), isCut: true).IndexSelect(0, kept));
         using var sums = Sums(half);
@@ -69,7 +70,7 @@ public sealed class ConvolutionRepair : IDisposable
         using var wanted = calibration.Embed(teacher, cancellation);
         wanted.Advance(x => teacher.Sum(block, teacher.Blocks(x, 0, block)), cancellation);
         using var repair = new ConvolutionRepair(student, block, inputs, wanted,
-            new LayerRepair(calibration, new RepairOptions { Strength = null }, Tensor.Ones([1], device: teacher.Device), $"block {block}", cancellation));
+            new LayerRepair(calibration, new RepairOptions { LeaveOut = true }, new ErrorMetric(Tensor.Ones([1], device: teacher.Device), null), $"block {block}", cancellation));
         return repair.Cut(repair.Shape.Hidden);
     }
 
@@ -110,8 +111,8 @@ public sealed class ConvolutionRepair : IDisposable
         return Tensor.Cat([map.Matrix, map.Offset.Reshape(-1, 1)], 1);
     }
 
-    private int[] Choose(string what, GramSums sums, Tensor prior, int keep) =>
-        _layer.Choose(what, sums, prior, [.. Enumerable.Range(0, Shape.Hidden).Select(c => Inputs(prior, c))], keep);
+    private int[] Choose(string what, GramSums sums, Tensor prior, int keep, LayerRepair? layer = null) =>
+        (layer ?? _layer).Choose(what, sums, prior, [.. Enumerable.Range(0, Shape.Hidden).Select(c => Inputs(prior, c))], keep);
 
     // The inputs that go with channels: a neighbourhood each.
     private int[] Inputs(Tensor prior, params int[] channels)

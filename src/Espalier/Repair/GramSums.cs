@@ -5,7 +5,7 @@ namespace Espalier.Repair;
 
 /// <summary>
 /// All that a least-squares repair of one linear layer needs to know of the images: weighted second moments of its inputs (with a constant
-/// appended, for the bias) and of the output it should have. Summed in float64 batch by batch, so memory does not grow with the images;
+/// appended, for the bias) and of the output it should have. Summed in float64 (see <see cref="Moments"/>) batch by batch, so memory does not grow with the images;
 /// kept apart by fold, so that a solution can be judged on images it did not see.
 /// </summary>
 public sealed class GramSums : IDisposable
@@ -40,7 +40,7 @@ public sealed class GramSums : IDisposable
     public int Folds => _gram.Length;
 
     /// <summary>Adds the tokens of some images.</summary>
-    /// <param name="inputs">[B, N, m], what the layer sees.</param>
+    /// <param name="inputs">[B, N, m], what the layer sees; float64 stays so, all else is taken in fp32.</param>
     /// <param name="targets">[B, N, D], what it should answer.</param>
     /// <param name="tokenWeights">[N], how much each position counts; not negative.</param>
     /// <param name="fold">Part the images belong to.</param>
@@ -48,13 +48,14 @@ public sealed class GramSums : IDisposable
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
-        var one = Tensor.Ones([inputs.Size(0), inputs.Size(1), 1], device: inputs.Device);
-        var x = Tensor.Cat([inputs.To(DType.Float32), one], -1);
-        var weights = tokenWeights.To(DType.Float32).Reshape(1, -1, 1);
+        var dtype = inputs.DType == DType.Float64 ? DType.Float64 : DType.Float32;
+        var one = Tensor.Ones([inputs.Size(0), inputs.Size(1), 1], dtype, inputs.Device);
+        var x = Tensor.Cat([inputs.To(dtype), one], -1);
+        var weights = tokenWeights.To(dtype).Reshape(1, -1, 1);
         var weighted = (x * weights).Reshape(-1, Inputs + 1);
-        var y = targets.To(DType.Float32);
-        _gram[fold].AddInPlace(weighted.Transpose(0, 1).MatMul(x.Reshape(-1, Inputs + 1)).To(DType.Float64));
-        _cross[fold].AddInPlace(y.Reshape(-1, y.Size(-1)).Transpose(0, 1).MatMul(weighted).To(DType.Float64));
+        var y = targets.To(dtype);
+        Moments.Add(_gram[fold], weighted, x.Reshape(-1, Inputs + 1));
+        Moments.Add(_cross[fold], y.Reshape(-1, y.Size(-1)), weighted);
         _energy[fold] += (y * y * weights).To(DType.Float64).Sum().Item();
     }
 

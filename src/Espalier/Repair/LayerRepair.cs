@@ -6,12 +6,12 @@ namespace Espalier.Repair;
 /// <summary>How the last layer of one residual branch is cut and solved: what attention and MLP have in common.</summary>
 /// <param name="Calibration">The images, for their folds.</param>
 /// <param name="Options">Switches.</param>
-/// <param name="TokenWeights">[N].</param>
+/// <param name="Metric">What an error of the layer's output costs, by token and by channel.</param>
 /// <param name="Name">Names random draws.</param>
 /// <param name="Cancellation">Stops between two batches.</param>
-internal sealed record LayerRepair(Calibration Calibration, RepairOptions Options, Tensor TokenWeights, string Name, CancellationToken Cancellation)
+internal sealed record LayerRepair(Calibration Calibration, RepairOptions Options, ErrorMetric Metric, string Name, CancellationToken Cancellation)
 {
-    private const double DefaultStrength = 1e-3;
+    private const double LeastStrength = 1e-3;
     private readonly Dictionary<string, int[]> _orders = [];
 
     /// <summary>Whether layers that keep all their inputs are solved anew.</summary>
@@ -29,8 +29,8 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
     internal GramSums Sums(int inputs, int outputs, int batches, Func<int, (Tensor Inputs, Tensor Wanted)> batch)
     {
         // Only a strength that is chosen on images left out needs them apart.
-        var folds = Options.Strength is null ? Calibration.Folds : 1;
-        var sums = new GramSums(inputs, outputs, folds, TokenWeights.Device);
+        var folds = Options.LeaveOut ? Calibration.Folds : 1;
+        var sums = new GramSums(inputs, outputs, folds, Metric.Tokens.Device);
         using var noGrad = new NoGrad();
         try
         {
@@ -39,7 +39,7 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
                 Cancellation.ThrowIfCancellationRequested();
                 using var scope = new TensorScope();
                 var (seen, wanted) = batch(k);
-                sums.Add(seen, wanted, TokenWeights, folds == 1 ? 0 : Calibration.FoldOf(k));
+                sums.Add(seen, wanted, Metric.Tokens, folds == 1 ? 0 : Calibration.FoldOf(k));
             }
             sums.Combine(Calibration.Group);
             return sums;
@@ -75,10 +75,14 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
         using var scope = new TensorScope();
         var sliced = prior.IndexSelect(1, [.. kept, sums.Inputs]);
         if (!Options.Solve || (!isCut && !Options.RefitWhole)) return scope.Keep(sliced);
-        var strength = Options.Strength ?? Ridge.ChooseStrength(sums, prior, kept);
-        var solved = Ridge.Solve(sums.Gram(), sums.Cross(), prior, kept, strength);
+        var solved = Strength(sums, prior, kept) is { } strength
+            ? Ridge.Solve(sums.Gram(), sums.Cross(), prior, kept, strength)
+            : Ridge.SolveApart(sums.Gram(), sums.Cross(), prior, kept, Options.Compensation, Options.Correction, Options.CorrectionShare);
         return scope.Keep(Options.Damping == 1 ? solved : sliced + (solved - sliced) * Options.Damping);
     }
+
+    /// <summary>λ where one regression does all; null where what a cut took and what earlier ones left are solved for apart.</summary>
+    internal double? Strength(GramSums sums, Tensor prior, int[] kept) => Options.LeaveOut ? Ridge.ChooseStrength(sums, prior, kept) : Options.Strength;
 
     private IEnumerable<int> Order(GramSums sums, Tensor prior, IReadOnlyList<int[]> groups, int[] gone)
     {
@@ -97,7 +101,8 @@ internal sealed record LayerRepair(Calibration Calibration, RepairOptions Option
                 double Score(int j) => (moment[j] - total[j] * total[j] / total[^1]) * norm[j];
                 return [.. Enumerable.Range(0, groups.Count).OrderBy(g => groups[g].Sum(Score)).ThenBy(g => g)];
             default:
-                return Elimination.Order(sums.Gram(), sums.Cross(), prior, Options.Strength ?? DefaultStrength, groups, keep: 1, gone).Order;
+                return Elimination.Order(sums.Gram(), Metric.Of(sums.Cross()), Metric.Of(prior),
+                    Options.Strength ?? (Options.LeaveOut ? LeastStrength : Options.Correction), groups, keep: 1, gone).Order;
         }
     }
 }

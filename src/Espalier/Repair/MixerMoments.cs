@@ -19,7 +19,7 @@ internal sealed record MixerMoments(Tensor MeanLack, Tensor MeanToken, Tensor Me
     /// <param name="layer">Gives the token weights.</param>
     internal static MixerMoments Of(TokenStream inputs, TokenStream wanted, Func<Tensor, Tensor> step, LayerRepair layer)
     {
-        var weights = (layer.TokenWeights / layer.TokenWeights.Sum().Item()).To(DType.Float64).Reshape(1, -1, 1);
+        var weights = (layer.Metric.Tokens / layer.Metric.Tokens.Sum().Item()).To(DType.Float64).Reshape(1, -1, 1);
         var total = Tensor.Zeros(inputs[0].Select(0, 0).Shape, DType.Float64, inputs[0].Device);
         Tensor[] tokens = new Tensor[inputs.Count], lacks = new Tensor[inputs.Count];
         for (var k = 0; k < tokens.Length; k++)

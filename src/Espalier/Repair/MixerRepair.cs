@@ -60,7 +60,7 @@ internal static class MixerRepair
         int[] all = [.. Enumerable.Range(0, (int)width)];
         var prior = Tensor.Zeros([width, width + 1], DType.Float64, inputs[0].Device);
         // One strength for every rank, so that a higher rank only adds to what a lower one has.
-        var strength = layer.Options.Strength ?? Ridge.ChooseStrength(sums, prior, all);
+        var strength = layer.Strength(sums, prior, all) ?? layer.Options.Correction;
         var map = Ridge.Solve(sums.Gram(), sums.Cross(), prior, all, strength).Narrow(1, 0, width);
         // The best map of rank r in the metric of the inputs, S + λ, is U·Uᵀ·M with U the first left singular vectors of M·(S + λ)^½.
         // As M = C·(S + λ)⁻¹, C being the cross moments, they are the last eigenvectors of M·(S + λ)·Mᵀ = C·Mᵀ.

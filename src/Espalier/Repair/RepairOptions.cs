@@ -28,11 +28,36 @@ public sealed record RepairOptions
     /// <summary>Share of the way from the weights a layer has to the solution, in (0, 1].</summary>
     public double Damping { get; init; } = 1;
 
+    /// <summary>Choose what goes by what an error in each channel means to the answer; off counts all channels alike.</summary>
+    public bool WeighChannels { get; init; } = true;
+
+    /// <summary>λ of the regression that makes up for the inputs a cut took, as a fraction of the inputs' mean second moment.</summary>
+    public double Compensation { get; init; } = 0.1;
+
+    /// <summary>λ of the regression that makes up for what earlier cuts left: less of it can be told from few images.</summary>
+    public double Correction { get; init; } = 1;
+
+    /// <summary>How much of the correction is applied, in [0, 1].</summary>
+    public double CorrectionShare { get; init; } = 0.5;
+
+    /// <summary>One λ for a single regression that makes up for both at once; null takes them apart.</summary>
+    public double? Strength { get; init; }
+
     /// <summary>
-    /// λ as a fraction of the inputs' mean second moment; null chooses it layer by layer on images left out, which takes longer and leaves the
-    /// network's answers as close (<c>docs/results/espalier.md</c>).
+    /// Choose that one λ layer by layer on images left out, which takes longer and leaves the network's answers no closer
+    /// (<c>docs/results/espalier.md</c>).
     /// </summary>
-    public double? Strength { get; init; } = 1;
+    public bool LeaveOut { get; init; }
 
     public ulong Seed { get; init; }
+
+    /// <summary>Every value out of its range.</summary>
+    internal IEnumerable<string> Faults()
+    {
+        if (Damping is not (> 0 and <= 1)) yield return $"damping {Damping} (in (0, 1])";
+        if (!(Compensation > 0 && double.IsFinite(Compensation))) yield return $"compensation {Compensation} (above 0)";
+        if (!(Correction > 0 && double.IsFinite(Correction))) yield return $"correction {Correction} (above 0)";
+        if (CorrectionShare is not (>= 0 and <= 1)) yield return $"correction_share {CorrectionShare} (in [0, 1])";
+        if (Strength is { } strength && !(strength > 0 && double.IsFinite(strength))) yield return $"strength {strength} (above 0)";
+    }
 }

@@ -14,8 +14,8 @@ public abstract class RepairPass
 {
     private readonly Model _teacher;
 
-    private protected RepairPass(Model teacher, Calibration calibration, TokenWeights weights, RepairOptions options) =>
-        (_teacher, Calibration, Weights, Options) = (teacher, calibration, weights, options);
+    private protected RepairPass(Model teacher, Calibration calibration, Sensitivity sensitivity, RepairOptions options) =>
+        (_teacher, Calibration, Sensitivity, Options) = (teacher, calibration, sensitivity, options);
 
     /// <summary>Told after each block.</summary>
     public Action<int>? OnBlock { get; init; }
@@ -27,7 +27,7 @@ public abstract class RepairPass
 
     private protected Calibration Calibration { get; }
 
-    private protected TokenWeights Weights { get; }
+    private protected Sensitivity Sensitivity { get; }
 
     private protected RepairOptions Options { get; }
 
@@ -37,13 +37,13 @@ public abstract class RepairPass
     /// <summary>The walk that suits a network.</summary>
     /// <param name="teacher">The original network.</param>
     /// <param name="calibration">The images.</param>
-    /// <param name="weights">What each token counts.</param>
+    /// <param name="sensitivity">What errors cost.</param>
     /// <param name="options">Switches.</param>
     /// <param name="onCut">See <see cref="OnCut"/>.</param>
-    public static RepairPass Of(Model teacher, Calibration calibration, TokenWeights weights, RepairOptions options, Action<CutPoint>? onCut = null) => teacher switch
+    public static RepairPass Of(Model teacher, Calibration calibration, Sensitivity sensitivity, RepairOptions options, Action<CutPoint>? onCut = null) => teacher switch
     {
-        CnnModel cnn => new CnnRepairPass(cnn, calibration, weights, options) { OnCut = onCut },
-        VitModel vit => new VitRepairPass(vit, calibration, weights, options) { OnCut = onCut },
+        CnnModel cnn => new CnnRepairPass(cnn, calibration, sensitivity, options) { OnCut = onCut },
+        VitModel vit => new VitRepairPass(vit, calibration, sensitivity, options) { OnCut = onCut },
         _ => throw new ArgumentException($"{teacher.Architecture.Name} is a {teacher.Architecture.Family}, for which there is no repair."),
     };
 
@@ -80,10 +80,6 @@ public abstract class RepairPass
     /// </summary>
     private protected abstract void Block(ref Model student, int i, Architecture target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation);
 
-    private protected LayerRepair Layer(Tensor tokenWeights, string name, CancellationToken cancellation) => new(Calibration, Options, tokenWeights, name, cancellation);
-
-    private protected static Model Replace(Model model, Func<Model, Model> edit)
-    {
-        using (model) return edit(model);
-    }
+    private protected LayerRepair Layer(ErrorMetric metric, string name, CancellationToken cancellation) =>
+        new(Calibration, Options, metric.For(Options), name, cancellation);
 }

@@ -34,6 +34,31 @@ public static class Ridge
         return scope.Keep(system.Solve(right.Transpose(0, 1)).Transpose(0, 1));
     }
 
+    /// <summary>
+    /// The same layer by two regressions. What the inputs that go gave is a function of the layer's inputs alone, which few images tell well; what
+    /// earlier cuts left is not, and is believed less. With the wanted output y = W₀·x + (y − W₀·x) each part is solved for with its own λ.
+    /// </summary>
+    /// <param name="gram">[m+1, m+1].</param>
+    /// <param name="cross">[D, m+1].</param>
+    /// <param name="prior">W₀ [D, m+1].</param>
+    /// <param name="kept">k ascending inputs.</param>
+    /// <param name="compensation">λ for what the inputs that go gave; above 0.</param>
+    /// <param name="correction">λ for the rest; above 0.</param>
+    /// <param name="share">How much of the correction to apply, in [0, 1].</param>
+    public static Tensor SolveApart(Tensor gram, Tensor cross, Tensor prior, ReadOnlySpan<int> kept, double compensation, double correction, double share)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        var own = prior.MatMul(gram);
+        int[] indices = [.. kept, (int)gram.Size(0) - 1];
+        var sliced = prior.IndexSelect(1, indices);
+        var step = Solve(gram, own, prior, kept, compensation) - sliced + Solve(gram, cross - own, Tensor.ZerosLike(prior), kept, correction) * share;
+        // Either part alone lowers the error; where they point the same way, both together may go too far.
+        var residual = (cross - sliced.MatMul(gram.IndexSelect(0, indices))).IndexSelect(1, indices);
+        var (descent, curvature) = ((residual * step).Sum().Item(), (step.MatMul(gram.IndexSelect(0, indices).IndexSelect(1, indices)) * step).Sum().Item());
+        return scope.Keep(sliced + step * (descent < curvature ? Math.Max(0, descent / curvature) : 1));
+    }
+
     /// <summary>The strength with the least error on images left out, fold by fold (tokens of an image stay together: they are alike).</summary>
     public static double ChooseStrength(GramSums sums, Tensor prior, ReadOnlySpan<int> kept)
     {

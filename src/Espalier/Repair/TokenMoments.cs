@@ -3,7 +3,7 @@ using Espalier.Torch.Distributed;
 
 namespace Espalier.Repair;
 
-/// <summary>Second moments of normalised tokens, for <see cref="QueryKeyCut"/>, summed in float64.</summary>
+/// <summary>Second moments of normalised tokens, for <see cref="QueryKeyCut"/>, summed in float64 (see <see cref="Moments"/>).</summary>
 internal static class TokenMoments
 {
     /// <summary>
@@ -25,7 +25,7 @@ internal static class TokenMoments
             var sets = WithOne(together?.Invoke(x) ?? x);
             var centred = (sets - sets.Mean([1], keepDim: true)).Reshape(-1, sets.Size(-1));
             x = WithOne(x);
-            var (q, c) = (Moment(x.Reshape(-1, x.Size(-1)), (x * weights.Reshape(1, -1, 1)).Reshape(-1, x.Size(-1))), Moment(centred, centred));
+            var (q, c) = (Moments.Of(x.Reshape(-1, x.Size(-1)), (x * weights.Reshape(1, -1, 1)).Reshape(-1, x.Size(-1))), Moments.Of(centred, centred));
             if (queries is null || keys is null) (queries, keys) = (batch.Keep(q), batch.Keep(c));
             else
             {
@@ -38,6 +38,4 @@ internal static class TokenMoments
     }
 
     private static Tensor WithOne(Tensor x) => Tensor.Cat([x, Tensor.Ones([x.Size(0), x.Size(1), 1], device: x.Device)], -1);
-
-    private static Tensor Moment(Tensor a, Tensor b) => a.Transpose(0, 1).MatMul(b).To(DType.Float64);
 }

@@ -6,10 +6,10 @@ namespace Espalier.Repair;
 /// <summary>The walk through a Vision Transformer: in every block first the attention is cut and repaired, then the MLP.</summary>
 /// <param name="teacher">The original network.</param>
 /// <param name="calibration">The images.</param>
-/// <param name="weights">What each token counts.</param>
+/// <param name="sensitivity">What errors cost.</param>
 /// <param name="options">Switches.</param>
-public sealed class VitRepairPass(VitModel teacher, Calibration calibration, TokenWeights weights, RepairOptions options)
-    : RepairPass(teacher, calibration, weights, options)
+public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Sensitivity sensitivity, RepairOptions options)
+    : RepairPass(teacher, calibration, sensitivity, options)
 {
     /// <inheritdoc cref="RepairPass.Run"/>
     /// <param name="student">The teacher itself, or a network derived from it.</param>
@@ -35,27 +35,27 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Tok
 
         if (target.Kind == BlockKind.Dropped)
         {
-            student = Replace(student, s => ((VitModel)s).DropBlock(i));
+            student = student.Then(s => ((VitModel)s).DropBlock(i));
             return;
         }
         if (block.HasAttention)
-            student = Replace(student, s =>
+            student = student.Then(s =>
             {
-                if (!target.HasAttention) return WithoutAttention((VitModel)s, i, target, tokens, halfway, Layer(Weights.AfterAttention(i), $"mixer {i}", cancellation));
-                var (end, counts) = target.HasMlp ? (halfway, Weights.AfterAttention(i)) : (wanted, Weights.AfterBlock(i));
+                if (!target.HasAttention) return WithoutAttention((VitModel)s, i, target, tokens, halfway, Layer(Sensitivity.AfterAttention(i), $"mixer {i}", cancellation));
+                var (end, counts) = target.HasMlp ? (halfway, Sensitivity.AfterAttention(i)) : (wanted, Sensitivity.AfterBlock(i));
                 using var repair = new AttentionRepair((VitModel)s, i, tokens, end, Layer(counts, $"attention {i}", cancellation));
                 return Cut(i, "attn.", goal, [WidthKind.QueryKey, WidthKind.Value], repair.Cut);
             });
         else if (block.HasMixer && Options is { Solve: true, RefitWhole: true })
-            student = Replace(student, s => MixerRepair.Refit((VitModel)s, i, tokens, halfway, Layer(Weights.AfterAttention(i), $"mixer {i}", cancellation)));
+            student = student.Then(s => MixerRepair.Refit((VitModel)s, i, tokens, halfway, Layer(Sensitivity.AfterAttention(i), $"mixer {i}", cancellation)));
         var half = (VitModel)student;
         tokens.Advance(x => half.AfterAttention(i, x), cancellation);
 
         if (block.HasMlp)
-            student = Replace(student, s =>
+            student = student.Then(s =>
             {
                 if (!target.HasMlp) return ((VitModel)s).RemoveMlp(i);
-                using var repair = new MlpRepair((VitModel)s, i, tokens, wanted, Layer(Weights.AfterBlock(i), $"mlp {i}", cancellation));
+                using var repair = new MlpRepair((VitModel)s, i, tokens, wanted, Layer(Sensitivity.AfterBlock(i), $"mlp {i}", cancellation));
                 return Cut(i, "mlp.", goal, [WidthKind.Hidden], shape => repair.Cut(shape.MlpHidden));
             });
         var whole = (VitModel)student;

@@ -65,6 +65,12 @@ internal static class RunReports
         if (images > 0) yield return $"{images} training {(images == 1 ? "image" : "images")} could not be read and {(images == 1 ? "was" : "were")} left out (--strict refuses them).";
     }
 
+    /// <summary>A remark when time ended a training before its planned steps were done.</summary>
+    public static IEnumerable<string> Stopped(bool early)
+    {
+        if (early) yield return "Time ran out before all planned steps were done, so this run cannot be repeated exactly.";
+    }
+
     /// <summary>
     /// The command that repeats a run exactly: as typed, with other words for how long it works, switches among them; null when it was not typed.
     /// </summary>

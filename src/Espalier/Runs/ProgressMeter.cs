@@ -23,17 +23,14 @@ public sealed class ProgressMeter(
     /// <summary>Reports that <paramref name="step"/> steps are done.</summary>
     /// <param name="step">Steps done, counted from the stage's start.</param>
     /// <param name="loss">Latest loss.</param>
-    /// <param name="note">A remark.</param>
-    /// <param name="limit">Time after which the stage ends whatever its step count; bounds the estimate.</param>
     /// <param name="status">How things stand.</param>
-    public void Report(long step, double? loss = null, string? note = null, TimeSpan? limit = null, string? status = null)
+    public void Report(long step, double? loss = null, string? status = null)
     {
         var first = _first ??= (step, time.GetTimestamp());
         var seconds = time.GetElapsedTime(first.Time).TotalSeconds;
         var done = step - first.Step;
         double? stepsPerSecond = done > 0 && seconds > 0 ? done / seconds : null;
         TimeSpan? left = stepsPerSecond is { } rate && total > 0 ? TimeSpan.FromSeconds(Math.Max(0, total - step) / rate) : null;
-        if (limit is { } bound && (left is null || bound < left)) left = bound;
-        progress.Report(new(stage, step, total, loss, stepsPerSecond * unitsPerStep, unit, left, note, status));
+        progress.Report(new(stage, step, total, loss, stepsPerSecond * unitsPerStep, unit, left, Status: status));
     }
 }

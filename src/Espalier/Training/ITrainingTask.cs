@@ -23,8 +23,11 @@ public interface IBatchSource : IDisposable
     /// <summary>Batches per pass over the images; the last may be smaller.</summary>
     int BatchesPerEpoch { get; }
 
-    /// <summary>The next batch, in the current scope.</summary>
+    /// <summary>The next batch, in the current scope; without images when none of them can be read.</summary>
     TensorBatch Next();
+
+    /// <summary>Why the first image that was left out was; null when none was.</summary>
+    string? Trouble => null;
 
     /// <summary>Continues before batch number <paramref name="batch"/> of the whole run.</summary>
     void Seek(long batch);

@@ -25,12 +25,18 @@ public sealed class ImageBatches : IBatchSource
     /// <summary>Told of every image that was left out (<see cref="LoaderOptions.SkipUnreadable"/>), each time.</summary>
     public Action<ImageItem, string>? OnSkipped { get; init; }
 
+    public string? Trouble { get; private set; }
+
     public int BatchesPerEpoch => _loader.BatchesPerEpoch;
 
     public TensorBatch Next()
     {
         using var batch = _loader.Next() ?? throw new InvalidOperationException("The images ended; training batches must be endless.");
-        foreach (var (item, reason) in batch.Skipped) OnSkipped?.Invoke(item, reason);
+        foreach (var (item, reason) in batch.Skipped)
+        {
+            Trouble ??= reason;
+            OnSkipped?.Invoke(item, reason);
+        }
         var pixels = Tensor.FromAhead<float>(batch.Images, [batch.Count, batch.Channels, batch.Size, batch.Size], _device);
         var labels = _dataset.HasLabels ? Tensor.FromAhead<long>(Array.ConvertAll(batch.Labels, l => (long)l), [batch.Count], _device) : null;
         return new TensorBatch(pixels, labels) { Places = batch.Count == batch.Total ? null : batch.Places, Total = batch.Total };

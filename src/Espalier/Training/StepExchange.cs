@@ -12,6 +12,20 @@ internal sealed class StepExchange(ProcessGroup group)
     /// <summary>Gives every process the first one's values, to begin with.</summary>
     internal void Begin(IReadOnlyList<Tensor> state) => group.Broadcast(state);
 
+    /// <summary>What a task has counted so far, in the current scope.</summary>
+    internal Tensor[] Counted(ITrainingTask task)
+    {
+        using var noGrad = new NoGrad();
+        return [.. task.Buffers.Select(b => b.Clone())];
+    }
+
+    /// <summary>Takes back what was counted since: a step that one process did not take is taken by none.</summary>
+    internal static void Recount(ITrainingTask task, Tensor[] counted)
+    {
+        using var noGrad = new NoGrad();
+        foreach (var (buffer, before) in task.Buffers.Zip(counted)) buffer.CopyFrom(before);
+    }
+
     /// <summary>
     /// Sums gradients, averages what changed besides, and finds out what the others want. Gradients of a loss that is no number are summed, too: all
     /// processes see the same.
@@ -19,8 +33,11 @@ internal sealed class StepExchange(ProcessGroup group)
     /// <param name="task">Its parameters hold the gradient of this process's images, weighted by their share of the step's.</param>
     /// <param name="part">What this process has of the step.</param>
     /// <param name="wish">Whether this process was asked to stop, and whether it wants no more steps.</param>
-    /// <returns>The loss of the whole step; whether any process was asked to stop; whether the first one wants no more steps.</returns>
-    internal (double? Loss, bool Cancelled, bool Enough) Combine(ITrainingTask task, StepPart part, (bool Cancelled, bool Enough) wish)
+    /// <returns>
+    /// The loss of the whole step; its images that could be read, without which there is nothing to sum; whether any process was asked to stop; whether
+    /// the first one wants no more steps.
+    /// </returns>
+    internal (double? Loss, long Seen, bool Cancelled, bool Enough) Combine(ITrainingTask task, StepPart part, (bool Cancelled, bool Enough) wish)
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
@@ -28,7 +45,8 @@ internal sealed class StepExchange(ProcessGroup group)
         group.Sum(numbers);
         // Images that could not be read leave the mean to the rest, in whichever process they were.
         var seen = numbers[3];
-        var scale = seen > 0 && seen != part.Total ? part.Total / seen : 1;
+        if (seen == 0) return (null, 0, numbers[1] > 0, numbers[2] > 0);
+        var scale = part.Total / seen;
 
         var parameters = task.Parameters;
         if (part.Images == 0)
@@ -41,7 +59,7 @@ internal sealed class StepExchange(ProcessGroup group)
         var buffers = task.Buffers.Where(b => b.DType is DType.Float32 or DType.Float64).ToList();
         foreach (var buffer in buffers) buffer.MulInPlace(part.Images / seen);
         group.Sum(buffers);
-        return (part.Loss is null ? null : numbers[0] * scale, numbers[1] > 0, numbers[2] > 0);
+        return (part.Loss is null ? null : numbers[0] * scale, (long)seen, numbers[1] > 0, numbers[2] > 0);
     }
 }
 

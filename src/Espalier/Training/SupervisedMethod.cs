@@ -22,6 +22,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     private const string ResultFile = "trained.safetensors", RecordFile = "finished.json";
     private readonly LossCurveFile _curve = new();
     private readonly List<string> _notes = [];
+    private TrainingClock? _clock;
 
     /// <summary>What is asked.</summary>
     public SupervisedRequest Request { get; } = request.Checked();
@@ -30,6 +31,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     public SupervisedResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
         request.Compute.Apply();
+        _clock = new TrainingClock(request.Effort, folder, request.Compute.Group, time);
         new Run(folder,
         [
             new RunStep(TrainStep, Train) { Together = true },
@@ -50,12 +52,14 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         using var loop = new TrainingLoop(Task(model), batches, Options(steps, batches))
         {
             OnStep = report => meter.Report(report.Step, report.Loss),
+            StopEarly = _clock!.IsOver,
             Checkpoint = context.Checkpoint(time),
             Curve = curve,
         };
         loop.Run(context.Cancellation);
         loop.Finish();
         _curve.Write(context.Folder, curve);
+        new TrainedRecord(loop.Step, steps).Write(context.Folder);
         ModelFile.Write(Path.Combine(context.Folder, ResultFile), model);
     }
 
@@ -69,7 +73,7 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
         var top1 = heldOut is null ? null : evaluator.Score(model, heldOut, context.Cancellation);
         var eval = request.Eval is null ? null : evaluator.Score(model, request.Eval, context.Cancellation);
         StepFile.Write(context.Folder, RecordFile, new FinishRecord(eval?.Top1, eval?.Top5, top1?.Top1, [.. _notes]));
-        ModelFolder.Write(context.Run.ResultFolder, model, Provenance(Losses(context.Run).Steps), request.Data.ClassNames);
+        ModelFolder.Write(context.Run.ResultFolder, model, Provenance(TrainedRecord.Read(trained).Steps), request.Data.ClassNames);
     }
 
     // From what the steps left: the last sitting may find all of them done.
@@ -77,22 +81,17 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     {
         var finished = StepFile.Read<FinishRecord>(folder.StepFolder(FinishStep), RecordFile)
             ?? throw new UsageException($"'{folder.Path}' is finished already; there is nothing to resume.");
-        var (losses, steps) = Losses(folder);
+        var (losses, (steps, planned)) = (_curve.Read(folder.StepFolder(TrainStep)), TrainedRecord.Read(folder.StepFolder(TrainStep)));
         return new SupervisedResult(steps, (double)steps * request.Recipe.BatchSize / Split().Train.Count, losses.Count > 0 ? losses[^1].Loss : double.NaN)
         {
             Top1 = finished.Top1,
             Top5 = finished.Top5,
             HoldOutTop1 = finished.HoldOutTop1,
             SkippedImages = SkippedImages.Count(folder.StepFolder(TrainStep)),
+            StoppedEarly = steps < planned,
             Losses = losses,
             Notes = finished.Notes,
         };
-    }
-
-    private (IReadOnlyList<(long Step, double Loss)> Losses, long Steps) Losses(RunFolder folder)
-    {
-        var losses = _curve.Read(folder.StepFolder(TrainStep));
-        return (losses, losses.Count > 0 ? losses[^1].Step : 0);
     }
 
     private Model Start()
@@ -131,13 +130,18 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     private long StepCount(StepContext context, ImageDataset train)
     {
         var perEpoch = (train.Count + request.Recipe.BatchSize - 1) / request.Recipe.BatchSize;
-        return request.Effort.StepsOf(context.Folder, perEpoch, () =>
+        return _clock!.Steps(context.Folder, perEpoch, () =>
         {
             using var probe = Start();
             using var batches = Batches(probe, train);
             return StepTimer.Measure(
                 onStep => new TrainingLoop(Task(probe), batches, Options(StepTimer.Steps, batches) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
-        }, share: 0.95, request.Compute.Group);
+        }, () =>
+        {
+            using var probe = Start();
+            var evaluator = Evaluator.For(probe, request.Compute, time);
+            return (0, new[] { Split().HeldOut, request.Eval }.Sum(images => TrainingClock.Measure(evaluator, probe, images, context.Cancellation)));
+        });
     }
 
     private JsonObject Provenance(long steps) => new()

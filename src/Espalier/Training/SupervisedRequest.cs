@@ -2,8 +2,6 @@ using Espalier.Compute;
 using Espalier.Evaluation;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Runs;
-using Espalier.Torch.Distributed;
 
 namespace Espalier.Training;
 
@@ -11,18 +9,7 @@ namespace Espalier.Training;
 /// <param name="Steps">Optimizer steps.</param>
 /// <param name="Epochs">Passes over the images.</param>
 /// <param name="Time">Time for the whole command.</param>
-public sealed record TrainingEffort(long? Steps = null, int? Epochs = null, TimeSpan? Time = null)
-{
-    /// <summary>Steps of the run. Those bounded by time are worked out once and kept for when the run is resumed.</summary>
-    /// <param name="folder">Where they are kept.</param>
-    /// <param name="stepsPerEpoch">Steps of one pass over the images; need not be whole.</param>
-    /// <param name="secondsPerStep">Measures a step.</param>
-    /// <param name="share">Share of the time that is for training.</param>
-    /// <param name="group">Processes that train together.</param>
-    internal long StepsOf(string folder, double stepsPerEpoch, Func<double> secondsPerStep, double share, ProcessGroup? group) =>
-        Steps ?? (Epochs is { } epochs ? Math.Max(1, (long)(epochs * stepsPerEpoch))
-            : PlannedSteps.Once(folder, () => Math.Max(1, (long)(Time!.Value.TotalSeconds * share / secondsPerStep())), group));
-}
+public sealed record TrainingEffort(long? Steps = null, int? Epochs = null, TimeSpan? Time = null);
 
 /// <summary>What <c>train</c> and <c>finetune</c> do.</summary>
 public sealed record SupervisedRequest
@@ -78,6 +65,9 @@ public sealed record SupervisedResult(long Steps, double Epochs, double Loss)
 
     /// <summary>Training images that could not be read and were left out.</summary>
     public int SkippedImages { get; init; }
+
+    /// <summary>True when time ran out before the planned steps were done: the run cannot be repeated exactly.</summary>
+    public bool StoppedEarly { get; init; }
 
     /// <summary>Remarks: a replaced head.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

@@ -25,6 +25,9 @@ public sealed class TrainingLoop : IDisposable
     private readonly StepExchange? _exchange;
     private readonly bool _keepsFiles;
     private ExponentialAverage? _average;
+    private double _secondsBefore;
+    private long _begun, _drawn;
+    private int _empty;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
     {
@@ -59,9 +62,11 @@ public sealed class TrainingLoop : IDisposable
     /// <exception cref="FailureException">The loss or a parameter is NaN or infinite, or memory ran out; the last state in which all was well is saved.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
     /// <exception cref="LostProcessException">Another process is gone; what was learnt is saved.</exception>
+    /// <exception cref="InputException">Not one image of a whole epoch can be read.</exception>
     public void Run(CancellationToken cancellation = default)
     {
         Resume();
+        _begun = Checkpoint?.Time.GetTimestamp() ?? 0;
         _exchange?.Begin(State);
         double loss = 0;
         long images = 0, read = 0;
@@ -78,13 +83,16 @@ public sealed class TrainingLoop : IDisposable
             using var scope = new TensorScope();
             double? value;
             long seen;
+            var counted = _exchange?.Counted(_task);
             try
             {
                 value = TakeStep(out seen, (cancellation.IsCancellationRequested, mine), out stop, out enough);
             }
             catch (LostProcessException)
             {
-                Save(); // the step was not taken
+                // The step was not taken, but what is counted on the way, as the statistics of a BatchNorm, was.
+                StepExchange.Recount(_task, counted!);
+                Save();
                 throw;
             }
             images += seen;
@@ -137,8 +145,9 @@ public sealed class TrainingLoop : IDisposable
         var groups = _optimizer.Steps.Count;
         _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], saved.GroupSteps ?? [.. Enumerable.Repeat(saved.Step, groups)]);
         if (saved.Curve is { } curve) Curve?.Restore(curve);
-        Step = saved.Step;
-        _batches.Seek(Step * _options.Accumulate);
+        (Step, _secondsBefore) = (saved.Step, saved.Seconds);
+        _drawn = saved.Batches ?? Step * _options.Accumulate;
+        _batches.Seek(_drawn);
     }
 
     private void Reshape(StateCarry carry)
@@ -161,7 +170,8 @@ public sealed class TrainingLoop : IDisposable
         // What is saved replaces what was saved before; so it has to be of use.
         if (Broken() is { } broken) throw Diverged(broken);
         var groups = _optimizer.Steps;
-        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot(), Curve);
+        Checkpoint.Save(State, Step, groups.All(s => s == Step) ? null : groups, _task.Snapshot(), Curve,
+            _secondsBefore + Checkpoint.Time.GetElapsedTime(_begun).TotalSeconds, _drawn == Step * _options.Accumulate ? null : _drawn);
     }
 
     private void Resume()
@@ -178,22 +188,33 @@ public sealed class TrainingLoop : IDisposable
     {
         double? value = null;
         (images, cancelled, enough) = (0, false, false);
-        var (own, atOnce) = (0L, 0L);
+        var (own, seen, atOnce, drawn) = (0L, 0L, 0L, _drawn);
         try
         {
             for (var k = 0; k < _options.Accumulate; k++)
             {
                 using var scope = new TensorScope();
-                var batch = _batches.Next();
+                var batch = Draw(ref drawn);
                 atOnce = batch.Pixels.Size(0);
                 own += atOnce;
                 images += batch.Total;
                 if (Learn(batch, Step * _options.Accumulate + k) is { } loss) value = (value ?? 0) + loss;
             }
-            if (_exchange is not null) (value, cancelled, enough) = _exchange.Combine(_task, new StepPart(own, images, value), wish);
+            seen = images;
+            if (_exchange is not null) (value, seen, cancelled, enough) = _exchange.Combine(_task, new StepPart(own, images, value), wish);
+            if (seen == 0)
+            {
+                _drawn = drawn;
+                // Of what is nothing, no process learns: the next batches take the place of these.
+                for (var k = 0; k < _options.Accumulate; k++) CountEmpty();
+                images = 0;
+                return null;
+            }
+            _empty = 0;
             Check(value);
             if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
             _optimizer.Step(Step++);
+            _drawn = drawn;
         }
         catch (Exception e) when (e is TorchOutOfMemoryException or OutOfMemoryException)
         {
@@ -204,6 +225,24 @@ public sealed class TrainingLoop : IDisposable
         _task.AfterStep(Step, value);
         if (_task.Reshape(Step) is { } carry) Reshape(carry);
         return value;
+    }
+
+    // The next batch with an image in it. Several processes cannot know of each other's before they have added up theirs.
+    private TensorBatch Draw(ref long drawn)
+    {
+        while (true)
+        {
+            var batch = _batches.Next();
+            drawn++;
+            if (batch.Total > 0 || _exchange is not null) return batch;
+            CountEmpty();
+        }
+    }
+
+    private void CountEmpty()
+    {
+        if (++_empty < _batches.BatchesPerEpoch) return;
+        throw new InputException("None of the training images can be read" + (_batches.Trouble is { } trouble ? $"; the first: {trouble}" : "."));
     }
 
     // Adds the gradient of one batch, or of this process's part of it; the part's share of the loss when it is to be read.

@@ -17,14 +17,20 @@ public readonly record struct Knob(int Block, WidthKind Kind)
     /// <param name="kinds">Kinds of widths that may change.</param>
     /// <param name="kept">Blocks that stay whole.</param>
     /// <param name="multipleOf">See <see cref="MultipleOf"/>.</param>
-    public static ImmutableArray<Knob> Of(Architecture net, IReadOnlyCollection<WidthKind> kinds, IReadOnlyCollection<int> kept, int multipleOf = 1) =>
-    [
-        .. from i in Enumerable.Range(0, net.Depth)
-           where !kept.Contains(i)
-           from kind in net.Widths(i)
-           where kinds.Contains(kind)
-           select new Knob(i, kind) { MultipleOf = multipleOf > 1 ? multipleOf : 0 },
-    ];
+    /// <exception cref="UsageException">A block that is to stay does not exist.</exception>
+    public static ImmutableArray<Knob> Of(Architecture net, IReadOnlyCollection<WidthKind> kinds, IReadOnlyCollection<int> kept, int multipleOf = 1)
+    {
+        foreach (var block in kept)
+            if (block < 0 || block >= net.Depth) throw new UsageException($"--keep names block {block}; {net.Name} has blocks 0 to {net.Depth - 1}.");
+        return
+        [
+            .. from i in Enumerable.Range(0, net.Depth)
+               where !kept.Contains(i)
+               from kind in net.Widths(i)
+               where kinds.Contains(kind)
+               select new Knob(i, kind) { MultipleOf = multipleOf > 1 ? multipleOf : 0 },
+        ];
+    }
 
     /// <summary>The width this knob has in a network.</summary>
     public int Read(Architecture net) => net.Width(Block, Kind);

@@ -54,7 +54,7 @@ public sealed class ImageFaultTests : IDisposable
         foreach (var file in Directory.GetFiles(data, "*.png")) File.WriteAllText(file, "");
         var run = CliRun.Of(Line("train", data));
         run.Code.ShouldBe(ExitCodes.Input, run.Error);
-        run.Error.ShouldContain("none of the 8 images of a batch can be read");
+        run.Error.ShouldContain("None of the training images can be read; the first: ");
     }
 
     [Fact]

@@ -50,6 +50,24 @@ public class VitRegistryTests
         VitCost.Of(net).Parameters.ShouldBe(parameters);
     }
 
+    /// <summary>Where layers learn at different rates, every head and every last norm must learn as the last layer, whatever it is called.</summary>
+    [Fact]
+    public void Layers_are_counted_from_the_patches_to_the_heads_in_every_member()
+    {
+        var last = new HashSet<string>();
+        foreach (var net in VitRegistry.Names.Select(name => VitRegistry.Find(name)!.Architecture).Concat(FamilyNets.All.Select(n => n.Net)))
+        {
+            using var model = new VitModel(net, VitRegistry.Find("tiny-test-vit")!.Preprocessing, new Weights());
+            foreach (var (name, _) in VitTensors.Expected(net))
+            {
+                var isLast = name.Split('.')[0] is "head" or "head_dist" or "norm" or "fc_norm";
+                model.Layer(name).ShouldBe(isLast ? net.Depth + 1 : name.StartsWith("blocks.") ? int.Parse(name.Split('.')[1]) + 1 : 0, $"{name} of {net.Name}");
+                if (isLast) last.Add(name.Split('.')[0]);
+            }
+        }
+        last.Order().ShouldBe(["fc_norm", "head", "head_dist", "norm"]);
+    }
+
     [Theory]
     [InlineData("deit_tiny_distilled_patch16_224-b40b3cf7", "deit_tiny_distilled_patch16_224", 0.9)]
     [InlineData("deit_3_huge_224_21k", "deit3_huge_patch14_224", 1.0)]

@@ -71,6 +71,14 @@ public sealed class PackageTests(PackedFeed feed) : IClassFixture<PackedFeed>
 
         output.ShouldContain("repaired: KL");
         ((double)EspalierModel.Open(Path.Combine(folder, "small")).Cost.MacsBudget).ShouldBeInRange(0.7 * 79_180_032, 0.75 * 79_180_032);
+
+        // What the first page of the documentation shows works in the same folder, as typed but for the minute.
+        Directory.Delete(Path.Combine(folder, "small"), recursive: true);
+        var shown = CodeBlock.Of("docs/getting-started.md").Single(b => b.Language == "csharp").Text;
+        shown.ShouldContain("TimeSpan.FromMinutes(1)");
+        File.WriteAllText(Path.Combine(folder, "Program.cs"), shown.Replace("TimeSpan.FromMinutes(1)", "TimeSpan.FromSeconds(6)"));
+        ChildProcess.Run(folder, "dotnet", "run", "-c", "Release").ShouldContain(" MACs");
+        EspalierModel.Open(Path.Combine(folder, "small")).Cost.MacsBudget.ShouldBeLessThan(79_180_032);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.MetricSets;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
@@ -19,7 +20,7 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
 {
     private const double Keep = 0.8;
 
-    private static readonly DcVitOptions s_finetune = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8, Update = UpdateRange.All };
+    private static readonly FinetuneOptions s_finetune = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8, Update = UpdateRange.All };
 
     private readonly FewShotRuns _runs = new();
 
@@ -121,7 +122,7 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
         var unlabelled = new ImageDataset("plain", [.. toy.Train.Items.Select(i => new ImageMemoryItem(i.Id, null, i.Load(1)))]);
         Should.Throw<InputException>(() => Method("labels", steps: 1, images: unlabelled)).Message.ShouldContain("no labels");
         Should.Throw<InputException>(() => new EvenWidthsMethod(Request(1, 7, toy.Train) with { Images = null }, UnitRule.Magnitude,
-            s_finetune with { Loss = FinetuneLoss.Labels }, TimeProvider.System)).Message.ShouldContain("synthetic ones have none");
+            s_finetune with { Loss = FinetuneLoss.Labels }, keep: [], TimeProvider.System)).Message.ShouldContain("synthetic ones have none");
     }
 
     [Theory]
@@ -144,21 +145,22 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
     private IFewShotMethod Method(string name, long? steps, ulong seed = 7, double keep = Keep, ImageDataset? images = null)
     {
         var request = Request(steps, seed, images ?? toy.Train) with { Method = name, Target = new Target(TargetForm.KeepMacs, keep) };
-        var drop = s_finetune with { Variant = BlockVariant.Drop };
+        var plain = new DcVitOptions { Finetune = s_finetune };
+        var drop = plain with { Variant = BlockVariant.Drop };
         DcVitOptions? blocks = name switch
         {
-            "practise" => Practise.Options(s_finetune, MetricKind.Kl),
-            "practise mse" => Practise.Options(s_finetune, MetricKind.Mse),
+            "practise" => Practise.Options(plain, MetricKind.Kl),
+            "practise mse" => Practise.Options(plain, MetricKind.Mse),
             "drop first" => drop with { Choice = BlockChoice.First },
             "drop last" => drop with { Choice = BlockChoice.Last },
             "drop random" => drop with { Choice = BlockChoice.Random },
             "drop once" => drop with { Once = true },
-            "kd" => drop with { Loss = FinetuneLoss.SoftLabels },
-            "labels" => drop with { Loss = FinetuneLoss.Labels },
+            "kd" => drop with { Finetune = s_finetune with { Loss = FinetuneLoss.SoftLabels } },
+            "labels" => drop with { Finetune = s_finetune with { Loss = FinetuneLoss.Labels } },
             _ => null,
         };
         return blocks is not null ? new DcVitMethod(request, blocks, TimeProvider.System)
-            : new EvenWidthsMethod(request, name == "random" ? UnitRule.Random : UnitRule.Magnitude, s_finetune, TimeProvider.System);
+            : new EvenWidthsMethod(request, name == "random" ? UnitRule.Random : UnitRule.Magnitude, s_finetune, keep: [], TimeProvider.System);
     }
 
     private FewShotRequest Request(long? steps, ulong seed, ImageDataset images) => new()

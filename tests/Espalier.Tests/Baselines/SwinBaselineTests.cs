@@ -3,6 +3,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.MetricSets;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -56,9 +57,9 @@ public sealed class SwinBaselineTests(StripesSwin toy) : IClassFixture<StripesSw
             Seed = 7,
             Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
         };
-        var finetune = new DcVitOptions { BatchSize = 16, LearningRate = 1e-3, Update = UpdateRange.All };
-        IFewShotMethod method = name == "practise" ? new DcVitMethod(request, Practise.Options(finetune, MetricKind.Kl), TimeProvider.System)
-            : new EvenWidthsMethod(request, UnitRule.Magnitude, finetune, TimeProvider.System);
+        var finetune = new FinetuneOptions { BatchSize = 16, LearningRate = 1e-3, Update = UpdateRange.All };
+        IFewShotMethod method = name == "practise" ? new DcVitMethod(request, Practise.Options(new() { Finetune = finetune }, MetricKind.Kl), TimeProvider.System)
+            : new EvenWidthsMethod(request, UnitRule.Magnitude, finetune, keep: [], TimeProvider.System);
         var result = _runs.Compress("a", method);
         var written = ModelSource.Open(_runs.PathOf("a")).Vit;
         VitCost.Of(written).ShouldBe(result.After);

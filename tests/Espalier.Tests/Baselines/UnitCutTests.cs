@@ -50,7 +50,7 @@ public class UnitCutTests : TorchTest
     public void A_cut_network_has_the_planned_architecture_and_cutting_nothing_gives_the_network_itself(UnitRule rule)
     {
         using var model = TestNets.Tiny(1);
-        var target = EvenWidthsMethod.Plan(model.Architecture, new Target(TargetForm.KeepMacs, 0.6), []);
+        var target = EvenWidthsMethod.Structure(model.Architecture, new Target(TargetForm.KeepMacs, 0.6), []);
         using var cut = new UnitCut(rule, seed: 3).Apply(model, target);
         cut.Architecture.Blocks.ShouldBe(target.Blocks);
         cut.Weights.Keys.ShouldBe(VitTensors.Expected(target).Select(t => t.Name));
@@ -62,7 +62,7 @@ public class UnitCutTests : TorchTest
     public void Chance_depends_on_the_seed_alone()
     {
         using var model = TestNets.Tiny(1);
-        var target = EvenWidthsMethod.Plan(model.Architecture, new Target(TargetForm.KeepMacs, 0.6), []);
+        var target = EvenWidthsMethod.Structure(model.Architecture, new Target(TargetForm.KeepMacs, 0.6), []);
         using var a = new UnitCut(UnitRule.Random, seed: 3).Apply(model, target);
         using var b = new UnitCut(UnitRule.Random, seed: 3).Apply(model, target);
         using var c = new UnitCut(UnitRule.Random, seed: 4).Apply(model, target);
@@ -83,7 +83,7 @@ public class UnitCutTests : TorchTest
         var net = VitRegistry.Find("vit_small_patch16_224")!.Architecture;
         var target = TargetParser.Parse(keepMacs: keep, count: count == CountConvention.Full ? "full" : "budget");
         var limit = target.Resolve(VitCost.Of(net));
-        var planned = EvenWidthsMethod.Plan(net, target, []);
+        var planned = EvenWidthsMethod.Structure(net, target, []);
         var achieved = VitCost.Of(planned).In(limit.Measure);
         limit.Met(achieved).ShouldBeTrue();
         ((double)achieved).ShouldBeGreaterThan(0.999 * limit.Amount);

@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.DcVit;
 using Espalier.DcVit.Cnn;
+using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Data;
@@ -62,7 +63,7 @@ public class CnnStructureTests : TorchTest
             plan.Limit.Met(option.Cost).ShouldBeTrue();
             var forced = CnnStructure.Plan(net, s_fifth, new DcVitOptions { Variant = variant, K = option.Blocks });
             var order = forced.Choose([.. forced.Candidates.Reverse()]);
-            order.Length.ShouldBe(option.Blocks);
+            order.Length.ShouldBe(option.Blocks!.Value);
             forced.Limit.Met(Cut(net, order, variant, forced).Cost()).ShouldBeTrue();
         }
     }

@@ -53,11 +53,12 @@ internal sealed class FewShotRuns : IDisposable
     }
 
     /// <summary>Goes on with a run that was stopped.</summary>
-    public void GoOn(string name, IFewShotMethod method)
+    public FewShotResult GoOn(string name, IFewShotMethod method, Action<ProgressUpdate>? onUpdate = null)
     {
         using var folder = RunFolder.Open(PathOf(name));
-        method.Compress(folder, new Listener(_ => { }), default);
+        var result = method.Compress(folder, new Listener(onUpdate ?? (_ => { })), default);
         folder.Complete();
+        return result;
     }
 
     public SweepResult Sweep(string name, SweepMethod method)

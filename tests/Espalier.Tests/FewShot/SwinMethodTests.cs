@@ -25,7 +25,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     public void DcVit_compresses_blocks_of_both_stages_to_the_size_asked_for()
     {
         var live = Tensor.LiveCount;
-        var options = new DcVitOptions { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
+        var options = new DcVitOptions { Finetune = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 } };
         var result = DcVit("a", Request(steps: 40), options);
         var net = ModelSource.Open(_runs.PathOf("a")).Vit;
         VitCost.Of(net).ShouldBe(result.After);
@@ -47,7 +47,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     {
         // Blocks of different stages save differently, whatever order they come in.
         int[] order = variant == BlockVariant.Compress ? [2, 1] : [1, 3, 2];
-        var result = DcVit("a", Request(steps: 2) with { Target = new Target(TargetForm.KeepMacs, 0.8) }, new DcVitOptions { Variant = variant, Order = [.. order], BatchSize = 8 });
+        var result = DcVit("a", Request(steps: 2) with { Target = new Target(TargetForm.KeepMacs, 0.8) }, new DcVitOptions { Variant = variant, Order = [.. order], Finetune = new() { BatchSize = 8 } });
         result.Order.ShouldBe(order);
         var net = ModelSource.Open(_runs.PathOf("a")).Vit;
         VitCost.Of(net).ShouldBe(result.After);

@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Ofb;
+using Espalier.SearchSpaces;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Ofb;
@@ -103,7 +104,7 @@ public class BiMaskTests : TorchTest
         Tensor[] sizes = [.. tables.Select(t => BiMask.ExpectedSize(BiMask.Probabilities(
             Tensor.Full([t.Heads.Length, t.Dims.Length], 0.7, DType.Float64), t), t))];
         sizes.Take(3).Select(s => s.Item()).ShouldBe([288.0, 160, 960], 1e-9);
-        var cost = SearchCost.Official(space, tables).Total(sizes);
+        var cost = PublishedCost.Of(space, tables).Total(sizes);
         cost.Item().ShouldBe(1_948_383_744, 1);
         ArchitectureLosses.Budget(cost, 1e9, 4_600_557_312).Item().ShouldBe(0.212480 / 5, 1e-7);
         ArchitectureLosses.Budget(Tensor.From<double>([2.6e9]), 1e9, 4_600_557_312).Item().ShouldBe(0.604768 / 5, 1e-6);

@@ -3,6 +3,8 @@ using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
+using Espalier.SearchSpaces;
+using Espalier.Tests.SearchSpaces;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 

@@ -55,6 +55,26 @@ public class SearchTaskTests : TorchTest
         moments[^1].Cost.ShouldBe(VitCost.Of(net).MacsFull / run.Plan.Limit.Amount, 1e-9);
     }
 
+    /// <summary>Reading α waits for an accelerator: only who asks shall wait, and hears what is so then.</summary>
+    [Fact]
+    public void How_things_stand_is_worked_out_when_it_is_asked()
+    {
+        using var run = new Search(s_options, seed: 1);
+        using (new Autocast(false, "cpu"))
+            run.Task.Loss(new TensorBatch(TestNets.Pixels(s_net, 4, 1), Tensor.From<long>([0, 1, 2, 3])), 0);
+        run.Task.Status.ShouldEndWith("of the target, 0/5 decided, λ 0.99, γ 0.05");
+        var before = Share();
+        // All for the smallest of each.
+        using (new NoGrad())
+            foreach (var (name, alpha) in run.Net.Extra.Where(t => t.Key.StartsWith("alpha.")))
+                alpha.Reshape(-1).Narrow(0, 0, 1).AddInPlace(Tensor.Ones([1]), 50);
+        var cost = run.Plan.Cost.Total(run.Plan.Space.Tables, [.. run.Plan.Space.Tables.Select(_ => 0)]);
+        Share().ShouldBe(100 * cost / run.Plan.Limit.Amount, 0.5);
+        Share().ShouldBeLessThan(before);
+
+        double Share() => double.Parse(run.Task.Status.Split(' ', '%')[0], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Theory]
     [InlineData("one_hot", "no")]
     [InlineData("variance", "no")]

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
+using Espalier.SearchSpaces;
+using Espalier.Tests.SearchSpaces;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Ofb;

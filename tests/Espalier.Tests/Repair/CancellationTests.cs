@@ -29,10 +29,10 @@ public class CancellationTests : TorchTest
         var target = test.With(0, BlockEdits.Find("narrower block").Apply);
         var before = Tensor.LiveCount;
         using var source = new CancellationTokenSource();
-        var stopped = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnBlock = _ => source.Cancel() };
+        var stopped = new VitRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions()) { OnBlock = _ => source.Cancel() };
         Should.Throw<OperationCanceledException>(() => stopped.Run(test.Teacher, target, source.Token));
         Tensor.LiveCount.ShouldBe(before);
-        var failing = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
+        var failing = new VitRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions())
         {
             OnCut = point =>
             {
@@ -52,7 +52,7 @@ public class CancellationTests : TorchTest
     {
         using var test = new RepairCase(1);
         var target = test.With(0, BlockEdits.Find(name).Apply);
-        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-3 });
+        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions { Strength = 1e-3 });
         var before = Tensor.LiveCount;
         var wasStopped = 0;
         // Wherever the time falls, the promise is the same.
@@ -79,7 +79,7 @@ public class CancellationTests : TorchTest
         using var test = new RepairCase(1);
         using var tokens = test.Calibration.Embed(test.Teacher, CancellationToken.None);
         using var source = new CancellationTokenSource();
-        var layer = new LayerRepair(test.Calibration, new RepairOptions(), test.Weights.AfterBlock(0), "test", source.Token);
+        var layer = new LayerRepair(test.Calibration, new RepairOptions(), test.Sensitivity.AfterBlock(0), "test", source.Token);
         var before = Tensor.LiveCount;
         Should.Throw<OperationCanceledException>(() => layer.Sums(test.Net.EmbedDim, tokens, tokens, x =>
         {
@@ -123,7 +123,7 @@ public class CancellationTests : TorchTest
             Should.Throw<OperationCanceledException>(() => new Calibration(Stopping(test, source, at: 20), test.Teacher, source.Token));
         Tensor.LiveCount.ShouldBe(before);
         using (var source = new CancellationTokenSource())
-            Should.Throw<OperationCanceledException>(() => TokenWeights.Measure(test.Teacher, Stopping(test, source, at: 20), 1, source.Token));
+            Should.Throw<OperationCanceledException>(() => Sensitivity.Measure(test.Teacher, Stopping(test, source, at: 20), 1, source.Token));
         Tensor.LiveCount.ShouldBe(before);
     }
 

@@ -135,7 +135,7 @@ public class CnnRepairTests : TorchTest
         }
         Tensor.LiveCount.ShouldBe(live);
         using var stop = new CancellationTokenSource();
-        var stopped = new CnnRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions()) { OnBlock = _ => stop.Cancel() };
+        var stopped = new CnnRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions()) { OnBlock = _ => stop.Cancel() };
         Should.Throw<OperationCanceledException>(() => stopped.Run(test.Teacher, test.Halved(1), stop.Token));
         Tensor.LiveCount.ShouldBe(live);
     }
@@ -161,7 +161,7 @@ public class CnnRepairTests : TorchTest
             Teacher = Random(kind);
             Images = TestNets.Images(24, Net.ImageSize, Net.Channels, 5, 1);
             Calibration = new Calibration(Images, Teacher);
-            Weights = TokenWeights.Measure(Teacher, Images, 1, CancellationToken.None);
+            Sensitivity = Sensitivity.Measure(Teacher, Images, 1, CancellationToken.None);
         }
 
         public CnnModel Teacher { get; }
@@ -172,7 +172,7 @@ public class CnnRepairTests : TorchTest
 
         public Calibration Calibration { get; }
 
-        public TokenWeights Weights { get; }
+        public Sensitivity Sensitivity { get; }
 
         public Tensor Pixels => ImageTensors.Load(Images, Teacher.Preprocessing);
 
@@ -193,7 +193,7 @@ public class CnnRepairTests : TorchTest
         }
 
         public CnnModel Repaired(CnnModel student, CnnArchitecture target, RepairOptions options) =>
-            (CnnModel)RepairPass.Of(Teacher, Calibration, Weights, options).Run(student, target);
+            (CnnModel)RepairPass.Of(Teacher, Calibration, Sensitivity, options).Run(student, target);
 
         /// <summary>Σ w·‖teacher − student‖² over the calibration images, before the activation after the addition of a block.</summary>
         public double Error(CnnModel student, int block)
@@ -201,7 +201,7 @@ public class CnnRepairTests : TorchTest
             using var noGrad = new NoGrad();
             using var scope = new TensorScope();
             var difference = (Sum(Teacher) - Sum(student)).To(DType.Float64);
-            return (difference * difference * Weights.AfterBlock(block).Reshape(1, -1, 1)).Sum().Item();
+            return (difference * difference * Sensitivity.AfterBlock(block).Tokens.Reshape(1, -1, 1)).Sum().Item();
 
             Tensor Sum(CnnModel model) => model.AsTokens(model.Sum(block, model.Blocks(model.Stem(Pixels), 0, block)));
         }
@@ -210,7 +210,7 @@ public class CnnRepairTests : TorchTest
         {
             Teacher.Dispose();
             Calibration.Dispose();
-            Weights.Dispose();
+            Sensitivity.Dispose();
         }
 
         private static CnnModel Random(string kind)

@@ -1,5 +1,6 @@
 using Espalier.Models;
 using Espalier.Repair;
+using Espalier.Torch;
 
 namespace Espalier.Tests.Repair;
 
@@ -54,6 +55,26 @@ public class EliminationTests : TorchTest
             var left = problem.LeastWithout(Inputs(groups, Order(problem, 1e-3, groups, keep).Order), 1e-3);
             left.ShouldBeLessThan(Enumerable.Range(0, 10).Average(_ => problem.Least(problem.Random.Choose(16, keep), 1e-3)), $"problem {seed}");
         }
+    }
+
+    [Fact]
+    public void In_a_metric_of_the_outputs_it_is_the_elimination_of_a_layer_whose_outputs_are_turned_so()
+    {
+        var others = 0;
+        for (var seed = 0UL; seed < Problems; seed++)
+        {
+            using var problem = new LinearProblem(seed, inputs: 10);
+            // Only the first output costs anything.
+            var values = new double[problem.Outputs * problem.Outputs];
+            values[0] = 1;
+            var metric = new ErrorMetric(Tensor.Ones([1]), Tensor.From<double>(values, problem.Outputs, problem.Outputs));
+            var groups = Groups(problem, 10, 1);
+            var order = Elimination.Order(problem.Sums.Gram(), metric.Of(problem.Sums.Cross()), metric.Of(problem.PriorTensor), 1e-3, groups, keep: 1);
+            var first = Elimination.Order(problem.Sums.Gram(), problem.Sums.Cross().Narrow(0, 0, 1), problem.PriorTensor.Narrow(0, 0, 1), 1e-3, groups, keep: 1);
+            order.Order.ShouldBe(first.Order);
+            if (!order.Order.SequenceEqual(Order(problem, 1e-3, groups, keep: 1).Order)) others++;
+        }
+        others.ShouldBeGreaterThan(0);
     }
 
     [Fact]

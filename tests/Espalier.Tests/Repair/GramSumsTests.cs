@@ -25,6 +25,33 @@ public class GramSumsTests : TorchTest
         double Sum(Func<int, double> term) => Enumerable.Range(0, problem.X.Count).Sum(row => problem.WeightOf(row) * term(row));
     }
 
+    /// <summary>An early map of a convolutional network has hundreds of thousands of places.</summary>
+    [Fact]
+    public void Sums_over_very_many_rows_are_those_of_float64()
+    {
+        const int rows = 300_000, inputs = 64, outputs = 3;
+        TorchRuntime.Seed(1);
+        var (x, y) = (Tensor.Zeros([1, rows, inputs]), Tensor.Zeros([1, rows, outputs]));
+        foreach (var tensor in new[] { x, y }) tensor.UniformInPlace(0.5, 1);
+        using var sums = new GramSums(inputs, outputs, folds: 1, "cpu");
+        sums.Add(x, y, Tensor.Ones([rows]), fold: 0);
+        var (exact, answers) = (x.Reshape(rows, inputs).To(DType.Float64), y.Reshape(rows, outputs).To(DType.Float64));
+        // All near rows/2; fp32 alone is off by more than 1e-6 of it.
+        Distance(sums.Gram().Narrow(0, 0, inputs).Narrow(1, 0, inputs), exact.Transpose(0, 1).MatMul(exact)).ShouldBeLessThan(3e-7 * rows);
+        Distance(sums.Cross().Narrow(1, 0, inputs), answers.Transpose(0, 1).MatMul(exact)).ShouldBeLessThan(3e-7 * rows);
+    }
+
+    [Fact]
+    public void What_comes_in_float64_is_summed_in_float64()
+    {
+        using var sums = new GramSums(1, 1, folds: 1, "cpu");
+        double[] values = [1, 1 + 1e-4, 1 - 1e-4];
+        sums.Add(Tensor.From(values).Reshape(1, 3, 1), Tensor.From(values).Reshape(1, 3, 1), Tensor.Ones([3]), fold: 0);
+        sums.Gram().Select(0, 0).Select(0, 0).Item().ShouldBe(3 + 2e-8, 1e-12);
+        sums.Error(Tensor.From<double>([0, 1]).Reshape(1, 2)).ShouldBe(2e-8, 1e-12);
+        sums.Cross().Select(0, 0).Select(0, 1).Item().ShouldBe(3, 1e-12);
+    }
+
     [Fact]
     public void Folds_add_up_and_leave_out_what_they_hold()
     {

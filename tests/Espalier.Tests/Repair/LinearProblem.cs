@@ -108,6 +108,20 @@ internal sealed class LinearProblem : IDisposable
         return ToRows(Ridge.Widen(Ridge.Solve(Sums.Gram(), Sums.Cross(), PriorTensor, kept, strength), kept, InputCount));
     }
 
+    /// <summary>The map <see cref="Ridge.SolveApart"/> finds, zero where an input is gone.</summary>
+    public double[][] SolutionApart(int[] kept, double compensation, double correction, double share)
+    {
+        using var scope = new TensorScope();
+        return ToRows(Ridge.Widen(Ridge.SolveApart(Sums.Gram(), Sums.Cross(), PriorTensor, kept, compensation, correction, share), kept, InputCount));
+    }
+
+    /// <summary>The map that gives, of some inputs, what the prior gives of all.</summary>
+    public double[][] Compensated(int[] kept, double strength)
+    {
+        using var scope = new TensorScope();
+        return ToRows(Ridge.Widen(Ridge.Solve(Sums.Gram(), PriorTensor.MatMul(Sums.Gram()), PriorTensor, kept, strength), kept, InputCount));
+    }
+
     /// <summary>Ascending inputs, at least one.</summary>
     public int[] SomeInputs() => [.. Random.Choose(InputCount, Random.NextInt(1, InputCount)).Order()];
 

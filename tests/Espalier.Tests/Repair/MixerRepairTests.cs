@@ -83,7 +83,7 @@ public class MixerRepairTests : TorchTest
             for (var k = 0; k < tokens.Count; k++)
             {
                 var lack = (wanted[k] - model.AfterAttention(0, tokens[k])).To(DType.Float64);
-                sum += (lack * lack * test.Weights.AfterAttention(0).Reshape(1, -1, 1)).Sum().Item();
+                sum += (lack * lack * test.Sensitivity.AfterAttention(0).Tokens.Reshape(1, -1, 1)).Sum().Item();
             }
             return sum;
         }
@@ -117,7 +117,7 @@ public class MixerRepairTests : TorchTest
     private static VitArchitecture Mixed(RepairCase test, int rank) => test.With(0, b => s_noAttention.Apply(b) with { MixerRank = rank });
 
     private static VitModel Fit(RepairCase test, int rank, TokenStream tokens, TokenStream wanted, RepairOptions options) => MixerRepair.Run(
-        test.Teacher, 0, rank, tokens, wanted, new LayerRepair(test.Calibration, options, test.Weights.AfterAttention(0), "mixer", CancellationToken.None));
+        test.Teacher, 0, rank, tokens, wanted, new LayerRepair(test.Calibration, options, test.Sensitivity.AfterAttention(0), "mixer", CancellationToken.None));
 
     private static Tensor LowRank(int width, int rank) =>
         Tensor.RandN([width, rank]).MatMul(Tensor.RandN([rank, width])) * (1.0 / width);

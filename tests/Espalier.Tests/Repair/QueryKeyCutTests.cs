@@ -62,7 +62,7 @@ public class QueryKeyCutTests : TorchTest
     {
         using var test = new RepairCase(1);
         using var tokens = test.Calibration.Embed(test.Teacher, CancellationToken.None);
-        var weights = test.Weights.AfterAttention(1);
+        var weights = test.Sensitivity.AfterAttention(1).Tokens;
         var (queries, keys) = TokenMoments.Of(tokens, x => test.Teacher.AttentionInput(0, x), weights, group: null);
         var x = test.Teacher.AttentionInput(0, test.Teacher.Embed(test.Pixels)).To(DType.Float64);
         x = Tensor.Cat([x, Tensor.Ones([x.Size(0), x.Size(1), 1], DType.Float64)], -1);
@@ -91,7 +91,7 @@ public class QueryKeyCutTests : TorchTest
     private static void ForEach(Action<AttentionTensors, Tensor, Tensor> check) => RepairCase.ForEach(Networks, test =>
     {
         using var tokens = test.Calibration.Embed(test.Teacher, CancellationToken.None);
-        var (queries, keys) = TokenMoments.Of(tokens, x => test.Teacher.AttentionInput(0, x), test.Weights.AfterAttention(0), group: null);
+        var (queries, keys) = TokenMoments.Of(tokens, x => test.Teacher.AttentionInput(0, x), test.Sensitivity.AfterAttention(0).Tokens, group: null);
         check(AttentionTensors.Of(test.Teacher, 0), queries, keys);
     });
 }

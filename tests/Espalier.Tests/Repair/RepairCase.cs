@@ -20,7 +20,7 @@ internal sealed class RepairCase : IDisposable
             mlpHidden: Random.NextInt(24, 40));
         (Teacher, Images) = (TestNets.Model(net, seed), TestNets.Images(images, net.ImageSize, 1, 5, seed));
         Calibration = new Calibration(Images, Teacher);
-        Weights = TokenWeights.Measure(Teacher, Images, seed, CancellationToken.None);
+        Sensitivity = Sensitivity.Measure(Teacher, Images, seed, CancellationToken.None);
     }
 
     /// <summary>The same around a given network, which it takes over.</summary>
@@ -30,7 +30,7 @@ internal sealed class RepairCase : IDisposable
         var net = teacher.Architecture;
         (Teacher, Images) = (teacher, TestNets.Images(images, net.ImageSize, net.Channels, 5, seed));
         Calibration = new Calibration(Images, Teacher);
-        Weights = TokenWeights.Measure(Teacher, Images, seed, CancellationToken.None);
+        Sensitivity = Sensitivity.Measure(Teacher, Images, seed, CancellationToken.None);
     }
 
     public SeededRandom Random { get; }
@@ -41,7 +41,7 @@ internal sealed class RepairCase : IDisposable
 
     public Calibration Calibration { get; }
 
-    public TokenWeights Weights { get; }
+    public Sensitivity Sensitivity { get; }
 
     public VitArchitecture Net => Teacher.Architecture;
 
@@ -66,7 +66,7 @@ internal sealed class RepairCase : IDisposable
         net with { Blocks = net.Blocks.SetItem(block, edit(net.Blocks[block])) };
 
     public VitModel Repaired(VitModel student, VitArchitecture target, RepairOptions options) =>
-        new VitRepairPass(Teacher, Calibration, Weights, options).Run(student, target);
+        new VitRepairPass(Teacher, Calibration, Sensitivity, options).Run(student, target);
 
     /// <summary>Σ w·‖teacher's tokens − student's‖² over the calibration images, at one point of one block.</summary>
     public double Error(VitModel student, int block, bool afterMlp)
@@ -74,7 +74,7 @@ internal sealed class RepairCase : IDisposable
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         var difference = (Tokens(Teacher) - Tokens(student)).To(DType.Float64);
-        var weights = afterMlp ? Weights.AfterBlock(block) : Weights.AfterAttention(block);
+        var weights = (afterMlp ? Sensitivity.AfterBlock(block) : Sensitivity.AfterAttention(block)).Tokens;
         return (difference * difference * weights.Reshape(1, -1, 1)).Sum().Item();
 
         Tensor Tokens(VitModel model)
@@ -88,7 +88,7 @@ internal sealed class RepairCase : IDisposable
     {
         Teacher.Dispose();
         Calibration.Dispose();
-        Weights.Dispose();
+        Sensitivity.Dispose();
     }
 
     /// <summary>Runs a check on several networks, each in a scope of its own.</summary>

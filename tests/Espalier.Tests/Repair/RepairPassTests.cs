@@ -150,7 +150,7 @@ public class RepairPassTests : TorchTest
         var target = test.With(0, BlockEdits.Find("narrower block").Apply);
         using var plain = test.Repaired(test.Teacher, target, new RepairOptions());
         var seen = new List<(int, WidthKind)>();
-        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
+        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions())
         {
             OnCut = point =>
             {
@@ -179,7 +179,7 @@ public class RepairPassTests : TorchTest
     {
         using var test = new RepairCase(1);
         var seen = new List<int>();
-        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-3 }) { OnBlock = seen.Add };
+        var pass = new VitRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions { Strength = 1e-3 }) { OnBlock = seen.Add };
         pass.Run(test.Teacher, test.Net).Dispose();
         seen.ShouldBe(Enumerable.Range(0, test.Net.Depth));
         using var linear = test.Teacher.ReplaceByLinear(1);

@@ -69,6 +69,44 @@ public class RidgeTests : TorchTest
     }
 
     [Fact]
+    public void Taken_apart_with_equal_strengths_it_is_the_one_regression_and_with_no_share_only_what_was_cut_counts()
+    {
+        for (var seed = 0UL; seed < Problems; seed++)
+        {
+            using var problem = new LinearProblem(seed);
+            var kept = problem.SomeInputs();
+            int[] all = [.. Enumerable.Range(0, problem.InputCount)];
+            ShouldBe(problem.SolutionApart(kept, 0.1, 0.1, 1), problem.Solution(kept, 0.1), $"{seed}");
+            ShouldBe(problem.SolutionApart(all, 0.1, 1e-3, 0), problem.Prior, $"{seed}: nothing was cut");
+        }
+    }
+
+    [Fact]
+    public void Taken_apart_the_error_is_not_above_that_of_the_weights_there_were()
+    {
+        var held = 0;
+        for (var seed = 0UL; seed < Problems; seed++)
+        {
+            using var problem = new LinearProblem(seed, images: 4);
+            var kept = problem.SomeInputs();
+            var sliced = problem.Prior.Select(row => row.Select((w, j) => j == problem.InputCount || kept.Contains(j) ? w : 0).ToArray()).ToArray();
+            foreach (var (compensation, correction, share) in (ReadOnlySpan<(double, double, double)>)[(1e-6, 1e-6, 0.5), (1e-3, 1, 0.5), (1, 1e-6, 1), (1e-3, 1e3, 1)])
+            {
+                var error = problem.Error(problem.SolutionApart(kept, compensation, correction, share));
+                error.ShouldBeLessThanOrEqualTo(problem.Error(sliced) * (1 + 1e-6), $"{seed}, {compensation}, {correction}, {share}");
+                // What was cut alone, without looking at what is wanted, can make it worse: then the step is shortened.
+                if (problem.Error(problem.Compensated(kept, compensation)) > problem.Error(sliced)) held++;
+            }
+        }
+        held.ShouldBeGreaterThan(0, "in some of the problems a step would have gone too far");
+    }
+
+    private static void ShouldBe(double[][] found, double[][] expected, string problem)
+    {
+        foreach (var (row, wanted) in found.Zip(expected)) row.ShouldBe(wanted, 1e-8, problem);
+    }
+
+    [Fact]
     public void Strength_is_chosen_large_for_noise_and_small_for_an_exact_map()
     {
         for (var seed = 0UL; seed < 5; seed++)

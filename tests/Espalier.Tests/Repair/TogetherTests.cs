@@ -37,7 +37,7 @@ public class TogetherTests : TorchTest
         using var scope = new TensorScope();
         using var images = new Calibration(test.Images, test.Teacher, crops: 1, seed: 2, group: group);
         if (group is not null) images.Batches.ShouldBeLessThan(2 * 12);
-        using var student = RepairPass.Of(test.Teacher, images, test.Weights, new RepairOptions()).Run(test.Teacher, target);
+        using var student = RepairPass.Of(test.Teacher, images, test.Sensitivity, new RepairOptions()).Run(test.Teacher, target);
         using var judge = new Judge(test.Teacher, images, bf16: false);
         return (judge.Score(student), student.Logits(test.Pixels).ToArray<float>());
     }

@@ -87,10 +87,10 @@ public class TrueRankTests : TorchTest
             int[] kept = [.. Enumerable.Range(0, width).Where(d => d != without)];
             return inputs.Error(Ridge.Widen(Ridge.Solve(inputs.Gram(), inputs.Cross(), projection, kept, 1e-5), kept, inputs.Inputs));
         });
-        var pass = new VitRepairPass(net, test.Calibration, test.Weights, new RepairOptions { Strength = 1e-5, RefitWhole = false });
+        var pass = new VitRepairPass(net, test.Calibration, test.Sensitivity, new RepairOptions { Strength = 1e-5, RefitWhole = false });
         using var cut = pass.Run(net, test.With(0, b => b with { Heads = 1, VDim = width - 1 }));
         var (wanted, found) = (net.AfterAttention(0, net.Embed(test.Pixels)), cut.AfterAttention(0, cut.Embed(test.Pixels)));
-        ((wanted - found) * (wanted - found) * test.Weights.AfterAttention(0).Reshape(1, -1, 1)).Sum().Item().ShouldBeLessThan(least * 1.001);
+        ((wanted - found) * (wanted - found) * test.Sensitivity.AfterAttention(0).Tokens.Reshape(1, -1, 1)).Sum().Item().ShouldBeLessThan(least * 1.001);
     });
 
     /// <summary>Of the projection of block 0, towards what it gives.</summary>
@@ -98,13 +98,13 @@ public class TrueRankTests : TorchTest
     {
         var x = net.Embed(test.Pixels);
         var sums = new GramSums(net.Architecture.Blocks[0].Heads * net.Architecture.Blocks[0].VDim, net.Architecture.EmbedDim, folds: 2, "cpu");
-        sums.Add(net.HeadOutputs(0, net.AttentionInput(0, x)), net.AfterAttention(0, x) - x, test.Weights.AfterAttention(0), fold: 0);
+        sums.Add(net.HeadOutputs(0, net.AttentionInput(0, x)), net.AfterAttention(0, x) - x, test.Sensitivity.AfterAttention(0).Tokens, fold: 0);
         return sums;
     }
 
     private static void ShouldStay(RepairCase test, VitModel net, Func<VitBlock, VitBlock> edit, RepairOptions options)
     {
-        using var weights = TokenWeights.Measure(net, test.Images, 1, CancellationToken.None);
+        using var weights = Sensitivity.Measure(net, test.Images, 1, CancellationToken.None);
         using var cut = new VitRepairPass(net, test.Calibration, weights, options with { RefitWhole = false }).Run(net, test.With(0, edit));
         var expected = net.Answer(test.Pixels);
         Distance(cut.Answer(test.Pixels), expected).ShouldBeLessThan(1e-4 * Math.Max(1, expected.Abs().Max().Item()));

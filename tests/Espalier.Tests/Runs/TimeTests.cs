@@ -74,18 +74,6 @@ public sealed class TimeTests
         updates[1].Left.ShouldBe(TimeSpan.FromSeconds(5));
     }
 
-    [Fact]
-    public void A_deadline_bounds_the_estimate()
-    {
-        var updates = new List<ProgressUpdate>();
-        var meter = new ProgressMeter(new Sink(updates), _time, "training", total: 100);
-        _time.Advance(TimeSpan.FromSeconds(10));
-
-        meter.Report(1, limit: TimeSpan.FromSeconds(30));
-
-        updates[0].Left.ShouldBe(TimeSpan.FromSeconds(30));
-    }
-
     private sealed class Sink(List<ProgressUpdate> updates) : IProgress<ProgressUpdate>
     {
         public void Report(ProgressUpdate value) => updates.Add(value);

@@ -98,6 +98,32 @@ public class CheckpointTests : TorchTest
     }
 
     [Fact]
+    public void Time_is_counted_over_all_sittings()
+    {
+        using var folder = new TemporaryFolder();
+        var time = new ManualTime();
+        var checkpoint = new Checkpoint(folder["state"], TimeSpan.MaxValue, time);
+        checkpoint.Seconds().ShouldBe(0);
+        foreach (var (cancelAt, seconds) in new[] { (7, 7.0), (19, 19.0), (20, 20.0) })
+        {
+            using var toy = new Toy();
+            using var stop = new CancellationTokenSource();
+            using var loop = new TrainingLoop(toy, toy, s_options)
+            {
+                Checkpoint = checkpoint,
+                OnStep = report =>
+                {
+                    time.Advance(TimeSpan.FromSeconds(1));
+                    if (report.Step == cancelAt) stop.Cancel();
+                },
+            };
+            Should.Throw<OperationCanceledException>(() => loop.Run(stop.Token));
+            checkpoint.Seconds().ShouldBe(seconds);
+            time.Advance(TimeSpan.FromHours(1)); // between two sittings
+        }
+    }
+
+    [Fact]
     public void A_finished_run_does_nothing_more()
     {
         using var folder = new TemporaryFolder();

@@ -111,6 +111,39 @@ public class TogetherTests
     }
 
     [Fact]
+    public void A_lost_member_leaves_what_was_counted_up_to_the_last_step()
+    {
+        using var folder = new TemporaryFolder();
+        float[] Count(string name, long steps, TimeSpan every, long? failAt)
+        {
+            var checkpoint = new Checkpoint(Path.Combine(folder.Path, name), every, TimeProvider.System);
+            try
+            {
+                Together.Run(2, group =>
+                {
+                    using var scope = new TensorScope();
+                    using var counting = new Counting(new Toy { Share = Share(group), FailAt = group.Rank == 1 ? failAt : null });
+                    using var loop = new TrainingLoop(counting, counting.Toy, Options(group, steps)) { Checkpoint = checkpoint };
+                    loop.Run();
+                    return 0;
+                });
+            }
+            catch (AggregateException e) when (failAt is not null && e.InnerExceptions.Any(i => i is LostProcessException))
+            {
+                // as it should be
+            }
+            using var scope = new TensorScope();
+            var saved = checkpoint.Load()!;
+            saved.Step.ShouldBe(7);
+            return saved.State[^1].ToArray<float>();
+        }
+        var whole = Count("whole", 7, TimeSpan.Zero, null);
+        whole[0].ShouldNotBe(0);
+        // What the other member had counted of the step that was not taken does not count.
+        Count("lost", 20, TimeSpan.MaxValue, failAt: 7).ShouldBe(whole);
+    }
+
+    [Fact]
     public void A_loss_that_is_not_finite_in_one_member_ends_all_with_the_same_words()
     {
         var errors = Should.Throw<AggregateException>(() => Together.Run(2, group =>
@@ -142,6 +175,30 @@ public class TogetherTests
         {
             (top1, top5).ShouldBe((score.Top1, score.Top5));
             together.ShouldBe(loss, 1e-5);
+        }
+    }
+
+    /// <summary>Keeps a running mean of what it sees, as a BatchNorm does.</summary>
+    private sealed class Counting(Toy toy) : ITrainingTask, IDisposable
+    {
+        private readonly Tensor _mean = TensorScope.Release(Tensor.Zeros([1]));
+
+        public Toy Toy => toy;
+
+        public IReadOnlyList<Tensor> Parameters => toy.Parameters;
+
+        public IReadOnlyList<Tensor> Buffers => [_mean];
+
+        public Tensor Loss(TensorBatch batch, long step)
+        {
+            using (new NoGrad()) _mean.AddInPlace(batch.Pixels.Mean() - _mean, 0.1);
+            return toy.Loss(batch, step);
+        }
+
+        public void Dispose()
+        {
+            _mean.Dispose();
+            toy.Dispose();
         }
     }
 

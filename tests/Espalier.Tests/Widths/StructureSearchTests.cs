@@ -2,6 +2,7 @@ using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
+using Espalier.OwnMethod;
 using Espalier.Repair;
 using Espalier.Tests.Repair;
 using Espalier.Torch;
@@ -18,7 +19,7 @@ public class StructureSearchTests : TorchTest
         var knobs = Knob.Of(test.Net, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], []);
         using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
         using var judge = new Judge(test.Teacher, held, bf16: false);
-        RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(test.Teacher, test.Calibration, test.Weights, new RepairOptions(), onCut);
+        RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions(), onCut);
         var live = Tensor.LiveCount;
         var rounds = new StructureSearch(Pass, judge, test.Teacher, limit, knobs).Run(UniformStart.Find(test.Net, limit, knobs), 4, default);
         Tensor.LiveCount.ShouldBe(live);
@@ -40,7 +41,7 @@ public class StructureSearchTests : TorchTest
         using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
         using var judge = new Judge(test.Teacher, held, bf16: false);
         List<SearchPosition> positions = [];
-        StructureSearch Search(SearchPosition? from) => new(onCut => RepairPass.Of(test.Teacher, test.Calibration, test.Weights, new RepairOptions(), onCut), judge, test.Teacher, limit, knobs)
+        StructureSearch Search(SearchPosition? from) => new(onCut => RepairPass.Of(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions(), onCut), judge, test.Teacher, limit, knobs)
         {
             From = from,
             OnMove = positions.Add,
@@ -72,7 +73,7 @@ public class StructureSearchTests : TorchTest
         using var images = new Calibration(TestNets.Images(20, net.ImageSize, 1, 10, 7), model);
         using var held = new Calibration(TestNets.Images(10, net.ImageSize, 1, 10, 77), model);
         using var judge = new Judge(model, held, bf16: false);
-        using var weights = TokenWeights.Equal(model);
+        using var weights = Sensitivity.Equal(model);
         RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(model, images, weights, new RepairOptions(), onCut);
         var live = Tensor.LiveCount;
         var start = UniformStart.Find(net, limit, knobs);
@@ -87,6 +88,24 @@ public class StructureSearchTests : TorchTest
         rounds.Min(r => r.Kl).ShouldBeLessThan(rounds[0].Kl);
         rounds.Skip(1).ShouldAllBe(r => r.Moves > 0);
     }
+
+    /// <summary>Answers that are no numbers are the farthest there are: NaN would pass for the least of all.</summary>
+    [Fact]
+    public void A_network_whose_answers_are_no_numbers_is_never_the_best() => RepairCase.ForEach(1, test =>
+    {
+        using var judge = new Judge(test.Teacher, test.Calibration, bf16: false);
+        using var broken = test.Teacher.Clone();
+        using (new NoGrad()) broken.Weights["blocks.0.mlp.fc1.bias"].CopyFrom(Tensor.From<float>([float.NaN]));
+        judge.Score(broken).ShouldBe(double.PositiveInfinity);
+
+        using var finetuned = broken.Clone();
+        Blend.Choose(test.Teacher, finetuned, judge, default).ShouldBe(0);
+        finetuned.Weights.Differences(test.Teacher.Weights).ShouldBeEmpty();
+        using var repaired = broken.Clone();
+        using var whole = test.Teacher.Clone();
+        Blend.Choose(repaired, whole, judge, default).ShouldBe(1);
+        whole.Weights.Differences(test.Teacher.Weights).ShouldBeEmpty();
+    });
 
     [Fact]
     public void Merging_stays_within_its_limit_comes_close_to_it_and_gets_no_worse()
@@ -132,13 +151,13 @@ public class StructureSearchTests : TorchTest
     }
 
     [Fact]
-    public void An_alternative_scores_as_the_student_with_that_part_alone_exchanged() => RepairCase.ForEach(2, test =>
+    public void An_alternative_grows_as_the_student_with_that_part_alone_exchanged_does_over_both_halves() => RepairCase.ForEach(2, test =>
     {
         using var judge = new Judge(test.Teacher, test.Calibration, bf16: false);
         var target = test.With(1, b => b with { MlpHidden = 10, VDim = b.VDim - 1 });
         Knob hidden = new(1, WidthKind.Hidden), value = new(1, WidthKind.Value);
         var alternatives = new List<Alternative>();
-        using var student = new VitRepairPass(test.Teacher, test.Calibration, test.Weights, new RepairOptions())
+        using var student = new VitRepairPass(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions())
         {
             OnCut = point =>
             {
@@ -147,7 +166,8 @@ public class StructureSearchTests : TorchTest
             },
         }.Run(test.Teacher, target);
         alternatives.Select(a => a.Knob).ShouldBe([value, hidden]);
-        var scores = judge.Score(student, alternatives, default);
+        var (odd, even) = (judge.Growth(student, alternatives, 1, default), judge.Growth(student, alternatives, 2, default));
+        var own = judge.Score(student);
         foreach (var alternative in alternatives)
         {
             using var whole = alternative.In(student);
@@ -155,7 +175,9 @@ public class StructureSearchTests : TorchTest
             alternative.Knob.Write(whole.Architecture, alternative.Knob.Read(target)).IsSame(student.Architecture).ShouldBeTrue();
             foreach (var (name, tensor) in student.Weights)
                 if (!name.StartsWith(alternative.Prefix, StringComparison.Ordinal)) whole.Weights[name].BitEquals(tensor).ShouldBeTrue();
-            scores[alternative].ShouldBe(judge.Score(whole), 1e-6);
+            // Twelve images are twelve batches: the halves are equally large.
+            ((odd[alternative] + even[alternative]) / 2).ShouldBe(judge.Score(whole) - own, 1e-6);
+            odd[alternative].ShouldNotBe(even[alternative]);
             alternative.Dispose();
         }
         judge.Score(test.Teacher).ShouldBe(0, 1e-6);

@@ -28,20 +28,20 @@ public class ProcessGroupTests : TorchTest
     }
 
     [Fact]
-    public void A_mean_is_the_same_to_the_last_bit_everywhere()
+    public void A_sum_is_the_same_to_the_last_bit_everywhere()
     {
         var results = Together.Run(3, group =>
         {
             using var scope = new TensorScope();
             var random = new Random(group.Rank);
             var tensor = Tensor.From<float>([.. Enumerable.Range(0, 1000).Select(_ => (float)random.NextDouble())]);
-            group.Mean(tensor);
+            group.Sum(tensor);
             return tensor.ToArray<float>();
         });
         results[1].ShouldBe(results[0]);
         results[2].ShouldBe(results[0]);
         var expected = Enumerable.Range(0, 3).Select(rank => new Random(rank)).ToArray();
-        foreach (var value in results[0]) ((double)value).ShouldBe(expected.Sum(r => (float)r.NextDouble()) / 3, 1e-6);
+        foreach (var value in results[0]) ((double)value).ShouldBe(expected.Sum(r => (float)r.NextDouble()), 1e-6);
     }
 
     [Fact]

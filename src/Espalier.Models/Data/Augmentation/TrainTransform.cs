@@ -5,19 +5,13 @@ namespace Espalier.Models.Data;
 /// </summary>
 public sealed record TrainTransformOptions
 {
-    /// <summary>Without RandAugment: random crop and flip only.</summary>
-    public static TrainTransformOptions CropAndFlip { get; } = new() { RandAugment = null };
-
     public RandomResizedCrop Crop { get; init; } = new();
 
     /// <summary>Probability of a horizontal flip.</summary>
     public double Flip { get; init; } = 0.5;
 
-    /// <summary>Null for none. Its fill is replaced by round(255 · mean) unless <see cref="KeepFill"/>.</summary>
+    /// <summary>Null for none. Its fill is replaced by round(255 · mean).</summary>
     public RandAugment? RandAugment { get; init; } = new();
-
-    /// <summary>Use the fill of <see cref="RandAugment"/> as it stands.</summary>
-    public bool KeepFill { get; init; }
 
     /// <summary>Null for none.</summary>
     public RandomErasing? Erasing { get; init; }
@@ -43,9 +37,7 @@ public sealed class TrainTransform : IImageTransform
         Size = preprocessing.Size;
         filter = preprocessing.Interpolation;
         normalization = new(preprocessing.Mean, preprocessing.Std);
-        randAugment = this.options.RandAugment;
-        if (randAugment is not null && (!this.options.KeepFill || randAugment.Fill.Length != Channels))
-            randAugment = randAugment with { Fill = RandAugment.FillOf(preprocessing.Mean) };
+        if (this.options.RandAugment is { } given) randAugment = given with { Fill = RandAugment.FillOf(preprocessing.Mean) };
     }
 
     public int Channels => normalization.Channels;

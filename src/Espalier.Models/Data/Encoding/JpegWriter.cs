@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Espalier.Models.Formats;
 
 namespace Espalier.Models.Data;
 
@@ -12,12 +11,7 @@ public static unsafe class JpegWriter
     private const int Subsampling420 = 2, SubsamplingGray = 3;
     private const int AccurateDct = 4096;
 
-    /// <summary>Writes the file, whole or not at all; <paramref name="quality"/> is 1 to 100.</summary>
-    /// <exception cref="FailureException">The file cannot be written, or libjpeg-turbo is missing.</exception>
-    public static void Write(string path, ImageBuffer image, int quality = DefaultQuality) =>
-        AtomicFile.WriteBytes(path, Encode(image, quality));
-
-    /// <summary>The bytes of the file.</summary>
+    /// <summary>The bytes of the file; <paramref name="quality"/> is 1 to 100.</summary>
     /// <exception cref="FailureException">libjpeg-turbo is missing or refuses the image.</exception>
     public static byte[] Encode(ImageBuffer image, int quality = DefaultQuality)
     {

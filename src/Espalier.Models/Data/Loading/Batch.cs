@@ -33,7 +33,7 @@ public sealed class Batch : IDisposable
     /// <summary>One label an image, −1 where there is none.</summary>
     public int[] Labels { get; }
 
-    /// <summary>Images; the last batch of an epoch may be smaller than the others.</summary>
+    /// <summary>Images; the last batch of an epoch may be smaller than the others, and one of which no image can be read is empty.</summary>
     public int Count => Indices.Length;
 
     public int Channels { get; }

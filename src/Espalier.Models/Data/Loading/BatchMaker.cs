@@ -32,8 +32,6 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
             transform.Apply(image, random, buffer.AsSpan(kept * length, length));
             places[kept++] = place;
         }
-        if (kept == 0 && places.Length > 0)
-            throw new InputException($"{dataset.Name}: none of the {places.Length} images of a batch can be read; the first: {skipped[0].Item2}");
         places = places[..kept];
         // One process alone has a smaller batch then; several would have to tell each other.
         if (options.Share.Parts <= 1) total = kept;

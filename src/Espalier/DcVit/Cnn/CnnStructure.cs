@@ -1,22 +1,18 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Espalier.Budget;
+using Espalier.Finetuning;
+using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 
 namespace Espalier.DcVit.Cnn;
 
-/// <summary>One number of blocks that meets the target, whichever blocks they are.</summary>
-/// <param name="Blocks">k, the most blocks that have to be edited.</param>
-/// <param name="Ratio">Share of the inner channels that each keeps; null when whole blocks go.</param>
-/// <param name="Cost">Cost of the network with those blocks edited that save least.</param>
-public sealed record CnnOption(int Blocks, double? Ratio, Cost Cost);
-
 /// <summary>
 /// What a run does to a convolutional network (§1.5). <c>cnn-drop</c>: whole identity-shaped blocks go, in the order of their rank, until the target is
 /// met. <c>cnn-dense</c>, an extension of the paper: a random subset of each one's inner channels stays; the last block keeps as many as the target
 /// leaves it, so that the size is met as closely as one channel allows. Blocks differ in what they save: the plan counts on those that save least, and a
-/// run may get by with fewer.
+/// run may get by with fewer. An option's blocks are the most that have to be edited, whichever they are.
 /// </summary>
 public sealed record CnnStructure : Structure
 {
@@ -28,18 +24,12 @@ public sealed record CnnStructure : Structure
     private readonly ImmutableDictionary<int, int> _hidden;
     private readonly bool _forced;
 
-    private CnnStructure(CnnArchitecture net, BlockVariant variant, ImmutableArray<int> candidates, Limit limit, CnnOption chosen, bool forced)
-        : base(candidates, chosen.Blocks, null, limit, net.Cost(), chosen.Cost, [])
+    private CnnStructure(CnnArchitecture net, BlockVariant variant, ImmutableArray<int> candidates, Limit limit, PlanOption chosen, bool forced)
+        : base(candidates, chosen.Blocks!.Value, null, limit, net.Cost(), chosen.Cost, [])
     {
         (_net, _variant, _forced) = (net, variant, forced);
-        _hidden = candidates.ToImmutableDictionary(b => b, b => Kept(net.Blocks[b], chosen.Ratio ?? 0));
+        _hidden = candidates.ToImmutableDictionary(b => b, b => Kept(net.Blocks[b], chosen.HiddenRatio ?? 0));
     }
-
-    /// <summary>Every number of blocks that meets the limit, ascending.</summary>
-    public required ImmutableArray<CnnOption> Options { get; init; }
-
-    /// <summary>Index into <see cref="Options"/>.</summary>
-    public required int ChosenIndex { get; init; }
 
     /// <summary>Plans for a network, a target and the method's switches.</summary>
     /// <param name="net">The network.</param>
@@ -50,22 +40,23 @@ public sealed record CnnStructure : Structure
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
     public static CnnStructure Plan(CnnArchitecture net, Target target, DcVitOptions options, ulong seed = 0)
     {
-        if (options.Variant is not (BlockVariant.Compress or BlockVariant.Drop))
+        var variant = options.VariantFor(net);
+        if (variant is not (BlockVariant.Compress or BlockVariant.Drop))
             throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (--variant cnn-drop) or narrowed (--variant cnn-dense).");
         if (options.UnitChoice != UnitChoice.RandomSample)
             throw new UsageException($"--unit-choice: the inner channels of {net.Name}, a convolutional network, are drawn at random.");
-        UpdateRanges.Require(net, options.Update);
+        if (options.Finetune.Update is { } update) UpdateRanges.Require(net, update);
         if (options.Order is { } listed && listed.Distinct().Count() != listed.Length) throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
         var candidates = CandidatesOf(net, options);
         var limit = target.Resolve(net.Cost());
-        ImmutableArray<CnnOption> all = [.. Feasible(net, limit, options.Variant, candidates)];
-        if (all.IsEmpty || limit.Met(net.Cost())) throw Unreachable(net, limit, options.Variant, candidates);
+        ImmutableArray<PlanOption> all = [.. Feasible(net, limit, variant, candidates)];
+        if (all.IsEmpty || limit.Met(net.Cost())) throw Unreachable(net, limit, variant, candidates);
         var k = options.K ?? options.Order?.Length;
-        var preferred = all.FirstOrDefault(o => o.Ratio is not { } ratio || ratio >= PreferredRatio) ?? all[^1];
+        var preferred = all.FirstOrDefault(o => o.HiddenRatio is not { } ratio || ratio >= PreferredRatio) ?? all[^1];
         var chosen = k is null ? all.IndexOf(preferred) : all.IndexOf(all.FirstOrDefault(o => o.Blocks == k)!);
         if (chosen < 0)
             throw new BudgetException($"--k {k} cannot meet {limit.Describe()} on {net.Name} whichever blocks they are: {all[0].Blocks} to {all[^1].Blocks} blocks can.");
-        var structure = new CnnStructure(net, options.Variant, candidates, limit, all[chosen], forced: k is not null) { Options = all, ChosenIndex = chosen };
+        var structure = new CnnStructure(net, variant, candidates, limit, all[chosen], forced: k is not null) { Options = all, ChosenIndex = chosen };
         return structure with { Order = options.Order ?? structure.Chosen(options.Choice, seed) };
     }
 
@@ -99,12 +90,12 @@ public sealed record CnnStructure : Structure
         if (_variant == BlockVariant.Compress)
             while (hidden[last] < _net.Blocks[last].Hidden && Limit.Met(CostOf(blocks, hidden.SetItem(last, hidden[last] + 1))))
                 hidden = hidden.SetItem(last, hidden[last] + 1);
-        return new CnnStructure(this, hidden) { After = CostOf(blocks, hidden), Options = Options, ChosenIndex = ChosenIndex };
+        return new CnnStructure(this, hidden) { After = CostOf(blocks, hidden) };
     }
 
     [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
     private CnnStructure(CnnStructure other, ImmutableDictionary<int, int> hidden) : base(other) =>
-        (_net, _variant, _forced, _hidden, Options, ChosenIndex) = (other._net, other._variant, other._forced, hidden, other.Options, other.ChosenIndex);
+        (_net, _variant, _forced, _hidden) = (other._net, other._variant, other._forced, hidden);
 
     private static ImmutableArray<int> CandidatesOf(CnnArchitecture net, DcVitOptions options)
     {
@@ -122,14 +113,14 @@ public sealed record CnnStructure : Structure
             : throw new UsageException($"{net.Name} has no block that can be cut alone; nothing is left to compress.");
     }
 
-    private static IEnumerable<CnnOption> Feasible(CnnArchitecture net, Limit limit, BlockVariant variant, ImmutableArray<int> candidates)
+    private static IEnumerable<PlanOption> Feasible(CnnArchitecture net, Limit limit, BlockVariant variant, ImmutableArray<int> candidates)
     {
         for (var k = 1; k <= candidates.Length; k++)
         {
             if (variant == BlockVariant.Drop)
             {
                 var cost = WorstCase(net, limit, candidates, k, null);
-                if (limit.Met(cost)) yield return new CnnOption(k, null, cost);
+                if (limit.Met(cost)) yield return new PlanOption(cost) { Blocks = k };
                 continue;
             }
             if (!limit.Met(WorstCase(net, limit, candidates, k, 0))) continue;
@@ -140,7 +131,7 @@ public sealed record CnnStructure : Structure
                 if (limit.Met(WorstCase(net, limit, candidates, k, middle))) low = middle;
                 else high = middle;
             }
-            yield return new CnnOption(k, low, WorstCase(net, limit, candidates, k, low));
+            yield return new PlanOption(WorstCase(net, limit, candidates, k, low)) { Blocks = k, HiddenRatio = low };
         }
     }
 

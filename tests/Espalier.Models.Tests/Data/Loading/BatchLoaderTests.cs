@@ -77,7 +77,7 @@ public class BatchLoaderTests
         Should.Throw<InputException>(() => Read(strict)).Message.ShouldContain("1.jpg");
         foreach (var file in Directory.GetFiles(folder.Path)) File.Delete(file);
         using var empty = new BatchLoader(dataset, Plain, options);
-        Should.Throw<InputException>(() => Read(empty)).Message.ShouldContain("none of the 3 images of a batch can be read");
+        Read(empty).ShouldAllBe(b => b.Count == 0 && b.Total == 0 && b.Skipped.Count > 0);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.MetricSets;
 using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
@@ -18,7 +19,7 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
 {
     private const double Keep = 0.75;
 
-    private static readonly DcVitOptions s_options = new() { Variant = BlockVariant.Drop, BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
+    private static readonly DcVitOptions s_options = new() { Variant = BlockVariant.Drop, Finetune = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 } };
 
     private readonly FewShotRuns _runs = new();
 
@@ -63,20 +64,20 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
 
     public static TheoryData<string, DcVitOptions> Switches => new()
     {
-        { "official profile", s_options with { Profile = DcVitProfile.Official } },
+        { "official profile", DcVitOptions.For(DcVitProfile.Official) with { Variant = BlockVariant.Drop } },
         { "rank again", s_options with { Profile = DcVitProfile.Clean with { Rerank = true } } },
         { "no carry-over", s_options with { Profile = DcVitProfile.Clean with { CarryOver = false } } },
         { "once", s_options with { Once = true } },
         { "given order", s_options with { Order = [4, 1, 2], Variant = BlockVariant.Compress } },
         { "given number", s_options with { K = 4, Variant = BlockVariant.Compress } },
         { "kept block", s_options with { Keep = [2], Variant = BlockVariant.Compress } },
-        { "update all", s_options with { Update = UpdateRange.All } },
-        { "update inter", s_options with { Update = UpdateRange.Inter } },
-        { "update norms", s_options with { Update = UpdateRange.LayerNorms } },
-        { "after pooling", s_options with { Feature = FeaturePoint.AfterGap } },
+        { "update all", s_options with { Finetune = s_options.Finetune with { Update = UpdateRange.All } } },
+        { "update inter", s_options with { Finetune = s_options.Finetune with { Update = UpdateRange.Inter } } },
+        { "update norms", s_options with { Finetune = s_options.Finetune with { Update = UpdateRange.LayerNorms } } },
+        { "after pooling", s_options with { Finetune = s_options.Finetune with { Feature = FeaturePoint.AfterGap } } },
         { "PRACTISE", Practise.Options(s_options, MetricKind.Kl) },
         { "PRACTISE by features", Practise.Options(s_options, MetricKind.Mse) },
-        { "middle block", s_options with { Feature = FeaturePoint.MiddleBlock } },
+        { "middle block", s_options with { Finetune = s_options.Finetune with { Feature = FeaturePoint.MiddleBlock } } },
     };
 
     [Theory]
@@ -93,14 +94,17 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
         foreach (var kept in options.Keep) result.Order.ShouldNotContain(kept);
     }
 
-    [Fact]
-    public void With_running_statistics_they_stay_the_teachers()
+    [Theory]
+    [InlineData(FinetuneLoss.Mimic)]
+    [InlineData(FinetuneLoss.SoftLabels)]
+    [InlineData(FinetuneLoss.Labels)]
+    public void With_running_statistics_they_stay_the_teachers(FinetuneLoss loss)
     {
         var before = Tensor.LiveCount;
         using (var teacher = toy.Source.Load())
             foreach (var (setting, changes) in new[] { ("running", false), ("batch", true) })
             {
-                Compress(setting, Request(steps: 3) with { Eval = null }, s_options with { Profile = DcVitProfile.Clean.With("batch_norm", setting) });
+                Compress(setting, Request(steps: 3) with { Eval = null }, (s_options with { Finetune = s_options.Finetune with { Loss = loss } }).With("batch_norm", setting));
                 using var student = ModelSource.Open(_runs.PathOf(setting)).Load();
                 (!student.Weights["bn1.running_mean"].BitEquals(teacher.Weights["bn1.running_mean"])).ShouldBe(changes, setting);
                 student.Weights["bn1.weight"].BitEquals(teacher.Weights["bn1.weight"]).ShouldBeFalse();

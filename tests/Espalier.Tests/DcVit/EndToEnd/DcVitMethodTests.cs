@@ -2,6 +2,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
 using Espalier.FewShot;
+using Espalier.Finetuning;
 using Espalier.MetricSets;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
@@ -19,7 +20,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
 {
     private const double Keep = 0.85;
 
-    private static readonly DcVitOptions s_options = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 };
+    private static readonly DcVitOptions s_options = new() { Finetune = new() { BatchSize = 16, LearningRate = 1e-3, MinCropArea = 0.8 } };
 
     private readonly FewShotRuns _runs = new();
 
@@ -70,6 +71,26 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
+    [Theory]
+    [InlineData("ranking block 2", 3)]
+    [InlineData("finetuning after block", 2)]
+    public void The_seconds_of_a_finetune_are_those_of_all_its_sittings(string stage, int at)
+    {
+        // A second for every step, whichever finetune it belongs to, and nothing else.
+        var time = new ManualTime();
+        bool Advance(ProgressUpdate update)
+        {
+            if (update.Loss is not null && (update.Stage.StartsWith("ranking") || update.Stage.StartsWith("finetuning"))) time.Advance(TimeSpan.FromSeconds(1));
+            return update.Stage.StartsWith(stage) && update.Step == at;
+        }
+        var method = new DcVitMethod(Request(steps: 5), s_options with { Order = stage.StartsWith("ranking") ? null : [3, 1] }, time);
+        _runs.CompressUntil("cut", method, Advance);
+        time.Advance(TimeSpan.FromHours(1));
+        var result = _runs.GoOn("cut", method, update => Advance(update));
+        result.RankSeconds.ShouldBe(5 * result.Ranking.Length);
+        result.FinetuneSeconds.ShouldBe(5 * result.Order.Length);
+    }
+
     [Fact]
     public void A_run_whose_files_lack_something_is_refused_and_the_file_named()
     {
@@ -81,11 +102,11 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
 
     public static TheoryData<string, DcVitOptions> Switches => new()
     {
-        { "official profile", new DcVitOptions { Profile = DcVitProfile.Official } },
+        { "official profile", DcVitOptions.For(DcVitProfile.Official) },
         { "rank again", new DcVitOptions { Profile = DcVitProfile.Clean with { Rerank = true } } },
         { "no carry-over", new DcVitOptions { Profile = DcVitProfile.Clean with { CarryOver = false } } },
-        { "clip and lr warm-up", new DcVitOptions { Profile = DcVitProfile.Clean.With("clip", "1.0").With("warmup", "lr") } },
-        { "frozen norm", new DcVitOptions { Profile = DcVitProfile.Clean.With("final_norm", "frozen") } },
+        { "clip and lr warm-up", new DcVitOptions().With("clip", "1.0").With("warmup", "lr") },
+        { "frozen norm", new DcVitOptions().With("final_norm", "frozen") },
         { "once", new DcVitOptions { Once = true } },
         { "given order", new DcVitOptions { Order = [3, 1] } },
         { "remove attention", new DcVitOptions { Variant = BlockVariant.RemoveAttention } },
@@ -94,16 +115,16 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         { "drop", new DcVitOptions { Variant = BlockVariant.Drop } },
         { "GELU units", new DcVitOptions { UnitChoice = UnitChoice.GeluSample } },
         { "fresh MLP", new DcVitOptions { UnitChoice = UnitChoice.RandomInit } },
-        { "update all", new DcVitOptions { Update = UpdateRange.All } },
-        { "update inter", new DcVitOptions { Update = UpdateRange.Inter } },
-        { "update norms", new DcVitOptions { Update = UpdateRange.LayerNorms } },
-        { "update biases", new DcVitOptions { Update = UpdateRange.MlpBiases } },
-        { "update attention", new DcVitOptions { Update = UpdateRange.Attention } },
-        { "class token", new DcVitOptions { Feature = FeaturePoint.AfterGap } },
-        { "middle block", new DcVitOptions { Feature = FeaturePoint.MiddleBlock } },
+        { "update all", new DcVitOptions { Finetune = new() { Update = UpdateRange.All } } },
+        { "update inter", new DcVitOptions { Finetune = new() { Update = UpdateRange.Inter } } },
+        { "update norms", new DcVitOptions { Finetune = new() { Update = UpdateRange.LayerNorms } } },
+        { "update biases", new DcVitOptions { Finetune = new() { Update = UpdateRange.MlpBiases } } },
+        { "update attention", new DcVitOptions { Finetune = new() { Update = UpdateRange.Attention } } },
+        { "class token", new DcVitOptions { Finetune = new() { Feature = FeaturePoint.AfterGap } } },
+        { "middle block", new DcVitOptions { Finetune = new() { Feature = FeaturePoint.MiddleBlock } } },
         { "some candidates", new DcVitOptions { Candidates = [2, 3, 4] } },
         { "kept block", new DcVitOptions { Keep = [2] } },
-        { "RandAugment", new DcVitOptions { RandAugment = true } },
+        { "RandAugment", new DcVitOptions { Finetune = new() { RandAugment = true } } },
     };
 
     [Theory]
@@ -139,7 +160,7 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     [Fact]
     public void The_official_profile_keeps_its_metric_set_lossily_without_being_asked()
     {
-        var options = s_options with { Profile = DcVitProfile.Clean.With("metric_storage", "official") };
+        var options = s_options.With("metric_storage", "official");
         var request = Request(steps: 1) with { Eval = null };
         var asked = request with { MetricSet = request.MetricSet with { LossyStorage = true } };
         Compress("a", request, options).Ranking.ShouldBe(Compress("b", asked).Ranking);

@@ -1,4 +1,4 @@
-namespace Espalier.Ofb;
+namespace Espalier.SearchSpaces;
 
 /// <summary>
 /// The best combination of live candidates whose cost lies in a window: a multiple-choice knapsack along the submodules, for every size of the
@@ -36,7 +36,10 @@ public static class StructureChoice
             for (var bin = 0; bin < Bins; bin++)
                 if (rows[^1][r] is var row && !double.IsNegativeInfinity(row.Values[bin]) && row.Exact[bin] >= low
                     && (best is null || row.Values[bin] > rows[^1][best.Value.Row].Values[best.Value.Bin])) best = (r, bin);
-        return best is { } end ? Walk(rows, end) : null;
+        if (best is { } end) return Walk(rows, end);
+        // Of those that share a bin one alone is kept, and it need not be the cheapest: at the lower end that may be the only one there is.
+        int[] cheapest = [.. tables.Select(t => t.LiveOnes.MinBy(t.SizeOf))];
+        return cost.Total(tables, cheapest) is var total && total >= low && total <= high ? cheapest : null;
     }
 
     private static void Extend(Row before, int index, Row after, int candidate, double price, double worth, double high)

@@ -1,6 +1,4 @@
-using Espalier.Testing;
-
-namespace Espalier.Product.Tests.Docs;
+namespace Espalier.Testing;
 
 /// <summary>The repository's Markdown.</summary>
 internal static class Pages

@@ -4,7 +4,7 @@ using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
-namespace Espalier.Ofb;
+namespace Espalier.SearchSpaces;
 
 /// <summary>
 /// What a network of any sizes costs: a part for each submodule, by its size and the width it reads. The coefficients are read off the one counter,
@@ -28,23 +28,6 @@ public sealed record SearchCost(ImmutableArray<(int Width, Bilinear Cost)> Parts
         net = net.WithWidth(block, size);
         var made = block > 0 ? VitCost.Downsample(net, block) : VitCost.Embedding(net);
         return Math.Max(0, block) == net.Stages[^1] ? made + VitCost.Head(net) : made;
-    }
-
-    /// <summary>
-    /// F of the published code: N patches without the class token, biases, one norm a block at the physical width, softmax at the physical heads.
-    /// </summary>
-    /// <param name="space">A plain ViT.</param>
-    /// <param name="tables">Physical sizes.</param>
-    public static SearchCost Official(SearchSpace space, IReadOnlyList<CandidateTable> tables)
-    {
-        var net = space.Net;
-        long n = net.Patches, width = tables[0].Units;
-        return new([.. space.Submodules.Select((s, k) => (space.WidthFor(k), s.Kind switch
-        {
-            VitWidth.Embedding => new Bilinear(0, 0, n * net.Channels * net.PatchSize * net.PatchSize + net.Classes, 0),
-            VitWidth.Hidden => new Bilinear(0, n, n, 2 * n),
-            _ => new Bilinear(2 * width * n + 6 * tables[k].MostHeads * n * n, n, 3 * n + 2 * n * n, 4 * n),
-        }))]);
     }
 
     /// <summary>The whole network, from the sizes of all submodules.</summary>

@@ -1,7 +1,7 @@
 using Espalier.Models;
 using Espalier.Training;
 
-namespace Espalier.DcVit;
+namespace Espalier.Finetuning;
 
 /// <summary>How a candidate is trained before it is scored, where that is not the finetune itself.</summary>
 public interface ICandidateRecovery

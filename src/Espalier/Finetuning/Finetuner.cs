@@ -1,18 +1,14 @@
-using System.Collections.Immutable;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
-namespace Espalier.DcVit;
+namespace Espalier.Finetuning;
 
 /// <summary>One finetune: the student mimics the teacher's features on the few-shot images (§5.2-5.5), unless told otherwise.</summary>
-public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
+public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOptions options, ComputeOptions compute, ulong seed, TimeProvider time)
 {
-    private static readonly ImmutableArray<double> s_imageNetMean = [0.485, 0.456, 0.406];
-    private static readonly ImmutableArray<double> s_imageNetStd = [0.229, 0.224, 0.225];
-
     /// <summary>What is trained instead, for a candidate that is only to be scored; null finetunes.</summary>
     public ICandidateRecovery? Recovery { get; init; }
 
@@ -58,13 +54,13 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
     {
         if (Recovery is not null) return Recovery.Task(teacher, student, compressed);
         var depth = student.Architecture.Depth;
-        var last = UpdateRanges.LastBlock(compressed, depth, options.Profile.LastUpdatable);
+        var last = UpdateRanges.LastBlock(compressed, depth, options.LastUpdatable);
         var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };
-        var names = UpdateRanges.Names(student, options.Update, compressed, last, options.Profile.TrainFinalNorm && !middle,
+        var names = UpdateRanges.Names(student, options.Update ?? UpdateRange.Before, compressed, last, options.TrainFinalNorm && !middle,
             reach: middle ? last : depth - 1);
         return options.Loss == FinetuneLoss.Mimic
-            ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.Profile.BatchStatistics }
-            : new AnswerLoss(teacher, student, options.Loss, names);
+            ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.BatchStatistics }
+            : new AnswerLoss(teacher, student, options.Loss, names) { BatchStatistics = options.BatchStatistics };
     }
 
     private ImageBatches Batches(string stream)
@@ -83,8 +79,8 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
     private IImageTransform Transform()
     {
         var preprocessing = teacher.Preprocessing;
-        if (options.Profile.ImageNetNormalization && preprocessing.Mean.Length == 3)
-            preprocessing = preprocessing with { Mean = s_imageNetMean, Std = s_imageNetStd };
+        if (options.ImageNetNormalization && preprocessing.Mean.Length == 3)
+            preprocessing = preprocessing with { Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd };
         return new TrainTransform(preprocessing, new TrainTransformOptions
         {
             Crop = new RandomResizedCrop { MinScale = options.MinCropArea },
@@ -98,11 +94,11 @@ public sealed class Finetuner(Model teacher, ImageDataset images, DcVitOptions o
         LearningRate = new LearningRate
         {
             Peak = options.LearningRate,
-            WarmUp = options.Profile.WarmUp,
-            Period = options.Profile.EpochSchedule ? batchesPerEpoch : 1,
+            WarmUp = options.WarmUp,
+            Period = options.EpochSchedule ? batchesPerEpoch : 1,
         },
         Adam = new AdamOptions { WeightDecay = options.WeightDecay },
-        ClipNorm = options.Profile.ClipNorm,
+        ClipNorm = options.ClipNorm,
         Bf16 = compute.TrainsInBf16,
         Device = compute.Device,
         Group = compute.Group,

@@ -1,11 +1,12 @@
 using Espalier.DcVit;
+using Espalier.Finetuning;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
-namespace Espalier.Tests.DcVit;
+namespace Espalier.Tests.Finetuning;
 
 public class FeatureMimicTests : TorchTest
 {

@@ -1,7 +1,8 @@
 using Espalier.DcVit;
+using Espalier.Finetuning;
 using Espalier.Models.Vit;
 
-namespace Espalier.Tests.DcVit;
+namespace Espalier.Tests.Finetuning;
 
 /// <summary>Which tensors move, for the tiny net with blocks 1 and 3 compressed.</summary>
 public class UpdateRangeTests : TorchTest

@@ -1,6 +1,6 @@
 using Espalier.Torch;
 
-namespace Espalier.Budget;
+namespace Espalier.SearchSpaces;
 
 /// <summary>A cost that is bilinear in the width E a submodule reads and its size S: c + e·E + s·S + x·E·S.</summary>
 public readonly record struct Bilinear(double Constant, double PerEmbed, double PerUnit, double Product)

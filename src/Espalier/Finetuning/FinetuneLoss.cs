@@ -3,7 +3,7 @@ using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Training;
 
-namespace Espalier.DcVit;
+namespace Espalier.Finetuning;
 
 /// <summary>What a finetune minimises.</summary>
 public enum FinetuneLoss
@@ -19,14 +19,14 @@ public enum FinetuneLoss
 /// <summary>Checks of a <see cref="FinetuneLoss"/>.</summary>
 internal static class FinetuneLosses
 {
-    /// <summary>The options, once it is sure that the request's images have the labels their loss needs.</summary>
+    /// <summary>Makes sure that the request's images have the labels their loss needs.</summary>
     /// <exception cref="InputException">They have none, or others than the model knows.</exception>
-    internal static DcVitOptions Checked(this FinetuneLoss loss, DcVitOptions options, FewShotRequest request)
+    internal static void Require(this FinetuneLoss loss, FewShotRequest request)
     {
-        if (loss != FinetuneLoss.Labels) return options;
+        if (loss != FinetuneLoss.Labels) return;
         var images = (request.Images ?? throw new InputException("A loss on labels needs labelled images; synthetic ones have none.")).RequireLabels();
-        return images.ClassCount <= request.Model.Architecture.Classes ? options
-            : throw new InputException($"{images.Name} has {images.ClassCount} classes, the model knows {request.Model.Architecture.Classes}; a loss on labels needs the model's own.");
+        if (images.ClassCount > request.Model.Architecture.Classes)
+            throw new InputException($"{images.Name} has {images.ClassCount} classes, the model knows {request.Model.Architecture.Classes}; a loss on labels needs the model's own.");
     }
 }
 
@@ -35,20 +35,16 @@ internal static class FinetuneLosses
 /// <param name="student">The compressed network.</param>
 /// <param name="loss">Any but <see cref="FinetuneLoss.Mimic"/>.</param>
 /// <param name="trainable">Names of the student's tensors that move.</param>
-public sealed class AnswerLoss(Model teacher, Model student, FinetuneLoss loss, IEnumerable<string> trainable) : ITrainingTask
+public sealed class AnswerLoss(Model teacher, Model student, FinetuneLoss loss, IEnumerable<string> trainable) : FinetuneTask(student, trainable)
 {
     /// <summary>Divides the logits of both networks before the softmax; the loss is scaled back by its square (Hinton et al., 2015).</summary>
     public const double Temperature = 4;
 
-    private readonly IReadOnlyList<KeyValuePair<string, Tensor>> _trainable = [.. trainable.Select(name => KeyValuePair.Create(name, student.Weights[name]))];
+    private readonly Model _student = student;
 
-    public IReadOnlyList<Tensor> Parameters => [.. _trainable.Select(t => t.Value)];
-
-    IReadOnlyList<ParameterGroup> ITrainingTask.Groups => [new("all", _trainable)];
-
-    public Tensor Loss(TensorBatch batch, long step)
+    public override Tensor Loss(TensorBatch batch, long step)
     {
-        var answers = student.Logits(batch.Pixels).To(DType.Float32);
+        var answers = (BatchStatistics ? _student.TrainingLogits(batch.Pixels) : _student.Logits(batch.Pixels)).To(DType.Float32);
         if (loss == FinetuneLoss.Labels) return Functional.CrossEntropy(answers, batch.Labels!);
         Tensor wanted;
         using (new NoGrad()) wanted = teacher.Logits(batch.Pixels).To(DType.Float32);

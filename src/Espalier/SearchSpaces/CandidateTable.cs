@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Espalier.Ofb;
+namespace Espalier.SearchSpaces;
 
 /// <summary>
 /// The sizes a submodule may be cut to: heads × channels per head, each ascending. One head stands for what has none, so that
@@ -41,6 +41,10 @@ public sealed record CandidateTable
 
     /// <summary>Units that a candidate keeps.</summary>
     public int SizeOf(int candidate) => HeadsOf(candidate) * DimsOf(candidate);
+
+    /// <summary>Expected number of kept units, Σ p·n.</summary>
+    /// <param name="p">Probabilities of all candidates.</param>
+    public double ExpectedSize(double[] p) => LiveOnes.Sum(c => p[c] * SizeOf(c));
 
     /// <summary>Residual channels: from half of them on, by a thirty-second (at most 12).</summary>
     public static CandidateTable Embed(int width) => Grid([1], Steps(width / 2, Math.Min(width / 32, 12), width));

@@ -2,7 +2,7 @@ using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
 
-namespace Espalier.DcVit;
+namespace Espalier.Finetuning;
 
 /// <summary>Which tensors a finetune moves (<c>update_setting</c>, §5.2).</summary>
 public enum UpdateRange

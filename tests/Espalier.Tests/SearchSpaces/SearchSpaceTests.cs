@@ -2,8 +2,9 @@ using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
+using Espalier.SearchSpaces;
 
-namespace Espalier.Tests.Ofb;
+namespace Espalier.Tests.SearchSpaces;
 
 /// <summary>Sizes and costs: whole numbers, no tensors.</summary>
 public class SearchSpaceTests
@@ -23,7 +24,7 @@ public class SearchSpaceTests
         var dense = space.Tables.Select(t => t.Count - 1).ToArray();
         SearchCost.Of(space, CostMeasure.Parameters).Total(space.Tables, dense).ShouldBe(parameters);
         SearchCost.Of(space, CostMeasure.MacsFull).Total(space.Tables, dense).ShouldBe(macs);
-        SearchCost.Official(space, space.Tables).Total(space.Tables, dense).ShouldBe(official);
+        PublishedCost.Of(space, space.Tables).Total(space.Tables, dense).ShouldBe(official);
         VitTensors.Expected(space.Net).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b)).ShouldBe(parameters);
     }
 
@@ -39,7 +40,7 @@ public class SearchSpaceTests
         (Smallest(toy, CostMeasure.Parameters), Smallest(toy, CostMeasure.MacsFull)).ShouldBe((24_170, 1_209_408));
         var small = Deit("small");
         var tables = small.Tables.Select(t => CandidateTable.Decided(t.Heads[0], t.Dims[0])).ToArray();
-        SearchCost.Official(small, tables).Total(tables, new int[tables.Length]).ShouldBe(471_683_328);
+        PublishedCost.Of(small, tables).Total(tables, new int[tables.Length]).ShouldBe(471_683_328);
 
         static double Smallest(SearchSpace space, CostMeasure measure) => SearchCost.Of(space, measure).Total(space.Tables, new int[space.Tables.Length]);
     }

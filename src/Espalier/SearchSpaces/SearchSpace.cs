@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Models.Vit;
 
-namespace Espalier.Ofb;
+namespace Espalier.SearchSpaces;
 
 /// <summary>One submodule and the sizes it may be cut to.</summary>
 /// <param name="Kind">What is searched in it: a width for the whole network or one stage of it, an attention or an MLP of a block.</param>

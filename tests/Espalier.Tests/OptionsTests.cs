@@ -1,0 +1,110 @@
+using System.Globalization;
+using Espalier.Baselines;
+using Espalier.Budget;
+using Espalier.DcVit;
+using Espalier.FewShot;
+using Espalier.Finetuning;
+using Espalier.Ofb;
+using Espalier.OwnMethod;
+using Espalier.Testing;
+using Espalier.Tests.FewShot;
+
+namespace Espalier.Tests;
+
+/// <summary>Values out of their range are refused before anything is written, all of them at once; those at its ends are not.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class OptionsTests(StripesModel toy) : IClassFixture<StripesModel>
+{
+    public static TheoryData<string, EspalierOptions> OddEspalier => new()
+    {
+        { "MultipleOf 0", new() { MultipleOf = 0 } }, { "0 rounds", new() { Rounds = 0 } }, { "crops (0 to 100)", new() { Crops = int.MaxValue } }, { "-1 crops", new() { Crops = -1 } },
+        { "refit 2", new() { Refit = 2 } }, { "strength 0 (above 0)", new() { Repair = new() { Strength = 0 } } }, { "damping 0", new() { Repair = new() { Damping = 0 } } },
+        { "smallest crop 2", new() { Distillation = new() { MinCropArea = 2 } } }, { "mix 2", new() { Distillation = new() { Mix = 2 } } },
+        { "EMA decay 1 (in", new() { Distillation = new() { Ema = 1 } } }, { "pull NaN", new() { Distillation = new() { Pull = double.NaN } } },
+        { "batch size 0", new() { Distillation = new() { BatchSize = 0 } } }, { "learning rate -1", new() { Distillation = new() { LearningRate = -1 } } },
+        { "weight of the logits -1", new() { Distillation = new() { LogitWeight = -1 } } },
+    };
+
+    [Theory]
+    [MemberData(nameof(OddEspalier))]
+    public void Espalier_refuses_what_makes_no_sense(string said, EspalierOptions options)
+    {
+        Refusal(() => new EspalierMethod(Request("espalier"), options, TimeProvider.System)).ShouldContain(said.Replace("MultipleOf", "multiples of"));
+        Refusal(() => new SweepMethod(Request("espalier"), options, [Target.KeepMacs(0.9), Target.KeepMacs(0.8)], TimeProvider.System)).ShouldContain("espalier: ");
+    }
+
+    public static TheoryData<string, FinetuneOptions> OddFinetunes => new()
+    {
+        { "batch size 0", new() { BatchSize = 0 } }, { "learning rate NaN", new() { LearningRate = double.NaN } }, { "weight decay -1", new() { WeightDecay = -1 } },
+        { "clip norm 0", new() { ClipNorm = 0 } }, { "smallest crop 0 (in", new() { MinCropArea = 0 } }, { "last block to train -1", new() { LastUpdatable = -1 } },
+    };
+
+    [Theory]
+    [MemberData(nameof(OddFinetunes))]
+    public void So_do_dc_vit_and_even_widths(string said, FinetuneOptions options)
+    {
+        Refusal(() => new DcVitMethod(Request("dc-vit"), new() { Finetune = options }, TimeProvider.System)).ShouldContain(said);
+        Refusal(() => new EvenWidthsMethod(Request("magnitude"), UnitRule.Magnitude, options, keep: [], TimeProvider.System)).ShouldContain(said);
+    }
+
+    [Fact]
+    public void All_faults_are_told_at_once()
+    {
+        var said = Refusal(() => new EspalierMethod(Request("espalier"), new() { Rounds = 0, Repair = new() { Strength = -1 }, Distillation = new() { Mix = -1 } }, TimeProvider.System));
+        foreach (var fault in new[] { "0 rounds", "strength -1", "mix -1" }) said.ShouldContain(fault);
+        said = Refusal(() => new DcVitMethod(Request("dc-vit"), new() { K = 0, Order = [], Profile = DcVitProfile.Clean with { RoundingGuard = 2 } }, TimeProvider.System));
+        foreach (var fault in new[] { "0 blocks", "an order of no blocks", "rounding guard 2" }) said.ShouldContain(fault);
+    }
+
+    [Fact]
+    public void The_ends_of_a_range_are_taken()
+    {
+        new EspalierOptions { Crops = 0, Refit = 1, Repair = new() { Strength = null, Damping = 1 }, Distillation = new() { MinCropArea = 1, Mix = 1, Ema = 0, Pull = 1, LearningRate = 0 } }.Validate();
+        new FinetuneOptions { MinCropArea = 1, LearningRate = 0, WeightDecay = 0, ClipNorm = null, LastUpdatable = 0 }.Validate();
+        foreach (var profile in new[] { DcVitProfile.Clean, DcVitProfile.Official }) DcVitOptions.For(profile).Validate();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void An_amount_is_above_nothing(double amount)
+    {
+        Refusal(() => Target.Macs(amount)).ShouldContain("above 0");
+        Refusal(() => Target.Params(amount)).ShouldContain("above 0");
+    }
+
+    /// <summary>A comma is no decimal point here, and must not pass for one that parts thousands.</summary>
+    [Theory]
+    [InlineData("clip", "1,5")]
+    [InlineData("clip", "-1")]
+    [InlineData("clip", "0")]
+    public void Numbers_have_a_point(string topic, string setting)
+    {
+        Refusal(() => new DcVitOptions().With(topic, setting)).ShouldContain($"{topic}={setting}");
+        new DcVitOptions().With(topic, "1.5").Finetune.ClipNorm.ShouldBe(1.5);
+        Refusal(() => new OfbOptions().With("lambda", "0,1")).ShouldContain("lambda=0,1");
+        new OfbOptions().With("lambda", "0.1").Lambda.ShouldBe(0.1);
+    }
+
+    [Theory]
+    [InlineData("crops", "1e9")]
+    [InlineData("crops", "1.5")]
+    [InlineData("rounds", "-1")]
+    [InlineData("feature_every", "2.5")]
+    [InlineData("strength", "1,5")]
+    public void Whole_numbers_are_whole(string topic, string setting) => Refusal(() => new EspalierOptions().With(topic, setting)).ShouldContain($"{topic}={setting}");
+
+    [Theory]
+    [InlineData("strength", "0")]
+    [InlineData("min_crop", "2")]
+    [InlineData("crops", "1000000000")]
+    public void A_switch_out_of_range_is_refused_by_the_method(string topic, string setting) =>
+        Refusal(() => new EspalierMethod(Request("espalier"), new EspalierOptions().With(topic, setting), TimeProvider.System))
+            .ShouldContain(double.Parse(setting, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture));
+
+    private static string Refusal(Func<object> make) => Should.Throw<UsageException>(() => { make(); }).Message;
+
+    private FewShotRequest Request(string method) => toy.Request(method, 0.85, count: 20, steps: 1);
+}
