@@ -17,10 +17,11 @@ var activity = ActivationStatistics.MeanActivation(teacher, images, Block);
 int[] kept = [.. Enumerable.Range(0, activity.Length).OrderByDescending(u => activity[u]).Take(activity.Length / 2).Order()];
 using var cut = teacher.KeepHidden(Block, kept);
 
-// The repair: walk through the student, and solve each layer towards the teacher's tokens. To its own widths, it cuts nothing more.
+// The repair: walk through the student, and solve each layer towards the teacher's tokens. To its own widths, it cuts nothing more, and what was cut
+// elsewhere cannot be told from other errors: one regression corrects all.
 using var calibration = new Calibration(images, teacher);
-using var weights = TokenWeights.Measure(teacher, images, seed: 0, CancellationToken.None);
-using var repaired = RepairPass.Of(teacher, calibration, weights, new RepairOptions()).Run(cut, cut.Architecture);
+using var sensitivity = Sensitivity.Measure(teacher, images, seed: 0, CancellationToken.None);
+using var repaired = RepairPass.Of(teacher, calibration, sensitivity, new RepairOptions { Strength = 1 }).Run(cut, cut.Architecture);
 
 var comparison = new ModelComparison(new Evaluator(TimeProvider.System));
 foreach (var (name, model) in new[] { ("cut", cut), ("repaired", repaired) })

@@ -73,7 +73,7 @@ internal static class RankingStage
     {
         var compression = session.Compression(block, order);
         using var scope = new TensorScope();
-        var mean = session.Options is { UnitChoice: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
+        var mean = compression is { Units: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
             ? ActivationStatistics.MeanActivation((VitModel)session.Teacher, session.Samples.Train, block) : [];
         if (!session.Options.Profile.GlobalUnitRandom) return Apply(compression);
         // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.
@@ -85,7 +85,7 @@ internal static class RankingStage
         {
             if (student is not CnnModel cnn) return edit.Apply((VitModel)student, block, step, mean);
             var cut = edit.Apply(cnn, block, step);
-            if (session.Options is not { Variant: BlockVariant.Compress, Profile.Repair: true }) return cut;
+            if (edit.Variant != BlockVariant.Compress || !session.Options.Profile.Repair) return cut;
             using (cut) return ConvolutionRepair.Run((CnnModel)session.Teacher, cut, block, session.Samples.Train);
         }
     }

@@ -70,11 +70,7 @@ public sealed class Calibration : IDisposable
     /// <param name="cancellation">Stops between two batches.</param>
     /// <param name="most">Batches from the first that are no more images than these; at least one batch.</param>
     internal TokenStream Embed(Model model, CancellationToken cancellation, long most = long.MaxValue) =>
-        Embed(model, [.. Enumerable.Range(0, (int)Math.Clamp(most / _batches[0].Size(0), 1, _batches.Length))], cancellation);
-
-    /// <summary>What enters block 0 of a network, of some batches of this process.</summary>
-    internal TokenStream Embed(Model model, int[] batches, CancellationToken cancellation) =>
-        TokenStream.Of(batches.Length, k => model.Stem(_batches[batches[k]]), cancellation);
+        TokenStream.Of((int)Math.Clamp(most / _batches[0].Size(0), 1, _batches.Length), k => model.Stem(_batches[k]), cancellation);
 
     public void Dispose()
     {

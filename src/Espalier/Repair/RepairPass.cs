@@ -80,6 +80,11 @@ public abstract class RepairPass
     /// </summary>
     private protected abstract void Block(ref Model student, int i, Architecture target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation);
 
-    private protected LayerRepair Layer(ErrorMetric metric, string name, CancellationToken cancellation) =>
-        new(Calibration, Options, metric.For(Options), name, cancellation);
+    /// <summary>How a layer is cut and solved.</summary>
+    /// <param name="metric">What its errors cost.</param>
+    /// <param name="name">Names random draws.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <param name="absorbs">Whether another part of its block goes, of which its own weights know nothing: then all that is lacking is corrected.</param>
+    private protected LayerRepair Layer(ErrorMetric metric, string name, CancellationToken cancellation, bool absorbs = false) =>
+        new(Calibration, absorbs ? Options with { CorrectionShare = 1 } : Options, metric.For(Options), name, cancellation);
 }

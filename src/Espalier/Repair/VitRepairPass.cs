@@ -43,7 +43,7 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Sen
             {
                 if (!target.HasAttention) return WithoutAttention((VitModel)s, i, target, tokens, halfway, Layer(Sensitivity.AfterAttention(i), $"mixer {i}", cancellation));
                 var (end, counts) = target.HasMlp ? (halfway, Sensitivity.AfterAttention(i)) : (wanted, Sensitivity.AfterBlock(i));
-                using var repair = new AttentionRepair((VitModel)s, i, tokens, end, Layer(counts, $"attention {i}", cancellation));
+                using var repair = new AttentionRepair((VitModel)s, i, tokens, end, Layer(counts, $"attention {i}", cancellation, absorbs: block.HasMlp && !target.HasMlp));
                 return Cut(i, "attn.", goal, [WidthKind.QueryKey, WidthKind.Value], repair.Cut);
             });
         else if (block.HasMixer && Options is { Solve: true, RefitWhole: true })
@@ -55,7 +55,7 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Sen
             student = student.Then(s =>
             {
                 if (!target.HasMlp) return ((VitModel)s).RemoveMlp(i);
-                using var repair = new MlpRepair((VitModel)s, i, tokens, wanted, Layer(Sensitivity.AfterBlock(i), $"mlp {i}", cancellation));
+                using var repair = new MlpRepair((VitModel)s, i, tokens, wanted, Layer(Sensitivity.AfterBlock(i), $"mlp {i}", cancellation, absorbs: block.HasAttention && !target.HasAttention));
                 return Cut(i, "mlp.", goal, [WidthKind.Hidden], shape => repair.Cut(shape.MlpHidden));
             });
         var whole = (VitModel)student;

@@ -22,9 +22,8 @@ public sealed class Judge : IDisposable
     {
         (_images, _bf16) = (images, bf16);
         using var scope = new TensorScope(); // frees the answers so far when stopped halfway
-        int[] all = [.. Enumerable.Range(0, images.Batches)];
-        using var tokens = images.Embed(teacher, all, cancellation);
-        var answers = new Tensor[all.Length];
+        using var tokens = Embed(teacher, cancellation);
+        var answers = new Tensor[tokens.Count];
         Walk(teacher, tokens, 0, (k, logits) => answers[k] = TensorScope.Current!.Keep(logits.Alias()), cancellation);
         _answers = Array.ConvertAll(answers, TensorScope.Release);
     }
@@ -32,25 +31,15 @@ public sealed class Judge : IDisposable
     /// <summary>The student's distance from the teacher.</summary>
     public double Score(Model student, CancellationToken cancellation = default)
     {
-        int[] all = [.. Enumerable.Range(0, _images.Batches)];
-        using var tokens = _images.Embed(student, all, cancellation);
-        return From(student, tokens, all, 0, cancellation);
+        using var tokens = Embed(student, cancellation);
+        return From(student, tokens, 0, cancellation);
     }
 
-    /// <summary>
-    /// How much further from the teacher than the student each alternative alone in it is. They share the student's own tokens up to their block. As both
-    /// are measured on the same images, half of them tell as much as all tell of a distance: every other batch, those another time that were not used before.
-    /// </summary>
-    /// <param name="student">Where the alternatives are tried.</param>
-    /// <param name="alternatives">What is tried.</param>
-    /// <param name="turn">Which half; its parity counts.</param>
-    /// <param name="cancellation">Stops between two batches.</param>
-    internal Dictionary<Alternative, double> Growth(Model student, IEnumerable<Alternative> alternatives, int turn, CancellationToken cancellation)
+    /// <summary>The distances of the student with each alternative alone in it. They share the student's own tokens up to their block.</summary>
+    internal Dictionary<Alternative, double> Score(Model student, IEnumerable<Alternative> alternatives, CancellationToken cancellation)
     {
-        int[] half = [.. Enumerable.Range(0, _images.Batches).Where(k => _images.Batches == 1 || k % 2 == turn % 2)];
-        using var tokens = _images.Embed(student, half, cancellation);
-        var own = From(student, tokens, half, 0, cancellation);
-        var growth = new Dictionary<Alternative, double>();
+        using var tokens = Embed(student, cancellation);
+        var scores = new Dictionary<Alternative, double>();
         var reached = 0;
         foreach (var group in alternatives.GroupBy(a => a.Knob.Block).OrderBy(g => g.Key))
         {
@@ -62,10 +51,10 @@ public sealed class Judge : IDisposable
             foreach (var alternative in group)
             {
                 using var changed = alternative.In(student);
-                growth[alternative] = From(changed, tokens, half, group.Key, cancellation) - own;
+                scores[alternative] = From(changed, tokens, group.Key, cancellation);
             }
         }
-        return growth;
+        return scores;
     }
 
     public void Dispose()
@@ -73,18 +62,15 @@ public sealed class Judge : IDisposable
         foreach (var answer in _answers) answer.Dispose();
     }
 
-    // The mean over the batches whose tokens these are, of all processes.
-    private double From(Model model, TokenStream tokens, int[] batches, int block, CancellationToken cancellation)
+    private TokenStream Embed(Model model, CancellationToken cancellation) => _images.Embed(model, cancellation);
+
+    private double From(Model model, TokenStream tokens, int block, CancellationToken cancellation)
     {
-        double sum = 0, count = 0;
-        Walk(model, tokens, block, (k, logits) =>
-        {
-            sum += Functional.KlPerSample(_answers[batches[k]], logits).Sum().Item();
-            count += logits.Size(0);
-        }, cancellation);
-        Span<double> all = [sum, count];
+        double sum = 0;
+        Walk(model, tokens, block, (k, logits) => sum += Functional.KlPerSample(_answers[k], logits).Sum().Item(), cancellation);
+        Span<double> all = [sum];
         _images.Group?.Sum(all);
-        return double.IsFinite(all[0]) ? all[0] / all[1] : double.PositiveInfinity;
+        return double.IsFinite(all[0]) ? all[0] / _images.Count : double.PositiveInfinity;
     }
 
     private void Walk(Model model, TokenStream tokens, int block, Action<int, Tensor> use, CancellationToken cancellation)

@@ -54,7 +54,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         for (var round = found.Count + 1; round <= rounds; round++)
         {
             var isLast = round == rounds;
-            var (kl, slopes) = Look(structure, round, isLast ? 0 : stride, cancellation);
+            var (kl, slopes) = Look(structure, isLast ? 0 : stride, cancellation);
             var current = new SearchRound(structure, kl, moves);
             found.Add(current);
             OnRound?.Invoke(current);
@@ -70,7 +70,7 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         return found.ToImmutable();
     }
 
-    private (double Kl, List<Slope> Slopes) Look(Architecture structure, int round, int stride, CancellationToken cancellation)
+    private (double Kl, List<Slope> Slopes) Look(Architecture structure, int stride, CancellationToken cancellation)
     {
         var alternatives = new List<Alternative>();
         try
@@ -78,10 +78,9 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
             var walk = pass(stride == 0 ? null : point => alternatives.AddRange(Around(point, stride)));
             using var student = walk.Run(teacher, structure, cancellation);
             var kl = judge.Score(student, cancellation);
+            var scores = judge.Score(student, alternatives, cancellation);
             // From a network whose answers are no numbers no slope can be told.
-            if (!double.IsFinite(kl)) return (kl, []);
-            var growth = judge.Growth(student, alternatives, round, cancellation);
-            return (kl, [.. growth.Select(g => Slope.Of(g.Key.Knob, g.Key.Width, g.Value, structure, limit.Measure))]);
+            return (kl, double.IsFinite(kl) ? [.. scores.Select(s => Slope.Of(s.Key.Knob, s.Key.Width, s.Value - kl, structure, limit.Measure))] : []);
         }
         finally
         {
