@@ -54,14 +54,14 @@ public static partial class EspalierApp
     }
 
     /// <summary>Runs the command recorded in a run folder once more, on the same folder.</summary>
-    internal static int Resume(IReadOnlyList<string> recorded, string folder, CommandContext context)
+    internal static int Resume(IReadOnlyList<string> recorded, string folder, Invocation invocation)
     {
         var (chosen, parsed) = Parse(recorded);
         if (chosen is { CanBeResumed: false }) throw new InputException($"'{folder}' records a command that no run is made by: {CommandLineText.Of(recorded)}");
-        if (chosen is { IsShared: false } && context.Group is not null)
+        if (chosen is { IsShared: false } && invocation.Group is not null)
             throw new UsageException($"'{folder}' is a run of {chosen.Name}, which one process does alone; resume it without --nproc, RANK and WORLD_SIZE.");
         return chosen is not null && parsed.Errors.Count == 0
-            ? chosen.Execute(parsed, recorded, context.Streams, folder, context.Group, context.OnStart, context.Asked, context.Cancellation)
+            ? chosen.Execute(parsed, recorded, invocation, folder)
             : throw new InputException($"'{folder}' records a command this version does not know: {CommandLineText.Of(recorded)}");
     }
 

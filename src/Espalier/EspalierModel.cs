@@ -3,6 +3,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.Evaluation;
 using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
@@ -82,7 +83,8 @@ public sealed class EspalierModel(ModelSource source)
         var method = options.Method.Create(options.Request(source), options.Clock);
         progress ??= NoProgress.Instance;
         foreach (var warning in method.Plan.Warnings) progress.Report(ProgressUpdate.Message("plan", warning));
-        return options.Run(output, "compress", folder => method.Compress(folder, progress, cancellation), (result, folder) => FewShotReport.Of(method, result, folder));
+        return options.Run(output, "compress", method.Request.Reads, folder => method.Compress(folder, progress, cancellation),
+            (result, folder) => FewShotReport.Of(method, result, folder));
     }
 
     /// <summary>A whole family of sizes in one run of the method <c>espalier</c>; leaves one model folder for each under <c>models/</c>.</summary>
@@ -90,7 +92,8 @@ public sealed class EspalierModel(ModelSource source)
     public SweepResult Sweep(string output, SweepOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
         var sweep = new SweepMethod(options.Request(source), options.Espalier, options.Targets, options.Clock);
-        return options.Run(output, "sweep", folder => sweep.Run(folder, progress ?? NoProgress.Instance, cancellation), (result, folder) => SweepReport.Of(sweep, result, folder));
+        return options.Run(output, "sweep", sweep.Request.Reads, folder => sweep.Run(folder, progress ?? NoProgress.Instance, cancellation),
+            (result, folder) => SweepReport.Of(sweep, result, folder));
     }
 
     /// <summary>OFB: searches sizes and trains on labelled images, for epochs; leaves a model folder.</summary>
@@ -98,7 +101,8 @@ public sealed class EspalierModel(ModelSource source)
     public SearchResult Search(string output, SearchOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
         var method = new OfbMethod(options.Request(source), options.Clock);
-        return options.Run(output, "search", folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation), (result, folder) => OfbReport.Of(method, result, folder));
+        return options.Run(output, "search", method.Request.Reads, folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
+            (result, folder) => OfbReport.Of(method, result, folder));
     }
 
     /// <summary>
@@ -110,8 +114,18 @@ public sealed class EspalierModel(ModelSource source)
     {
         var request = options.Request(source);
         var method = new SupervisedMethod(request, options.Clock);
-        return options.Run(output, request.FromScratch ? "train" : "finetune", folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
+        return options.Run(output, request.FromScratch ? "train" : "finetune", request.Reads,
+            folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
             (result, folder) => SupervisedReport.Of(request, result, folder));
+    }
+
+    /// <summary>Draws images out of the model, class by class: PNG files to look at, and the exact tensor as <c>metric-set.safetensors</c>.</summary>
+    /// <inheritdoc cref="Compress"/>
+    public SynthesisResult Synthesize(string output, SynthesizeOptions options, IProgress<ProgressUpdate>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        var method = new SynthesisMethod(options.Request(source), options.Clock);
+        return options.Run(output, "synthesize", source.Files, folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation), report: null);
     }
 
     /// <summary>Accuracy on labelled images.</summary>

@@ -35,19 +35,20 @@ public abstract record RunOptions
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Opens the run folder, does the work, writes the report, and clears what the steps left.</summary>
-    internal T Run<T>(string output, string command, Func<RunFolder, T> work, Func<T, RunFolder, RunReport> report)
+    internal T Run<T>(string output, string command, IEnumerable<string> reads, Func<RunFolder, T> work, Func<T, RunFolder, RunReport>? report)
     {
-        using var folder = SharedRun.Open(Compute.Group, () => Open(output, command));
+        using var folder = SharedRun.Open(Compute.Group, () => Open(output, command, reads));
         folder.SaveEvery = SaveEvery;
         var result = work(folder);
-        if (Compute.Group?.IsFirst ?? true) ReportFiles.Write(report(result, folder), folder.Path);
+        if (report is not null && (Compute.Group?.IsFirst ?? true)) ReportFiles.Write(report(result, folder), folder.Path);
         folder.Complete();
         return result;
     }
 
-    private RunFolder Open(string output, string command)
+    private RunFolder Open(string output, string command, IEnumerable<string> reads)
     {
-        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output)) return RunFolder.Create(output, Manifest(command), Existing == ExistingRun.Replace);
+        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output))
+            return RunFolder.Create(output, Manifest(command), Existing == ExistingRun.Replace, reads);
         var folder = RunFolder.Open(output);
         if (!folder.IsComplete) return folder;
         folder.Dispose();

@@ -85,7 +85,7 @@ public sealed class EspalierCompressTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "--k belongs to --method dc-vit", "--k", "2")]
+    [InlineData(2, "--k does not go with --method espalier", "--k", "2")]
     [InlineData(2, "the topics of espalier are", "--switch", "colour=red")]
     [InlineData(2, "units has no such setting", "--switch", "units=tall")]
     [InlineData(2, "has blocks 0 to 3", "--keep", "attn:9")]

@@ -82,6 +82,21 @@ public sealed class ProcessesTests : IDisposable
     }
 
     [Fact]
+    public void A_process_that_waits_for_the_others_can_be_stopped()
+    {
+        using var process = Start(["train", _folder.WriteModel(), "--data", Data(), "--steps", "1", "-o", _folder["out"]],
+            ["env", "RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=29499"]);
+        Until(() => process.HasExited || File.ReadAllText($"/proc/{process.Id}/maps").Contains("libespalier_group", StringComparison.Ordinal));
+        Thread.Sleep(1000); // nobody comes
+        process.HasExited.ShouldBeFalse();
+        Shell($"kill -TERM {process.Id}").ShouldBe(0);
+        process.WaitForExit(TimeSpan.FromSeconds(20)).ShouldBeTrue();
+        var said = process.StandardError.ReadToEnd();
+        process.ExitCode.ShouldBe(ExitCodes.Cancelled, said);
+        said.ShouldContain("espalier: Cancelled.");
+    }
+
+    [Fact]
     public void An_error_is_told_once()
     {
         using var process = Start(["train", _folder.WriteModel(), "--data", _folder["nothing"], "--steps", "1", "-o", _folder["out"], "--nproc", "2"]);

@@ -79,7 +79,7 @@ public sealed class SearchTests : IDisposable
         Search(["--ema", "0.9"]).ErrorLine.ShouldContain("--ema belongs to train and finetune");
         Search(["--switch", "colour=red"]).ErrorLine.ShouldContain("the topics are cost, embed, guard");
         var other = CliRun.Of("search", _folder["model"], "--keep-macs", "0.5", "--data", _folder.WriteImages("two", 6, 0, 1, 0, 1, 0, 1), "--steps", "2", "-o", _folder["other"], "--quiet");
-        (other.Code, other.ErrorLine.Contains("the model 6; finetune")).ShouldBe((ExitCodes.Usage, true));
+        (other.Code, other.ErrorLine.Contains("the model 6; finetune")).ShouldBe((ExitCodes.Input, true));
         CliRun.Of("compress", _folder["model"], "--keep-macs", "0.5", "--method", "ofb", "-o", _folder["c"]).ErrorLine.ShouldContain("espalier search MODEL");
         CliRun.Of("search", _folder["model"], "--keep-macs", "0.01", "--data", _folder["data"], "-o", _folder["c"]).Code.ShouldBe(ExitCodes.Budget);
     }

@@ -24,12 +24,7 @@ internal static class BenchHandler
             Runs = options.Runs,
             Bf16 = compute.EvaluatesInBf16,
             Seed = seed,
-            OnProgress = (done, total) =>
-            {
-                // Made after the first run, which is not in its rate: it is the slowest by far.
-                meter ??= new ProgressMeter(context.Progress, context.Time, "measuring", total, "runs", firstStep: done);
-                meter.Report(done);
-            },
+            OnProgress = (done, total) => (meter ??= new ProgressMeter(context.Progress, context.Time, "measuring", total, "runs")).Report(done),
         };
         var result = bench.Measure(model, rival, context.Cancellation);
         return new(options.Batch, compute.ThreadCount, compute.Device, Spread(result.LatencyMs)!, result.ImagesPerSecond)

@@ -4,7 +4,6 @@ using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.Cli.Processes;
 using Espalier.Cli.Progress;
-using Espalier.Torch.Distributed;
 
 namespace Espalier.Cli.Commands;
 
@@ -39,20 +38,39 @@ public abstract class CliCommand(string name, string description) : Command(name
     /// <summary>Whether several processes can share the work.</summary>
     internal bool IsShared => Processes is not null;
 
+    /// <summary>Whether it reports on its work; one that only hands over to another command leaves that to it.</summary>
+    protected virtual bool ShowsProgress => true;
+
+    /// <summary>Does what was typed and gives the exit code.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="arguments">The command line as typed.</param>
     /// <param name="streams">Where to write.</param>
-    /// <param name="cancellation">Ctrl+C.</param>
-    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, CancellationToken cancellation)
+    /// <param name="asked">Ctrl+C.</param>
+    /// <exception cref="OperationCanceledException">Stopped by the user; the message says how to go on.</exception>
+    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, CancellationToken asked)
     {
-        using var shared = IsShared ? SharedCommand.Start(ProcessCount(parsed), arguments, streams.Error, cancellation) : null;
-        if (shared is null) return Execute(parsed, arguments, streams, null, null, null, cancellation, cancellation);
+        // Before the processes meet: waiting for each other they cannot be stopped otherwise.
+        using var invocation = new Invocation(streams, asked);
+        try
+        {
+            using var shared = IsShared ? SharedCommand.Start(ProcessCount(parsed), arguments, invocation) : null;
+            return shared is null ? Execute(parsed, arguments, invocation) : Together(shared, parsed, arguments, invocation);
+        }
+        catch (OperationCanceledException error)
+        {
+            throw new OperationCanceledException(invocation.Cancelled, error);
+        }
+    }
+
+    private int Together(SharedCommand shared, ParseResult parsed, IReadOnlyList<string> arguments, Invocation invocation)
+    {
+        invocation.Join(shared);
         try
         {
             // The first process's command line counts for all: however the others were started, they do the same.
             var line = Encoding.UTF8.GetString(shared.Group.BroadcastBytes(Encoding.UTF8.GetBytes(string.Join('\0', arguments)))).Split('\0');
             var (command, options) = shared.Group.IsFirst ? (this, parsed) : EspalierApp.Parse(line);
-            var code = command!.Execute(options, line, streams, null, shared.Group, advice => shared.Advice = advice, cancellation, shared.Cancellation);
+            var code = command!.Execute(options, line, invocation);
             shared.Group.Leave();
             return code;
         }
@@ -62,40 +80,28 @@ public abstract class CliCommand(string name, string description) : Command(name
             if (shared.IsQuiet) return ExitCodes.Of(explained);
             throw explained == error ? error : explained;
         }
+        finally
+        {
+            // The others are waited for, however that takes.
+            invocation.Dispose();
+        }
     }
 
+    /// <summary>Carries the command out, with its progress and its result as its options want them.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="arguments">The command line as typed.</param>
-    /// <param name="streams">Where to write.</param>
+    /// <param name="invocation">The program at work.</param>
     /// <param name="resumed">The run folder to go on with.</param>
-    /// <param name="group">Processes that do it together; the first one speaks for all.</param>
-    /// <param name="onStart">Given what tells how to go on when the command ends early.</param>
-    /// <param name="asked">Cancelled when the user wants it to stop.</param>
-    /// <param name="cancellation">Cancelled when it must stop for any reason.</param>
-    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, CliStreams streams, string? resumed, ProcessGroup? group,
-        Action<Func<string>>? onStart, CancellationToken asked, CancellationToken cancellation)
+    internal int Execute(ParseResult parsed, IReadOnlyList<string> arguments, Invocation invocation, string? resumed = null)
     {
         var common = Common.Read(parsed);
-        var speaks = group?.IsFirst ?? true;
-        var result = ProgressOutput.During(streams, speaks ? common : common with { Quiet = true }, TimeProvider.System, progress =>
+        var speaks = invocation.Group?.IsFirst ?? true;
+        var shown = speaks && ShowsProgress ? common : common with { Quiet = true };
+        var result = ProgressOutput.During(invocation.Streams, shown, TimeProvider.System, progress => Run(parsed, new CommandContext(invocation)
         {
-            var context = new CommandContext
-            {
-                Command = Name, Arguments = [.. arguments], Common = common, Streams = streams, Progress = progress,
-                Cancellation = cancellation, ResumedFolder = resumed, Group = group, OnStart = onStart, Asked = asked,
-            };
-            onStart?.Invoke(() => context.Advice);
-            using var late = new LateExit(streams, () => $"Cancelled.{context.Advice}", asked);
-            try
-            {
-                return Run(parsed, context);
-            }
-            catch (OperationCanceledException error)
-            {
-                throw new OperationCanceledException($"Cancelled.{context.Advice}", error);
-            }
-        });
-        if (result is not null && speaks) ResultOutput.Write(result, common, streams);
+            Command = Name, Arguments = [.. arguments], Common = common, Progress = progress, ResumedFolder = resumed, Group = invocation.Group,
+        }));
+        if (result is not null && speaks) ResultOutput.Write(result, common, invocation.Streams);
         return ExitCodes.Ok;
     }
 

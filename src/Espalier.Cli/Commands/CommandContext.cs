@@ -9,16 +9,25 @@ namespace Espalier.Cli.Commands;
 /// <summary>What a command is given besides its own options.</summary>
 public sealed class CommandContext
 {
-    public required CommonSettings Common { get; init; }
+    private readonly long _begun;
 
-    public required CliStreams Streams { get; init; }
+    /// <param name="invocation">The program at work, of which this command is the whole or a part.</param>
+    /// <param name="time">The clock; the system's by default. What the command did before its run counts as the run's time.</param>
+    internal CommandContext(Invocation invocation, TimeProvider? time = null)
+    {
+        (Invocation, Time) = (invocation, time ?? TimeProvider.System);
+        _begun = Time.GetTimestamp();
+    }
+
+    public required CommonSettings Common { get; init; }
 
     public required IProgress<ProgressUpdate> Progress { get; init; }
 
-    public required CancellationToken Cancellation { get; init; }
+    /// <summary>The program at work, of which this command is the whole or a part.</summary>
+    internal Invocation Invocation { get; }
 
-    /// <summary>Cancelled by the user alone, not by the loss of a process.</summary>
-    internal CancellationToken Asked { get; init; }
+    /// <summary>Cancelled when the command must stop, for whatever reason.</summary>
+    public CancellationToken Cancellation => Invocation.Cancellation;
 
     /// <summary>Everything typed after the program's name.</summary>
     public required ImmutableArray<string> Arguments { get; init; }
@@ -32,35 +41,42 @@ public sealed class CommandContext
     /// <summary>Processes that carry the command out together; null: this one alone.</summary>
     public ProcessGroup? Group { get; init; }
 
-    public TimeProvider Time { get; init; } = TimeProvider.System;
-
-    /// <summary>The run folder in use, for the message of a cancelled command.</summary>
-    public string? RunPath { get; internal set; }
-
-    /// <summary>Told how to go on when the command ends early; for a command that carries out another one.</summary>
-    internal Action<Func<string>>? OnStart { get; init; }
-
-    /// <summary>How to go on when the command ends early; empty before there is a run.</summary>
-    internal string Advice => RunPath is { } run ? $" What was done is kept; go on with: {CommandLineText.Of(["resume", run])}" : "";
+    public TimeProvider Time { get; }
 
     /// <summary>The command as typed, for reports.</summary>
     public string CommandLine => CommandLineText.Of(Arguments);
 
     /// <summary>Starts the run folder, or opens the one being resumed; where several processes share it, all but the first get a copy.</summary>
-    public RunFolder OpenRun(string output)
+    /// <param name="output">The folder.</param>
+    /// <param name="reads">What the run reads, see <see cref="RunFolder.Check"/>.</param>
+    public RunFolder OpenRun(string output, params IEnumerable<string> reads)
     {
-        var run = SharedRun.Open(Group, () => Open(output));
-        RunPath = Group is { IsFirst: false } ? null : ResumedFolder ?? output;
+        var run = SharedRun.Open(Group, () => Open(output, reads));
+        if (Group?.IsFirst ?? true) Invocation.Begin(ResumedFolder ?? output);
         run.SaveEvery = TimeSpan.FromSeconds(Common.SaveEvery);
         return run;
     }
 
-    private RunFolder Open(string output)
+    /// <summary>Refuses an output that <see cref="OpenRun"/> would refuse, before there is long work for it.</summary>
+    /// <inheritdoc cref="OpenRun"/>
+    public void CheckOutput(string output, params IEnumerable<string> reads)
     {
-        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force);
-        if (!run.IsComplete) return run;
+        if (ResumedFolder is null && (Group?.IsFirst ?? true)) RunFolder.Check(output, Common.Force, reads);
+    }
+
+    private RunFolder Open(string output, IEnumerable<string> reads)
+    {
+        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force, reads);
+        if (!run.IsComplete) return Charged(run);
         run.Dispose();
         throw new UsageException($"'{ResumedFolder ?? output}' is finished already; there is nothing to resume.");
+    }
+
+    /// <summary>The run, which has used the time since the command began: what was opened and measured for it.</summary>
+    internal RunFolder Charged(RunFolder run)
+    {
+        run.Charge(Time.GetElapsedTime(_begun));
+        return run;
     }
 
     /// <summary>Leaves the report of a run in its folder.</summary>
@@ -80,10 +96,9 @@ public sealed class CommandContext
     }
 
     /// <summary>This context for another command, which this one carries out in its own name.</summary>
-    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new()
+    internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new(Invocation, Time)
     {
-        Command = command, Arguments = arguments, Common = common, Streams = Streams, Progress = Progress, Cancellation = Cancellation,
-        ResumedFolder = resumedFolder, Time = Time,
+        Command = command, Arguments = arguments, Common = common, Progress = Progress, ResumedFolder = resumedFolder,
     };
 
     /// <summary>What is written into a run folder about this command.</summary>

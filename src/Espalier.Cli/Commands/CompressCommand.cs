@@ -33,7 +33,7 @@ internal sealed class CompressCommand : CliCommand
         _imageSize = _own.ImageSize();
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions("Gradient steps per finetune; 0 only repairs (default: as many as fit into 20 minutes).", leastSteps: 0));
-        _method = AddGroup(new MethodOptions());
+        _method = AddGroup(new MethodOptions(MethodNames.Espalier));
         AddProcesses();
         Complete();
     }

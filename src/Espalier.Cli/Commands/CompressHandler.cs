@@ -10,14 +10,15 @@ internal static class CompressHandler
 {
     public static CompressResult Compress(CompressOptions options, CommandContext context)
     {
-        var name = options.Method.Method ?? MethodNames.Espalier;
-        var request = FewShotSetup.Request(options.Model, options.Target, options.Method with { Method = name }, options.Images, options.Count,
-            options.Effort, context, options.Eval, options.ImageSize);
+        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context,
+            options.Eval, options.ImageSize);
+        var reads = request.Reads.Concat(EspalierSetup.Reads(options.Method));
+        context.CheckOutput(options.Output, reads);
         request = request.Measured(Method, context);
         // Plans before a folder is made: an impossible target leaves none behind.
         var method = Method(request);
         Warn(method, context);
-        using var folder = context.OpenRun(options.Output);
+        using var folder = context.OpenRun(options.Output, reads);
         request.Target.Remember(folder);
         var result = method.Compress(folder, context.Progress, context.Cancellation);
         var report = FewShotReport.Of(method, result, folder) with
@@ -30,7 +31,7 @@ internal static class CompressHandler
         return CompressResult.Of(report);
 
         IFewShotMethod Method(FewShotRequest request) =>
-            MethodSetup.Of(name, options.Method, request.Model.Architecture, options.Batch).Create(request, context.Time);
+            MethodSetup.Of(options.Method, request.Model.Architecture, options.Batch).Create(request, context.Time);
     }
 
     public static RankResult Rank(RankOptions options, CommandContext context)
@@ -38,6 +39,7 @@ internal static class CompressHandler
         if (options.Method.Method is MethodNames.Espalier or MethodNames.Magnitude or MethodNames.Random)
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, options.Effort, context, options.Eval);
+        if (options.Output is { } kept) context.CheckOutput(kept, request.Reads);
         request = request.Measured(Method, context);
         var method = Method(request);
         Warn(method, context);
@@ -46,7 +48,7 @@ internal static class CompressHandler
             using var temporary = TemporaryRun.Create(context);
             return Ranking(method.Rank(temporary.Run, context.Progress, context.Cancellation));
         }
-        using var folder = context.OpenRun(output);
+        using var folder = context.OpenRun(output, request.Reads);
         request.Target.Remember(folder);
         var result = method.Rank(folder, context.Progress, context.Cancellation);
         context.Write(FewShotReport.Of(method, result, folder) with { Output = output }, folder);
@@ -54,7 +56,7 @@ internal static class CompressHandler
         return Ranking(result) with { Output = output };
 
         DcVitMethod Method(FewShotRequest request) => (DcVitMethod)MethodSetup
-            .Of(options.Method.Method, options.Method with { Order = null, Choice = null }, request.Model.Architecture, measureCandidates: options.Eval is not null)
+            .Of(options.Method with { Order = null, Choice = null }, request.Model.Architecture, measureCandidates: options.Eval is not null)
             .Create(request, context.Time);
     }
 

@@ -10,10 +10,6 @@ internal static class DcVitSetup
 {
     public static DcVitOptions Options(MethodSettings method, Architecture net, int? batch = null)
     {
-        if (method.MergeTokens) throw new UsageException("--merge-tokens belongs to --method espalier.");
-        if (method.Like is not null) throw new UsageException("--like belongs to --method espalier.");
-        if (method.MultipleOf is > 1) throw new UsageException("--multiple-of: the sizes of dc-vit are exact; it takes no rounding.");
-        if (method is { Method: MethodNames.Practise, Variant: not null }) throw new UsageException("--variant: practise drops whole blocks, all of them together.");
         var defaults = DcVitOptions.For(DcVitProfile.Parse(method.Profile));
         foreach (var (topic, setting) in method.Switches) defaults = defaults.With(topic, setting);
         return defaults with

@@ -19,16 +19,9 @@ internal static class DemoHandler
         var compress = new CompressCommand();
         var parsed = compress.Parse(arguments.Skip(1).ToList());
         var inner = context.As(compress.Name, arguments, compress.Common.Read(parsed), context.ResumedFolder);
-        try
-        {
-            var result = Handlers.Compress(compress.Read(parsed), inner);
-            context.Progress.Report(ProgressUpdate.Message(Stage, $"open {Path.GetFullPath(Path.Combine(Output, "report.html"))}"));
-            return result;
-        }
-        finally
-        {
-            context.RunPath = inner.RunPath;
-        }
+        var result = Handlers.Compress(compress.Read(parsed), inner);
+        context.Progress.Report(ProgressUpdate.Message(Stage, $"open {Path.GetFullPath(Path.Combine(Output, "report.html"))}"));
+        return result;
     }
 
     /// <summary>The command line that does the same.</summary>

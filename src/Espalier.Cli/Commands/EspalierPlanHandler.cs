@@ -42,6 +42,6 @@ internal static class EspalierPlanHandler
         };
 
         EspalierMethod Method(FewShotRequest request) =>
-            (EspalierMethod)MethodSetup.Of(MethodNames.Espalier, options.Method, request.Model.Architecture).Create(request, context.Time);
+            (EspalierMethod)MethodSetup.Of(options.Method, request.Model.Architecture).Create(request, context.Time);
     }
 }

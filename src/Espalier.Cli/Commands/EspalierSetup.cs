@@ -10,24 +10,35 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the options of <c>compress</c> and <c>plan</c> to Espalier's own method and its switches.</summary>
 internal static class EspalierSetup
 {
+    private const string Rounds = "rounds";
+
     /// <summary>A family for a request.</summary>
-    public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time, int? batch = null) =>
-        new(request, method.MergeTokens
-            ? throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.")
-            : method.Like is not null ? throw new UsageException("--like: a family searches for widths of its own, at several sizes.")
-            : Options(method, batch), targets, time);
+    /// <param name="request">What is asked of all its models.</param>
+    /// <param name="method">Switches; <c>rounds=4,3,5</c> gives those of each search.</param>
+    /// <param name="targets">All sizes, the largest first.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="steps">Gradient steps of each model; empty: as the request says.</param>
+    /// <param name="batch">Images per gradient step.</param>
+    public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time,
+        ImmutableArray<long> steps, int? batch = null)
+    {
+        if (method.MergeTokens)
+            throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.");
+        if (method.Like is not null) throw new UsageException("--like: a family searches for widths of its own, at several sizes.");
+        var rounds = method.Switches.GetValueOrDefault(Rounds) is { } text && text.Contains(',') ? text : null;
+        if (rounds is not null) method = method with { Switches = method.Switches.Remove(Rounds) };
+        return new(request, Options(method, batch), targets, time)
+        {
+            StepsOfEach = steps,
+            RoundsOfEach = rounds is null ? [] : [.. rounds.Split(',').Select(r => new EspalierOptions().With(Rounds, r).Rounds)],
+        };
+    }
+
+    /// <summary>What the method reads besides the request.</summary>
+    public static IEnumerable<string> Reads(MethodSettings method) => method.Like is { } like ? ModelSource.Open(like).Files : [];
 
     public static EspalierOptions Options(MethodSettings method, int? batch)
     {
-        Refuse(method.K is not null, "--k");
-        Refuse(method.Order is not null || method.Choice is not null, "--order");
-        Refuse(method.Variant is not null, "--variant");
-        Refuse(method.Update is not null, "--update");
-        Refuse(method.Feature is not null, "--feature");
-        Refuse(method.Loss is not null, "--loss");
-        Refuse(method.UnitChoice is not null, "--unit-choice");
-        Refuse(method.Blocks is not null, "--blocks");
-        Refuse(method.Augment is not null, "--augment");
         var options = new EspalierOptions
         {
             Keep = FewShotSetup.Kept(method.Keep), MergeTokens = method.MergeTokens, MultipleOf = method.MultipleOf ?? 1,
@@ -43,10 +54,5 @@ internal static class EspalierSetup
                 LearningRate = method.LearningRate ?? distillation.LearningRate,
             },
         };
-    }
-
-    private static void Refuse(bool given, string option)
-    {
-        if (given) throw new UsageException($"{option} belongs to --method dc-vit; espalier chooses structures by itself (--keep and --switch can limit it).");
     }
 }

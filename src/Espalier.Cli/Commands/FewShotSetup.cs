@@ -20,7 +20,7 @@ internal static class FewShotSetup
     {
         Model = WeightedModel.Open(model, context, imageSize),
         Target = target,
-        Method = method.Method ?? MethodNames.DcVit,
+        Method = method.Method,
         Images = images is null ? null : ImageDataset.Open(images, LabelPolicy.IfPresent),
         Count = count,
         SampleList = method.Samples,

@@ -8,15 +8,13 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the options of <c>compress</c>, <c>rank</c> and <c>plan</c> to a method of the library.</summary>
 internal static class MethodSetup
 {
-    /// <param name="name">Which; <c>dc-vit</c> when null.</param>
-    /// <param name="method">Its switches, as typed.</param>
+    /// <param name="method">Which, and its switches, as typed.</param>
     /// <param name="net">The network it is for.</param>
     /// <param name="batch">Images per gradient step.</param>
     /// <param name="measureCandidates">Whether each ranked candidate is measured on other images, too.</param>
-    public static CompressionMethod Of(string? name, MethodSettings method, Architecture net, int? batch = null, bool measureCandidates = false)
+    public static CompressionMethod Of(MethodSettings method, Architecture net, int? batch = null, bool measureCandidates = false)
     {
-        method = method with { Method = name };
-        return name switch
+        return method.Method switch
         {
             MethodNames.Espalier => CompressionMethod.Espalier(EspalierSetup.Options(method, batch)),
             MethodNames.Magnitude => EvenWidthsSetup.Method(UnitRule.Magnitude, method, batch),

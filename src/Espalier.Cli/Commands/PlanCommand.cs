@@ -24,7 +24,7 @@ internal sealed class PlanCommand : CliCommand
         _images = _own.Text("--images", "DATA", "Images, for methods that look at them.");
         _count = _own.Int("--number", "N", "How many of them to draw (default 500).", 1, "-n");
         AddGroup(_own);
-        _method = AddGroup(new MethodOptions());
+        _method = AddGroup(new MethodOptions(MethodNames.DcVit));
         Complete();
     }
 

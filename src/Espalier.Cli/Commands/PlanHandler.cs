@@ -13,7 +13,7 @@ internal static class PlanHandler
     {
         var model = new EspalierModel(ModelSource.Open(options.Model).FoldLayerScale());
         // A plan is the same whatever a finetune minimises, and needs no labels.
-        var method = MethodSetup.Of(options.Method.Method, options.Method with { Loss = null }, model.Architecture);
+        var method = MethodSetup.Of(options.Method with { Loss = null }, model.Architecture);
         var plan = model.Plan(options.Target.Measured(model.Source, target => model.Plan(target, method).Example, context), method);
         return new PlanResult
         {

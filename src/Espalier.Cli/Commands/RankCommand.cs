@@ -30,7 +30,7 @@ internal sealed class RankCommand : CliCommand
         _output = _own.Text("--output", "DIR", "Keep the run here: it can be resumed, and has a report (default: nothing is kept).", "-o");
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions("Gradient steps per candidate."));
-        _method = AddGroup(new MethodOptions());
+        _method = AddGroup(new MethodOptions(MethodNames.DcVit));
         Complete();
     }
 

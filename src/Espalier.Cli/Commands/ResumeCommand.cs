@@ -20,6 +20,9 @@ internal sealed class ResumeCommand : CliCommand
 
     public override bool CanBeResumed => false;
 
+    /// <summary>The command it goes on with shows its own.</summary>
+    protected override bool ShowsProgress => false;
+
     public override IReadOnlyList<string> Examples => ["espalier resume runs/small"];
 
     /// <summary>As given, or else as the run was begun.</summary>
@@ -33,17 +36,18 @@ internal sealed class ResumeCommand : CliCommand
         return command?.ProcessCount(recorded);
     }
 
-    /// <summary>Runs the recorded command on the same folder; how to talk about it is this command line's choice.</summary>
+    /// <summary>Runs the recorded command on the same folder; where and how to compute, and how to talk about it, is this command line's choice.</summary>
     protected override CommandResult? Run(ParseResult parsed, CommandContext context)
     {
         var folder = Path.GetFullPath(parsed.GetRequiredValue(_run));
         var (recorded, place) = Recorded(folder, context.Group);
-        List<string> arguments = [.. recorded];
-        foreach (var (given, option) in new[] { (context.Common.Json, "--json"), (context.Common.Quiet, "--quiet"), (context.Common.Verbose, "--verbose") })
-            if (given && !arguments.Contains(option)) arguments.Add(option);
+        if (context.Group?.IsFirst ?? true) context.Invocation.Begin(folder);
+        var arguments = Common.Over(recorded, parsed);
+        if (Common.OfRun(parsed) is { } option && !context.Common.Quiet)
+            context.Invocation.Streams.Error.WriteLine($"espalier: {option} is the run's own, as it was begun; what is given here changes nothing.");
         // Relative paths among the recorded arguments start where the command was typed.
         if (Directory.Exists(place)) Directory.SetCurrentDirectory(place);
-        EspalierApp.Resume(arguments, folder, context);
+        EspalierApp.Resume(arguments, folder, context.Invocation);
         return null;
     }
 

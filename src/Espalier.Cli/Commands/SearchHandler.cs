@@ -31,13 +31,14 @@ internal static class SearchHandler
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context),
         };
+        context.CheckOutput(options.Output, request.Reads);
         request = request with
         {
-            Target = request.Target.Measured(request.Model, target => OfbPlan.Create(request.Model.Vit, target, request.Options.FixedEmbed).Example, context),
+            Target = request.Target.Measured(request.Model, target => new OfbMethod(request with { Target = target }, context.Time).Plan.Example, context),
         };
         var method = new OfbMethod(request, context.Time);
         foreach (var warning in method.Plan.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
-        using var folder = context.OpenRun(options.Output);
+        using var folder = context.OpenRun(options.Output, request.Reads);
         request.Target.Remember(folder);
         var result = method.Run(folder, context.Progress, context.Cancellation);
         var report = OfbReport.Of(method, result, folder) with

@@ -20,7 +20,7 @@ internal static class StudyHandler
         foreach (var row in rows) runner.Check(row);
         if (options.List) return new StudyResult([.. rows.Select(r => CommandLineText.Of(r.CommandLine))]);
         if (options.Output is not { } output) throw new UsageException("Give a folder for the study: -o DIR (or --list to see its rows).");
-        using var folder = Open(output, context);
+        using var folder = Open(output, options.File, context);
         var head = new StudyHead(study, context.CommandLine, CliVersion.Text);
         try
         {
@@ -51,12 +51,12 @@ internal static class StudyHandler
     }
 
     // The folder of a study is gone on with: its rows say themselves whether they are done.
-    private static RunFolder Open(string output, CommandContext context)
+    private static RunFolder Open(string output, string file, CommandContext context)
     {
         var earlier = context.ResumedFolder is null && !context.Common.Force && File.Exists(Path.Combine(output, "run.json"))
             && RunFolder.ReadManifest(output).Command == context.Command;
-        if (!earlier) return context.OpenRun(output);
-        context.RunPath = output;
+        if (!earlier) return context.OpenRun(output, file);
+        context.Invocation.Begin(output);
         return RunFolder.Open(output);
     }
 

@@ -25,7 +25,7 @@ internal sealed class SweepCommand : CliCommand
         _model = AddArgument("MODEL", "A model folder, a weights file, fashion-vit.");
         _from = _own.Required("--from", "0.95", "Share of the MACs the largest model keeps.");
         _to = _own.Required("--to", "0.40", "Share of the MACs the smallest model keeps.");
-        _points = _own.Int("--points", "N", "How many models (default 24).", 2);
+        _points = _own.Between("--points", "N", "How many models (default 24).", 2, 10_000);
         _count = _own.Text("--count", "budget|full", "The MACs convention (default budget).");
         _output = _own.Output("The run folder; the models lie in its folder models.");
         _images = _own.Text("--images", "DATA", "Unlabelled images (default: synthetic images only).");
@@ -33,8 +33,9 @@ internal sealed class SweepCommand : CliCommand
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy of every model.");
         _batch = _own.Int("--batch", "N", "Images per gradient step (default 32).");
         AddGroup(_own);
-        _effort = AddGroup(new EffortOptions("Gradient steps per model; 0 only repairs (default: 20 minutes, and 2.5 more for each model after the first).", leastSteps: 0));
-        _method = AddGroup(new MethodOptions());
+        _effort = AddGroup(new EffortOptions(
+            "Gradient steps per model; 0 only repairs (default: 20 minutes, and 2.5 more for each model after the first).", leastSteps: 0, each: true));
+        _method = AddGroup(new MethodOptions(MethodNames.Espalier));
         Complete();
     }
 

@@ -14,7 +14,7 @@ internal sealed class TemporaryRun : IDisposable
     public static TemporaryRun Create(CommandContext context)
     {
         var path = Directory.CreateTempSubdirectory("espalier-").FullName;
-        return new TemporaryRun(path, RunFolder.Create(Path.Combine(path, "run"), context.Manifest(), force: false));
+        return new TemporaryRun(path, context.Charged(RunFolder.Create(Path.Combine(path, "run"), context.Manifest(), force: false)));
     }
 
     public void Dispose()

@@ -26,9 +26,9 @@ internal static class TrainHandler
             Seed = (ulong)context.Common.Seed,
             Compute = Computing.Of(context),
         };
-        request.Recipe.Validate();
-        using var folder = context.OpenRun(options.Output);
-        var result = new SupervisedMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
+        var method = new SupervisedMethod(request, context.Time);
+        using var folder = context.OpenRun(options.Output, request.Reads);
+        var result = method.Run(folder, context.Progress, context.Cancellation);
         context.Write(SupervisedReport.Of(request, result, folder) with { Output = options.Output }, folder);
         folder.Complete();
         return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, folder.State.Seconds)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using Espalier.Reports;
 
 namespace Espalier.Cli.Options;
 
@@ -40,8 +41,8 @@ public sealed partial class CommonOptions : OptionGroup
 
     public CommonOptions() : base("Common options")
     {
-        _seed = AddNumber<long>("--seed", "N", "Seed of everything random (default 0).", 0);
-        _threads = AddNumber<int>("--threads", "N", "Threads for computing (default: one per processor).", 1);
+        _seed = AddNumber<long>("--seed", "N", "Seed of everything random (default 0).", 0, long.MaxValue);
+        _threads = AddNumber<int>("--threads", "N", "Threads for computing (default: one per processor).", 1, 4096);
         _device = Add<string>("--device", "cpu|cuda[:i]", "Where to compute (default cpu).");
         _device.Validators.Add(result =>
         {
@@ -70,6 +71,25 @@ public sealed partial class CommonOptions : OptionGroup
         Verbose = parsed.GetValue(Verbose),
         Force = parsed.GetValue(_force),
     };
+
+    /// <summary>A recorded command line with what was typed here about computing, saving and talking in place of its own.</summary>
+    internal IReadOnlyList<string> Over(IReadOnlyList<string> recorded, ParseResult parsed)
+    {
+        var typed = new Option[] { _threads, _device, _precision, _saveEvery }.Where(o => IsTyped(parsed, o)).ToList();
+        var flags = new[] { _json, _quiet, Verbose }.Where(o => parsed.GetValue(o)).Select(o => o.Name);
+        var kept = CommandLineText.Without(recorded, [.. typed.Select(o => o.Name)]);
+        // After the command's name: what was recorded may end in something that takes all that follows.
+        return
+        [
+            .. kept.Take(1), .. flags.Where(f => !kept.Contains(f)),
+            .. typed.SelectMany(o => new[] { o.Name, parsed.GetResult(o)!.Tokens[^1].Value }), .. kept.Skip(1),
+        ];
+    }
+
+    /// <summary>An option that was typed though only the beginning of a run could decide it; null when there is none.</summary>
+    internal string? OfRun(ParseResult parsed) => IsTyped(parsed, _seed) ? _seed.Name : IsTyped(parsed, _force) ? _force.Name : null;
+
+    private static bool IsTyped(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
     [GeneratedRegex("^(cpu|cuda(:[0-9]{1,2})?)$")]
     private static partial Regex DeviceName();

@@ -7,10 +7,13 @@ namespace Espalier.Cli.Options;
 /// <summary>A compression method and its switches, as read; null means the method's own default.</summary>
 public sealed record MethodSettings
 {
-    /// <summary>Null means the command's default.</summary>
-    public string? Method { get; init; }
+    /// <summary>The profile that is used unless another one is asked for.</summary>
+    public const string Clean = "clean";
 
-    public string Profile { get; init; } = "clean";
+    /// <summary>As given, or the command's default.</summary>
+    public required string Method { get; init; }
+
+    public string Profile { get; init; } = Clean;
 
     public int? K { get; init; }
 
@@ -65,6 +68,7 @@ public sealed record MethodSettings
 /// <summary>The choice of a method and its switches.</summary>
 public sealed partial class MethodOptions : OptionGroup
 {
+    private readonly string _usual;
     private readonly Option<string> _method, _profile, _order, _blocks, _unitChoice, _variant, _update, _feature, _loss, _metricSet, _metric;
     private readonly Option<string[]> _keep, _switch;
     private readonly Option<bool> _mergeTokens;
@@ -73,8 +77,10 @@ public sealed partial class MethodOptions : OptionGroup
     private readonly Option<double?> _learningRate;
     private readonly Option<long?> _rankSteps, _synthesisSteps;
 
-    public MethodOptions() : base("Method")
+    /// <param name="usual">The command's default.</param>
+    public MethodOptions(string usual) : base("Method")
     {
+        _usual = usual;
         _method = AddChoice("--method", [.. MethodNames.All],
             "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search). Baselines: whole blocks dropped, the same after PRACTISE's ranking, every width cut alike by magnitude or at random.");
         _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
@@ -106,8 +112,8 @@ public sealed partial class MethodOptions : OptionGroup
         var choice = order is "first" or "last" or "random" ? order : null;
         var settings = new MethodSettings
         {
-            Method = parsed.GetValue(_method),
-            Profile = parsed.GetValue(_profile) ?? "clean",
+            Method = parsed.GetValue(_method) ?? _usual,
+            Profile = parsed.GetValue(_profile) ?? MethodSettings.Clean,
             K = k,
             Choice = choice,
             Order = order is null || choice is not null ? null : BlockList.Parse("--order", order),
@@ -134,7 +140,7 @@ public sealed partial class MethodOptions : OptionGroup
             throw new UsageException($"--keep {odd}: must be attn:I, mlp:I or block:I.");
         if (settings is { Order: { } listed, K: { } count } && listed.Length != count)
             throw new UsageException($"--order names {listed.Length} blocks but --k asks for {count}.");
-        return settings;
+        return settings.Checked();
     }
 
     internal static ImmutableSortedDictionary<string, string> Pairs(string[] texts)

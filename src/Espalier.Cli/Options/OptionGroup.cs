@@ -42,15 +42,26 @@ public abstract class OptionGroup(string title)
         return option;
     }
 
-    /// <summary>Makes an option that takes a number of at least <paramref name="least"/>.</summary>
-    protected Option<T?> AddNumber<T>(string name, string value, string description, T least, params string[] aliases) where T : struct, INumber<T>
+    /// <summary>Makes an option that takes a number from <paramref name="least"/> to <paramref name="most"/>.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="value">What the help calls its value.</param>
+    /// <param name="description">What it means.</param>
+    /// <param name="least">The smallest number.</param>
+    /// <param name="most">The largest; by default one that can still be reckoned with, far above what any machine could do.</param>
+    /// <param name="aliases">Other names.</param>
+    protected Option<T?> AddNumber<T>(string name, string value, string description, T least, T? most = null, params string[] aliases)
+        where T : struct, INumber<T>
     {
         var option = Add<T?>(name, value, description, aliases);
+        var limit = most ?? T.CreateSaturating(typeof(T) == typeof(int) ? 1e9 : typeof(T) == typeof(long) ? 1e12 : double.MaxValue);
         option.CustomParser = result =>
         {
             var text = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
-            if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && T.IsFinite(number) && number >= least) return number;
-            result.AddError($"{name} {text}: must be {(typeof(T) == typeof(double) ? "a number" : "a whole number")} of at least {least}.");
+            var kind = typeof(T) == typeof(double) ? "a number" : "a whole number";
+            if (!T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !T.IsFinite(number) || number < least)
+                result.AddError($"{name} {text}: must be {kind} of at least {least}.");
+            else if (number > limit) result.AddError($"{name} {text}: must be {kind} of at most {limit}.");
+            else return number;
             return null;
         };
         return option;

@@ -8,7 +8,7 @@ public sealed class ProcessOptions : OptionGroup
     private readonly Option<int?> _count;
 
     public ProcessOptions() : base("Several processes") =>
-        _count = AddNumber<int>("--nproc", "N", "Start N processes here that share the work (default 1, or as RANK and WORLD_SIZE say).", 1);
+        _count = AddNumber<int>("--nproc", "N", "Start N processes here that share the work (default 1, or as RANK and WORLD_SIZE say).", 1, 1024);
 
     public int? Read(ParseResult parsed) => parsed.GetValue(_count);
 }

@@ -12,16 +12,16 @@ internal sealed class SharedCommand : IDisposable
     private static readonly TimeSpan s_glance = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_verdict = TimeSpan.FromSeconds(3);
     private readonly CancellationTokenSource _stop;
-    private readonly TextWriter _error;
+    private readonly Invocation _invocation;
     private readonly LocalProcesses? _local;
     private readonly ManualResetEventSlim _joined = new();
     private readonly ManualResetEventSlim _over = new();
     private volatile string? _lost;
 
-    private SharedCommand(int? count, GroupMember? member, IEnumerable<string> arguments, TextWriter error, CancellationToken cancellation)
+    private SharedCommand(int? count, GroupMember? member, IEnumerable<string> arguments, Invocation invocation)
     {
-        _error = error;
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _invocation = invocation;
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(invocation.Asked);
         try
         {
             if (member is null)
@@ -37,7 +37,9 @@ internal sealed class SharedCommand : IDisposable
         catch (Exception failure)
         {
             Dispose();
-            if (failure is OperationCanceledException && !cancellation.IsCancellationRequested)
+            // A signal breaks off the call that waits, and may be told of a moment later.
+            if (invocation.Asked.WaitHandle.WaitOne(s_glance)) throw new OperationCanceledException(invocation.Cancelled, failure);
+            if (failure is OperationCanceledException)
                 throw new FailureException("A process that was started here ended at once; its own message says why.", failure);
             throw;
         }
@@ -47,9 +49,6 @@ internal sealed class SharedCommand : IDisposable
 
     /// <summary>Cancelled by the user, or because a process was lost.</summary>
     public CancellationToken Cancellation => _stop.Token;
-
-    /// <summary>How to go on, for the message of a lost process.</summary>
-    public Func<string> Advice { get; set; } = () => "";
 
     /// <summary>Whether the process that started this one failed, too, and so says all there is to say.</summary>
     public bool IsQuiet => !Group.IsFirst && IsChild && Group.Lost.Wait(s_verdict) && Group.FirstFailed;
@@ -62,10 +61,9 @@ internal sealed class SharedCommand : IDisposable
     /// <summary>Meets the other processes, or starts them; null when this one is alone.</summary>
     /// <param name="count"><c>--nproc</c>.</param>
     /// <param name="arguments">What was typed after the program's name.</param>
-    /// <param name="error">For the last words of a process that cannot be stopped otherwise.</param>
-    /// <param name="cancellation">Of the command.</param>
+    /// <param name="invocation">The program at work.</param>
     /// <exception cref="UsageException">The environment describes a group, but not well, or <c>--nproc</c> asks for another.</exception>
-    public static SharedCommand? Start(int? count, IEnumerable<string> arguments, TextWriter error, CancellationToken cancellation)
+    public static SharedCommand? Start(int? count, IEnumerable<string> arguments, Invocation invocation)
     {
         GroupMember? member;
         try
@@ -78,14 +76,14 @@ internal sealed class SharedCommand : IDisposable
         }
         if (member is not null && count is not null && !IsChild)
             throw new UsageException("--nproc starts processes of its own, but RANK and WORLD_SIZE say that they were started already; leave out one of the two.");
-        return member is null && count is null or 1 ? null : new SharedCommand(count, member, arguments, error, cancellation);
+        return member is null && count is null or 1 ? null : new SharedCommand(count, member, arguments, invocation);
     }
 
     /// <summary>What an error of the work means, now that a process may be gone.</summary>
     public Exception Explain(Exception error) => error switch
     {
-        LostProcessException => new FailureException($"{error.Message}{Advice()}", error),
-        OperationCanceledException when _lost is { } lost => new FailureException($"{lost}{Advice()}", error),
+        LostProcessException => new FailureException($"{error.Message}{_invocation.Advice}", error),
+        OperationCanceledException when _lost is { } lost => new FailureException($"{lost}{_invocation.Advice}", error),
         _ => error,
     };
 
@@ -118,8 +116,8 @@ internal sealed class SharedCommand : IDisposable
         if (_over.Wait(s_grace)) return;
         if (!IsQuiet)
         {
-            _error.WriteLine($"espalier: {lost}{Advice()}");
-            _error.Flush();
+            _invocation.Streams.Error.WriteLine($"espalier: {lost}{_invocation.Advice}");
+            _invocation.Streams.Error.Flush();
         }
         // The main thread may sit in native code, which an orderly exit would wait for.
         LateExit.Leave(ExitCodes.Failure);

@@ -39,6 +39,9 @@ public sealed record ModelSource
 
     public bool IsRandom => WeightsPath is null;
 
+    /// <summary>The folder or file it was opened from, and its weights file: what must stay while the model is in use.</summary>
+    public IEnumerable<string> Files => new[] { Path.Exists(Model) ? Model : null, WeightsPath }.OfType<string>();
+
     /// <summary>How the file was read, when its names are not timm's or it has more than the weights; null else.</summary>
     public string? ReadAs { get; init; }
 

@@ -33,7 +33,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <param name="time">The clock.</param>
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time)
     {
-        (Request, _rule, _time) = (request.JudgedByItsImages(), rule, time);
+        (Request, _rule, _time) = (request.JudgedByItsImages().Checked(), rule, time);
         options.Validate();
         options.Loss.Require(request);
         _options = options with { Update = options.Update ?? UpdateRange.All };

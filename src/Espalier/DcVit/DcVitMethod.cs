@@ -27,8 +27,11 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
 
+    /// <summary>The same without any finetuning to come: all that the ranking leaves is for scoring the candidates.</summary>
+    public static ImmutableArray<TimePhase> RankPhases { get; } = [new("synthesis", 0.15), new("ranking", 0.75), new("scoring", 0.10)];
+
     /// <summary>A recovery of its own (PRACTISE's) is scored on the images it learns from.</summary>
-    public FewShotRequest Request { get; } = options.Recovery is null ? request : request.JudgedByItsImages();
+    public FewShotRequest Request { get; } = (options.Recovery is null ? request : request.JudgedByItsImages()).Checked();
 
     public string Profile => options.Profile.Name;
 
@@ -42,7 +45,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = Session(folder);
+        using var session = Session(folder, Phases);
         FewShotResult? result = null;
         List<RunStep> steps =
         [
@@ -57,7 +60,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>Runs, or goes on with, the method up to the ranking.</summary>
     public FewShotResult Rank(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = Session(folder);
+        using var session = Session(folder, RankPhases);
         new Run(folder, RankingSteps(session), time).Execute(progress, cancellation);
         return DcVitCollector.Of(session);
     }
@@ -115,5 +118,5 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
         return result;
     }
 
-    private DcVitSession Session(RunFolder folder) => new(Request, options, _structure, folder, time);
+    private DcVitSession Session(RunFolder folder, ImmutableArray<TimePhase> phases) => new(Request, options, _structure, folder, phases, time);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Espalier.FewShot;
 using Espalier.Finetuning;
 using Espalier.Models;
@@ -6,8 +7,8 @@ using Espalier.Runs;
 namespace Espalier.DcVit;
 
 /// <summary>What the steps of DC-ViT share besides: switches, plan, edit, training.</summary>
-internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder, TimeProvider time)
-    : FewShotSession(WithStorage(request, options.Profile), folder, DcVitMethod.Phases, time)
+internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options, Structure structure, RunFolder folder,
+    ImmutableArray<TimePhase> phases, TimeProvider time) : FewShotSession(WithStorage(request, options.Profile), folder, phases, time)
 {
     internal DcVitOptions Options => options;
 

@@ -101,7 +101,9 @@ internal static class RankingStage
             using var last = Compress(session, session.Teacher, candidates[^1], step: 0);
             var seconds = (session.Recoverer.Measure(student, compressed) + session.Recoverer.Measure(last, [candidates[^1]])) / 2;
             var runs = InTurn(session, candidates.Length) * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
-            return Math.Max(1, (long)(session.Budget!.TimeFor("ranking").TotalSeconds / runs / seconds));
+            // Measured candidates are evaluated one by one, as the given network was.
+            var measuring = session.Options.MeasureCandidates ? runs * PrepareStage.Read(session).EvaluationSeconds : 0;
+            return Math.Max(1, (long)((session.Budget!.TimeFor("ranking").TotalSeconds - measuring) / runs / seconds));
         });
     }
 

@@ -44,7 +44,7 @@ public sealed class Evaluator(TimeProvider time)
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
     public EvaluationResult Score(Model model, ImageDataset dataset, CancellationToken cancellation = default, Action<Tensor, Batch>? onBatch = null)
     {
-        CheckLabels(model, dataset);
+        Require(dataset, model.Architecture);
         long top1 = 0, top5 = 0;
         var begun = time.GetTimestamp();
         ForEachBatch(model, dataset, (logits, batch) =>
@@ -75,7 +75,7 @@ public sealed class Evaluator(TimeProvider time)
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
     public double Loss(Model model, ImageDataset dataset, CancellationToken cancellation = default)
     {
-        CheckLabels(model, dataset);
+        Require(dataset, model.Architecture);
         var sum = 0.0;
         ForEachBatch(model, dataset, (logits, batch) =>
         {
@@ -131,10 +131,12 @@ public sealed class Evaluator(TimeProvider time)
         return [.. flat.Chunk((int)k).Select(row => Array.ConvertAll(row, c => (int)c))];
     }
 
-    private static void CheckLabels(Model model, ImageDataset dataset)
+    /// <summary>Makes sure that a network can be measured on images.</summary>
+    /// <exception cref="InputException">Labels are missing, or one lies outside the network's classes.</exception>
+    internal static void Require(ImageDataset dataset, Architecture net)
     {
         dataset.RequireLabels();
-        var classes = model.Architecture.Classes;
+        var classes = net.Classes;
         // Named classes are numbered by their own list: if that is not as long as the model's, the numbers mean something else.
         var named = dataset.ClassNames.Length;
         if (named > 0 ? named == classes : dataset.ClassCount <= classes) return;

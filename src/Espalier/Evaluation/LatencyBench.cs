@@ -88,7 +88,7 @@ public sealed class LatencyBench(TimeProvider time)
     private Tensor Input(Architecture net)
     {
         var random = new SeededRandom(Seed, "bench input");
-        var pixels = new float[checked(Batch * net.Channels * net.ImageSize * net.ImageSize)];
+        var pixels = new float[ImageTensors.Floats(Batch, net.Channels, net.ImageSize)];
         for (var i = 0; i < pixels.Length; i++) pixels[i] = (float)random.NextGaussian();
         return Tensor.From<float>(pixels, [Batch, net.Channels, net.ImageSize, net.ImageSize]);
     }

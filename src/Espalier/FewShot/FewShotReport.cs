@@ -13,13 +13,13 @@ public static class FewShotReport
         var request = method.Request;
         var last = result.Stages.LastOrDefault();
         var raw = result.Stages.FirstOrDefault();
-        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(result.Before, result.After) with
+        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed)
+            .With(result.Before, result.After).With(request.Target.Resolve(result.Before)) with
         {
             RepeatCommandLine = result.StoppedEarly ? null : Repeat(result, folder.Manifest),
             Method = request.Method,
             Profile = method.Profile,
             Target = request.Target.ToString(),
-            TargetMacs = request.Target.Resolve(result.Before).Amount,
             Images = result.Samples.Train.Count,
             ImageListHash = result.Samples.ListHash,
             Top1Before = result.Top1Before,
@@ -102,12 +102,13 @@ public static class FewShotReport
 
     private static string? Repeat(FewShotResult result, RunManifest manifest)
     {
-        if (result.Stages.IsEmpty) return RunReports.Repeat(manifest, "--steps", $"{result.RankSteps}", "--synthesis-steps", $"{Math.Max(1, result.SynthesisSteps)}");
-        List<string> effort = ["--steps", $"{result.FinetuneSteps}"];
-        if (result.SynthesisSteps > 0) effort.AddRange(["--synthesis-steps", $"{result.SynthesisSteps}"]);
-        if (result.Search.Length > 0 && !manifest.Arguments.Any(a => a.StartsWith("rounds=", StringComparison.Ordinal)))
-            effort.AddRange(["--switch", $"rounds={result.Search.Length}"]);
-        if (result.Ranking.Length > 0) effort.AddRange(["--rank-steps", $"{result.RankSteps}"]);
+        if (result.Stages.IsEmpty)
+            return RunReports.Repeat(manifest, [("--steps", $"{result.RankSteps}"), ("--synthesis-steps", $"{Math.Max(1, result.SynthesisSteps)}")]);
+        List<(string, string)> effort = [("--steps", $"{result.FinetuneSteps}")];
+        if (result.SynthesisSteps > 0) effort.Add(("--synthesis-steps", $"{result.SynthesisSteps}"));
+        if (result.MergingRounds > 0) effort.Add((RunReports.Switch, $"merging_rounds={result.MergingRounds}"));
+        if (result.WidthRounds > 0) effort.Add((RunReports.Switch, $"rounds={result.WidthRounds}"));
+        if (result.Ranking.Length > 0) effort.Add(("--rank-steps", $"{result.RankSteps}"));
         return RunReports.Repeat(manifest, effort);
     }
 }

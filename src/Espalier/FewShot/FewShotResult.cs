@@ -62,6 +62,12 @@ public sealed record FewShotResult
     /// <summary>Rounds of a structure search: KL from the teacher on held-out images, and widths changed; empty without a search.</summary>
     public ImmutableArray<(double Kl, int Moves)> Search { get; init; } = [];
 
+    /// <summary>Rounds that searched for widths, as many as the clock allowed.</summary>
+    public int WidthRounds { get; init; }
+
+    /// <summary>Rounds that searched for the tokens to merge.</summary>
+    public int MergingRounds { get; init; }
+
     public double SearchSeconds { get; init; }
 
     public long FinetuneSteps { get; init; }

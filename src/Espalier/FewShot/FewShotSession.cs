@@ -27,8 +27,6 @@ internal class FewShotSession : IDisposable
     internal FewShotSession(FewShotRequest request, RunFolder folder, ImmutableArray<TimePhase> phases, TimeProvider time)
     {
         (Request, Folder, Time) = (request, folder, time);
-        if (request.Model.Architecture.MergesTokens)
-            throw new UsageException($"{request.Model.Architecture.Name} merges tokens, so its features cannot be compared one by one; compress the network it was made from, with --merge-tokens.");
         Compute.Apply();
         Teacher = request.Model.Load(Compute.Device, request.Seed);
         if (request.Effort.Time is { } total)

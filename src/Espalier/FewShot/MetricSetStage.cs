@@ -22,7 +22,7 @@ internal static class MetricSetStage
         if (wanted.IsSynthetic || session.Request.Images is null) Synthesise(session, context, begun);
         else
         {
-            var images = wanted.Source == MetricSetOptions.TrainingImages ? session.Samples.Train : ImageDataset.Open(wanted.Source!, LabelPolicy.Ignored);
+            var images = session.Request.OtherMetricSet() ?? session.Samples.Train;
             var chosen = images.Subset(FewShotSampler.Sample(images, wanted.MaxImages, session.Request.Seed));
             MetricSetFile.Write(context.Folder, ImageTensors.Load(chosen, session.Teacher.Preprocessing), null, steps: 0);
             Write(session, context, new MetricSetRecord(0, false, 0, double.NaN), begun);
@@ -43,7 +43,8 @@ internal static class MetricSetStage
 
     private static void Synthesise(FewShotSession session, StepContext context, long begun)
     {
-        var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash } ? new MetricSetCache(root, hash, Options(session)) : null;
+        var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash }
+            ? new MetricSetCache(root, hash, session.Teacher.Architecture, Options(session), session.Compute) : null;
         var (steps, exact) = Steps(session);
         if (cache?.Find(steps, exact) is { } found)
         {

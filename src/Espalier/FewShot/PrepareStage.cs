@@ -15,8 +15,7 @@ internal static class PrepareStage
         var request = session.Request;
         if (request.Images is { } images)
         {
-            var drawn = request.SampleList is { } list ? SampleList.Read(list, images) : FewShotSampler.Sample(images, request.Count, request.Seed);
-            if (drawn.Length < 2) throw new InputException($"{images.Name}: a single image is too few to compress with; give at least 2.");
+            var drawn = request.Draw(images);
             SampleList.Write(Path.Combine(context.Folder, SamplesFile), images, drawn);
             if (drawn.Length < request.Count && request.SampleList is null)
                 context.Progress.Report(ProgressUpdate.Message("images", $"there are only {drawn.Length}, fewer than the {request.Count} asked for"));

@@ -56,11 +56,18 @@ public static class UpdateRanges
             : whole && (VitTensors.IsFinalNorm(name) ? trainNorm : !VitTensors.IsHead(name)))];
     }
 
+    /// <summary>Makes sure that a network has what a range moves.</summary>
+    /// <exception cref="UsageException">It is convolutional, and the range is of a part that only transformers have.</exception>
+    internal static void Require(Architecture net, UpdateRange range)
+    {
+        if (net is CnnArchitecture && range is (UpdateRange.MlpBiases or UpdateRange.Attention))
+            throw new UsageException($"--update: {net.Name} is a convolutional network, which has neither MLPs nor attentions; give before, all, inter or ln.");
+    }
+
     // The stem moves with the blocks; what comes after them (a convolution, the head) only when everything does.
     private static IReadOnlyList<string> CnnNames(CnnModel model, UpdateRange range, int first, int last)
     {
-        if (range is not (UpdateRange.Before or UpdateRange.All or UpdateRange.Inter or UpdateRange.LayerNorms))
-            throw new UsageException($"--update: {model.Architecture.Name} is a convolutional network, which has neither MLPs nor attentions; give before, all, inter or ln.");
+        Require(model.Architecture, range);
         return [.. model.Parameters.Select(t => t.Key).Where(name => !model.IsHead(name) && model.Layer(name) - 1 is var block && range switch
         {
             UpdateRange.LayerNorms => model.IsNorm(name) && block <= last,

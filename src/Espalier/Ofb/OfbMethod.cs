@@ -46,6 +46,22 @@ public sealed record SearchRequest
 
     public required ComputeOptions Compute { get; init; }
 
+    /// <summary>Files and folders it reads, which no output may replace.</summary>
+    public IEnumerable<string> Reads => Model.Files.Concat(Data.Files).Concat(Eval?.Files ?? []);
+
+    /// <summary>This request, once it is sure that recipe, images and labels go together: all that can be known before there is a run.</summary>
+    /// <exception cref="UsageException">The recipe has a value out of its range, or no image is left to train on.</exception>
+    /// <exception cref="InputException">Images have no labels, or others than the model.</exception>
+    internal SearchRequest Checked()
+    {
+        Options.Recipe.Validate();
+        Training.HeldOut.Check(Data.RequireLabels(), HoldOut);
+        if (Data.ClassCount != Model.Architecture.Classes)
+            throw new InputException($"The data has {Data.ClassCount} classes, the model {Model.Architecture.Classes}; finetune the model on this data first.");
+        if (Eval is not null) Evaluator.Require(Eval, Model.Architecture);
+        return this;
+    }
+
     /// <summary>Images to keep aside of a set when nothing else is said: a tenth, at most 1,000.</summary>
     public static int DefaultHoldOut(ImageDataset data) => Math.Min(1000, (data.Count + 9) / 10);
 }
@@ -83,17 +99,13 @@ public sealed class OfbMethod(SearchRequest request, TimeProvider time)
     private readonly LossCurveFile _curve = new();
     private TrainingClock? _clock;
 
-    public SearchRequest Request => request;
-
     public OfbPlan Plan { get; } = OfbPlan.Create(request.Model.Vit, request.Target, request.Options.FixedEmbed);
+
+    public SearchRequest Request { get; } = request.Checked();
 
     /// <summary>Runs, or goes on with, the search; leaves a model folder in the run folder.</summary>
     public SearchResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        request.Options.Recipe.Validate();
-        request.Data.RequireLabels();
-        if (request.Data.ClassCount != request.Model.Architecture.Classes)
-            throw new UsageException($"The data has {request.Data.ClassCount} classes, the model {request.Model.Architecture.Classes}; finetune the model on this data first.");
         request.Compute.Apply();
         _clock = new TrainingClock(request.Effort, folder, request.Compute.Group, time);
         new Run(folder, [new RunStep(SearchStep, Search) { Together = true }, new RunStep(FinishStep, Finish) { Together = true }], time)

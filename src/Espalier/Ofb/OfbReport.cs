@@ -10,12 +10,12 @@ public static class OfbReport
     public static RunReport Of(OfbMethod method, SearchResult result, RunFolder folder)
     {
         var (request, last, cut) = (method.Request, result.Stages[^1], result.Stages[0]);
-        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(result.Before, result.After) with
+        return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed)
+            .With(result.Before, result.After).With(method.Plan.Limit) with
         {
-            RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, "--steps", $"{result.Steps}"),
+            RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
             Method = MethodNames.Ofb,
             Target = request.Target.ToString(),
-            TargetMacs = method.Plan.Limit.Amount,
             Images = request.Data.Count - request.HoldOut,
             SkippedImages = result.SkippedImages,
             Top1Before = result.Top1Before,

@@ -19,7 +19,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     /// <summary>How a time is shared out: mostly to the search, as its rounds go on paying where gradient steps on few images do not.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.45), new("repair", 0.15), new(DistillationStage.Name, 0.3)];
 
-    public FewShotRequest Request { get; } = request.JudgedByItsImages();
+    public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
 
     public string? Profile => null;
 
@@ -92,6 +92,8 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             Stages = [.. new[] { search.Cut, search.Repaired, finetuned?.Stage }.OfType<FewShotStage>()],
             Structure = student.Architecture,
             Search = [.. rounds.Select(r => (r.Kl, r.Moves))],
+            WidthRounds = search.Rounds.Length,
+            MergingRounds = merging?.Rounds.Length ?? 0,
             SearchSeconds = (merging?.Seconds ?? 0) + search.Seconds,
             FinetuneSteps = finetuned?.Finetune.Steps ?? 0,
             FinetuneSeconds = finetuned?.Finetune.Seconds ?? 0,

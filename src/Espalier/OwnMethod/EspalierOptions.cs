@@ -35,6 +35,9 @@ public sealed record EspalierOptions
     /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
     public int Rounds { get; init; } = 6;
 
+    /// <summary>Rounds of the search for the tokens to merge; as many as <see cref="Rounds"/> when null.</summary>
+    public int? MergingRounds { get; init; }
+
     /// <summary>Random crops of each image the final repair looks at besides the whole image; 0 is off.</summary>
     public int Crops { get; init; } = 2;
 

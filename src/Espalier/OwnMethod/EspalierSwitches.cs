@@ -44,6 +44,7 @@ public static class EspalierSwitches
                 _ => throw new FormatException(),
             },
         },
+        ["merging_rounds"] = (o, s) => o with { MergingRounds = Math.Max(1, Whole(s)) },
         ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, Whole(s)) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },

@@ -42,7 +42,7 @@ internal static class MergeStage
             },
             GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all),
         };
-        var rounds = search.Run(start, session.Options.Rounds, context.Cancellation);
+        var rounds = search.Run(start, session.Options.MergingRounds ?? session.Options.Rounds, context.Cancellation);
         StepFile.Write(context.Folder, RecordFile, new MergeRecord(rounds.MinBy(r => r.Kl)!.Structure,
             [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))], session.Time.GetElapsedTime(begun).TotalSeconds));
     }

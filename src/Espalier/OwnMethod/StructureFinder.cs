@@ -16,7 +16,9 @@ internal static class StructureFinder
     /// <param name="sensitivity">What errors cost.</param>
     /// <param name="plan">Target, widths, start.</param>
     /// <param name="time">For all rounds; null runs all rounds.</param>
-    internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, TimeSpan? time)
+    /// <param name="rounds">How many; by default as the switches say.</param>
+    internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, TimeSpan? time,
+        int? rounds = null)
     {
         using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation, group: session.Compute.Group);
         var judge = session.Judge(context.Cancellation);
@@ -36,7 +38,7 @@ internal static class StructureFinder
             },
             GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all), // rounds take equally long
         };
-        return search.Run(plan.Start, session.Options.Like is null ? session.Options.Rounds : 1, context.Cancellation);
+        return search.Run(plan.Start, rounds ?? (session.Options.Like is null ? session.Options.Rounds : 1), context.Cancellation);
     }
 
     private sealed record StoredRound(KnobWidths Structure, double Kl, int Moves);

@@ -16,14 +16,25 @@ namespace Espalier.OwnMethod;
 /// <param name="Keep">Target as a share of the given model's MACs.</param>
 /// <param name="Cost">What it costs.</param>
 /// <param name="Stage">Repaired or finetuned, measured.</param>
-public sealed record SweepPoint(string Folder, double Keep, Cost Cost, FewShotStage Stage);
+public sealed record SweepPoint(string Folder, double Keep, Cost Cost, FewShotStage Stage)
+{
+    /// <summary>True when time ran out before the finetune had all its steps: it cannot be repeated exactly.</summary>
+    public bool StoppedEarly { get; init; }
+}
 
 /// <summary>What a sweep came to.</summary>
 /// <param name="Before">Cost of the given model.</param>
 /// <param name="Top1Before">Its accuracy, when there are images to evaluate on.</param>
 /// <param name="Points">The family, the largest first.</param>
 /// <param name="Images">Images used.</param>
-public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray<SweepPoint> Points, SampledImages Images);
+public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray<SweepPoint> Points, SampledImages Images)
+{
+    /// <summary>Steps of the synthesis; 0 without one.</summary>
+    public long SynthesisSteps { get; init; }
+
+    /// <summary>Rounds of each structure search, as many as the clock allowed.</summary>
+    public ImmutableArray<int> Rounds { get; init; } = [];
+}
 
 /// <summary>
 /// A family of models in one run. Structures are searched for at three sizes and interpolated between, nested; every model is cut from the one
@@ -37,14 +48,30 @@ public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray
 public sealed class SweepMethod(FewShotRequest request, EspalierOptions options, ImmutableArray<Target> targets, TimeProvider time)
 {
     private const int Searches = 3;
-    private const string StructureFile = "structure.json";
+    private const string StructureFile = "structure.json", RoundsFile = "rounds.json";
     private const string PointFile = "point.json";
     // The rest of a model's share goes to its cut and repair, and to measuring it.
     private const double FinetuneShare = 0.7;
     private readonly ImmutableArray<string> _names = Names(Checked(targets));
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
-    public FewShotRequest Request { get; } = request.JudgedByItsImages();
+    public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
+
+    /// <summary>Gradient steps of each model, in the order of the targets; empty when the request says how much work to do.</summary>
+    public ImmutableArray<long> StepsOfEach
+    {
+        get;
+        init => field = value.IsEmpty || value.Length == targets.Length ? value
+            : throw new UsageException($"Steps are given for {value.Length} models of a family of {targets.Length}.");
+    } = [];
+
+    /// <summary>Rounds of each structure search, the one for the largest model first; empty when the options say it for all.</summary>
+    public ImmutableArray<int> RoundsOfEach
+    {
+        get;
+        init => field = value.IsEmpty || value.Length == Anchors().Length ? value
+            : throw new UsageException($"Rounds are given for {value.Length} searches; a family of {targets.Length} models has {Anchors().Length}.");
+    } = [];
 
     /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
@@ -58,7 +85,11 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             .. Enumerable.Range(0, targets.Length).Select(at => new RunStep(PointName(at), context => Point(session, context, at))),
         ], time).Execute(progress, cancellation);
         var points = Enumerable.Range(0, targets.Length).Select(at => StepFile.Read<SweepPoint>(folder.StepFolder(PointName(at)), PointFile)!);
-        return new SweepResult(session.Teacher.Architecture.Cost(), PrepareStage.Read(session).Top1, [.. points], session.Samples);
+        return new SweepResult(session.Teacher.Architecture.Cost(), PrepareStage.Read(session).Top1, [.. points], session.Samples)
+        {
+            SynthesisSteps = MetricSetStage.Read(session).Steps,
+            Rounds = [.. Anchors().Select(at => StepFile.Read<RoundsRecord>(folder.StepFolder(SearchName(at)), RoundsFile)!.Rounds)],
+        };
     }
 
     // Each model is cut from the one before it, and called by its share.
@@ -100,8 +131,9 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
         var sensitivity = session.MeasureSensitivity(context.Cancellation);
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
-        var best = StructureFinder.Run(session, context, sensitivity, plan, share).MinBy(r => r.Kl)!;
-        StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(best.Structure, wide), _plan.Knobs));
+        var rounds = StructureFinder.Run(session, context, sensitivity, plan, share, RoundsOfEach.IsEmpty ? null : RoundsOfEach[number]);
+        StepFile.Write(context.Folder, RoundsFile, new RoundsRecord(rounds.Length));
+        StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(rounds.MinBy(r => r.Kl)!.Structure, wide), _plan.Knobs));
     }
 
     // A search may have widened something beyond the larger model's width; a family is cut one from the other.
@@ -148,7 +180,10 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             ["steps"] = finetune?.Steps ?? 0,
         }, Request.Model.ClassNames);
         ModelFolder.Write(context.Folder, student);
-        StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, student.Architecture.Cost(), stage));
+        StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, student.Architecture.Cost(), stage)
+        {
+            StoppedEarly = finetune is { } f && f.Steps < f.Planned,
+        });
     }
 
     private Model Cut(EspalierSession session, StepContext context, int at)
@@ -161,6 +196,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     // Each model gets an equal share of the time that is left, its own cut and measurements included.
     private long Steps(EspalierSession session, StepContext context, Model student, int at)
     {
+        if (!StepsOfEach.IsEmpty) return StepsOfEach[at];
         if (Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>
         {
@@ -168,4 +204,6 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             return Math.Max(0, (long)(share.TotalSeconds * FinetuneShare / session.Distiller.Measure(student)));
         });
     }
+
+    private sealed record RoundsRecord(int Rounds);
 }

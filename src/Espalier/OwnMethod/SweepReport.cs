@@ -11,12 +11,21 @@ public static class SweepReport
     public static RunReport Of(SweepMethod sweep, SweepResult result, RunFolder folder) =>
         RunReports.Begin(folder, sweep.Request.Model, sweep.Request.Compute, sweep.Request.Eval, sweep.Request.Seed).With(result.Before, after: null) with
     {
+        RepeatCommandLine = result.Points.Any(p => p.StoppedEarly) ? null : Repeat(result, folder.Manifest),
         Method = sweep.Request.Method,
         Images = result.Images.Train.Count,
         ImageListHash = result.Images.ListHash,
         Top1Before = result.Top1Before,
         Family = [.. result.Points.Select(p => Member(p, folder.Path))],
     };
+
+    private static string? Repeat(SweepResult result, RunManifest manifest)
+    {
+        List<(string, string)> effort = [("--steps", string.Join(',', result.Points.Select(p => p.Stage.Steps ?? 0)))];
+        if (result.SynthesisSteps > 0) effort.Add(("--synthesis-steps", $"{result.SynthesisSteps}"));
+        effort.Add((RunReports.Switch, $"rounds={string.Join(',', result.Rounds)}"));
+        return RunReports.Repeat(manifest, effort);
+    }
 
     private static ReportMember Member(SweepPoint p, string run) => new()
     {

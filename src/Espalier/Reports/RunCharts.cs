@@ -30,7 +30,7 @@ internal static class RunCharts
     {
         var count = (double)history.Submodules.Length;
         (string Name, Func<ReportMoment, double> Value)[] lines =
-            [("expected MACs ÷ target", m => m.Cost), ("share decided", m => m.Decided / count), ("λ", m => m.Lambda), ("γ", m => m.Gamma)];
+            [("expected cost ÷ target", m => m.Cost), ("share decided", m => m.Decided / count), ("λ", m => m.Lambda), ("γ", m => m.Gamma)];
         var points = lines.SelectMany(line => history.Moments.Select(m => new ChartPoint(line.Name, m.Step, line.Value(m))
         {
             Facts = [("step", Count(m.Step)), ("what", line.Name), ("value", Metric(line.Value(m)))],

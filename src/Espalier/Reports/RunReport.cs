@@ -35,7 +35,11 @@ public sealed record RunReport
     /// <summary>The target as typed: <c>--keep-macs 0.75</c>.</summary>
     public string? Target { get; init; }
 
+    /// <summary>MACs at most, in the convention of the target; null when it is one of parameters.</summary>
     public double? TargetMacs { get; init; }
+
+    /// <summary>Parameters at most; null when the target is one of MACs.</summary>
+    public double? TargetParams { get; init; }
 
     public long Seed { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.Models;
 using Espalier.Models.Data;
@@ -12,6 +13,9 @@ namespace Espalier.Reports;
 /// <summary>What the reports of all runs share; each method adds its own.</summary>
 internal static class RunReports
 {
+    /// <summary>The option that sets one switch of a method.</summary>
+    public const string Switch = "--switch";
+
     private static readonly string[] s_effort = ["--minutes", "--steps", "--epochs", "--rank-steps", "--synthesis-steps"];
 
     /// <summary>The report of a run, but for what it came to.</summary>
@@ -51,6 +55,10 @@ internal static class RunReports
         ParamsAfter = after?.Parameters,
     };
 
+    /// <summary>The report with what the network was to cost at most.</summary>
+    public static RunReport With(this RunReport report, Limit limit) => limit.Measure == CostMeasure.Parameters
+        ? report with { TargetParams = limit.Amount } : report with { TargetMacs = limit.Amount };
+
     /// <summary>A remark when training images were left out.</summary>
     public static IEnumerable<string> Skipped(int images)
     {
@@ -63,16 +71,16 @@ internal static class RunReports
         if (early) yield return "Time ran out before all planned steps were done, so this run cannot be repeated exactly.";
     }
 
-    /// <summary>The command that repeats a run exactly: as typed, with other words for how long it works; null when it was not typed.</summary>
-    public static string? Repeat(RunManifest manifest, params IEnumerable<string> effort)
+    /// <summary>
+    /// The command that repeats a run exactly: as typed, with other words for how long it works, switches among them; null when it was not typed.
+    /// </summary>
+    public static string? Repeat(RunManifest manifest, IEnumerable<(string Option, string Value)> effort)
     {
         if (!manifest.IsTyped) return null;
-        var arguments = new List<string>();
-        for (var i = 0; i < manifest.Arguments.Length; i++)
-        {
-            if (s_effort.Contains(manifest.Arguments[i])) i++;
-            else arguments.Add(manifest.Arguments[i]);
-        }
-        return CommandLineText.Of([.. arguments, .. effort]);
+        var given = effort.ToList();
+        var switches = given.Where(e => e.Option == Switch).Select(e => e.Value[..(e.Value.IndexOf('=') + 1)]).ToList();
+        var arguments = CommandLineText.Without(CommandLineText.Without(manifest.Arguments, s_effort), [Switch],
+            value => switches.Any(s => value.Replace('-', '_').StartsWith(s, StringComparison.Ordinal)));
+        return CommandLineText.Of([.. arguments, .. given.SelectMany(e => new[] { e.Option, e.Value })]);
     }
 }

@@ -1,23 +1,24 @@
 namespace Espalier.Runs;
 
-/// <summary>Turns "step s of n is done" into updates with a rate and the time left. One meter per stage.</summary>
+/// <summary>
+/// Turns "step s of n is done" into updates with a rate and the time left. One meter per stage. It counts from its first report on: what a resumed stage
+/// had done before is not in the rate, nor is the first step, which is the slowest by far.
+/// </summary>
 /// <param name="progress">Where updates go.</param>
 /// <param name="time">The clock; injected, so that tests need not wait.</param>
 /// <param name="stage">Name of the stage.</param>
 /// <param name="total">Steps in all; 0 when unknown.</param>
 /// <param name="unit">What the rate counts.</param>
 /// <param name="unitsPerStep">How many units one step handles, e.g. the batch size.</param>
-/// <param name="firstStep">Steps done before this meter began; a resumed stage must not count them into its rate.</param>
 public sealed class ProgressMeter(
     IProgress<ProgressUpdate> progress,
     TimeProvider time,
     string stage,
     long total,
     string unit = "steps",
-    double unitsPerStep = 1,
-    long firstStep = 0)
+    double unitsPerStep = 1)
 {
-    private readonly long _begun = time.GetTimestamp();
+    private (long Step, long Time)? _first;
 
     /// <summary>Reports that <paramref name="step"/> steps are done.</summary>
     /// <param name="step">Steps done, counted from the stage's start.</param>
@@ -25,8 +26,9 @@ public sealed class ProgressMeter(
     /// <param name="status">How things stand.</param>
     public void Report(long step, double? loss = null, string? status = null)
     {
-        var seconds = time.GetElapsedTime(_begun).TotalSeconds;
-        var done = step - firstStep;
+        var first = _first ??= (step, time.GetTimestamp());
+        var seconds = time.GetElapsedTime(first.Time).TotalSeconds;
+        var done = step - first.Step;
         double? stepsPerSecond = done > 0 && seconds > 0 ? done / seconds : null;
         TimeSpan? left = stepsPerSecond is { } rate && total > 0 ? TimeSpan.FromSeconds(Math.Max(0, total - step) / rate) : null;
         progress.Report(new(stage, step, total, loss, stepsPerSecond * unitsPerStep, unit, left, Status: status));

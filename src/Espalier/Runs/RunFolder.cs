@@ -44,13 +44,29 @@ public sealed class RunFolder : IDisposable
     /// <summary>True when all is done and nothing is left to resume: the steps' files go last.</summary>
     public bool IsComplete => State.Finished && !Directory.Exists(PathOf(StepsFolder));
 
-    /// <summary>Starts a run in <paramref name="path"/>; refuses a folder that holds files unless <paramref name="force"/> is set.</summary>
-    public static RunFolder Create(string path, RunManifest manifest, bool force)
+    /// <summary>Refuses an output folder in which no run can be started; writes nothing, so that it can be asked before long work.</summary>
+    /// <param name="path">The folder; need not exist.</param>
+    /// <param name="force">Whether what it holds may be replaced.</param>
+    /// <param name="reads">Files and folders the run reads: replacing them would destroy what it is made from.</param>
+    /// <exception cref="UsageException">It is a file, it holds files, or what the run reads lies where it would clear.</exception>
+    public static void Check(string path, bool force, params IEnumerable<string> reads)
     {
         path = FullPath(path);
         if (File.Exists(path)) throw new UsageException($"'{path}' is a file; give a folder for the output.");
-        var earlier = Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => !IsTrace(System.IO.Path.GetFileName(e)));
-        if (earlier && !force) throw new UsageException(Refusal(path));
+        if (!HoldsFiles(path)) return;
+        if (!force) throw new UsageException(Refusal(path));
+        var owns = IsOwned(path);
+        if (OutputPaths.FirstWithin(path, reads, entry => IsCleared(entry, owns)) is { } read)
+            throw new UsageException($"'{path}' holds '{read}', which the run reads: --force would destroy it. Choose another folder for the output.");
+    }
+
+    /// <summary>Starts a run in <paramref name="path"/>; refuses a folder that holds files unless <paramref name="force"/> is set.</summary>
+    /// <inheritdoc cref="Check"/>
+    public static RunFolder Create(string path, RunManifest manifest, bool force, params IEnumerable<string> reads)
+    {
+        Check(path, force, reads);
+        path = FullPath(path);
+        var earlier = HoldsFiles(path);
         MakeFolder(path);
         var held = RunLock.Take(path);
         try
@@ -136,6 +152,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>Full path of a file in the folder.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>Counts time that was spent on the run before it was opened: it is a part of what the run may take.</summary>
+    public void Charge(TimeSpan spent) => Save(State with { Seconds = State.Seconds + spent.TotalSeconds });
+
     /// <summary>Marks the run as finished, brings its result out and removes what the steps left; for its end, when all else is written.</summary>
     public void Complete()
     {
@@ -164,6 +183,13 @@ public sealed class RunFolder : IDisposable
         File.Exists(System.IO.Path.Combine(path, ManifestFile)) && !File.Exists(System.IO.Path.Combine(path, ModelFile))
             ? $"'{path}' already holds a run; go on with it ({CommandLineText.Of(["resume", path])}), replace it with --force, or choose another folder."
             : $"'{path}' already holds files; choose another folder or replace them with --force.";
+
+    private static bool HoldsFiles(string path) =>
+        Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => !IsTrace(System.IO.Path.GetFileName(e)));
+
+    // A folder that runs had to themselves is emptied; in one that held other files before, only a run's own are removed.
+    private static bool IsCleared(string entry, bool ownsFolder) =>
+        entry is not (RunLock.FileName or ManifestFile or StateFile) && (ownsFolder || entry is StepsFolder or RemovedSteps or ModelFile);
 
     private static void MakeFolder(string path)
     {
@@ -194,16 +220,12 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>
-    /// Removes what an earlier run left. A folder that runs had to themselves is emptied; in one that held other files before, only a run's own are
-    /// removed.
-    /// </summary>
+    // Removes what an earlier run left.
     private void ClearEarlier()
     {
         foreach (var entry in State.Clearing ? new DirectoryInfo(Path).GetFileSystemInfos() : [])
         {
-            if (entry.Name is RunLock.FileName or ManifestFile or StateFile) continue;
-            if (!Manifest.OwnsFolder && entry.Name is not (StepsFolder or RemovedSteps or ModelFile)) continue;
+            if (!IsCleared(entry.Name, Manifest.OwnsFolder)) continue;
             if (entry is DirectoryInfo { LinkTarget: null } directory) directory.Delete(recursive: true);
             else entry.Delete();
         }

@@ -24,11 +24,12 @@ public sealed class SupervisedMethod(SupervisedRequest request, TimeProvider tim
     private readonly List<string> _notes = [];
     private TrainingClock? _clock;
 
+    /// <summary>What is asked.</summary>
+    public SupervisedRequest Request { get; } = request.Checked();
+
     /// <summary>Trains and leaves a model folder in the run folder.</summary>
     public SupervisedResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        request.Recipe.Validate();
-        request.Data.RequireLabels();
         request.Compute.Apply();
         _clock = new TrainingClock(request.Effort, folder, request.Compute.Group, time);
         new Run(folder,

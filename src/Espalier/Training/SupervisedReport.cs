@@ -12,6 +12,7 @@ public static class SupervisedReport
         var cost = (request.Model.Architecture with { Classes = request.Data.ClassCount }).Cost();
         return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(before: null, cost) with
         {
+            RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
             Method = request.FromScratch ? "train" : "finetune",
             Images = request.Data.Count - request.HoldOut,
             SkippedImages = result.SkippedImages,

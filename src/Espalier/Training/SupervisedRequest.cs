@@ -1,4 +1,5 @@
 using Espalier.Compute;
+using Espalier.Evaluation;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 
@@ -37,6 +38,20 @@ public sealed record SupervisedRequest
     public required ulong Seed { get; init; }
 
     public required ComputeOptions Compute { get; init; }
+
+    /// <summary>Files and folders it reads, which no output may replace.</summary>
+    public IEnumerable<string> Reads => Model.Files.Concat(Data.Files).Concat(Eval?.Files ?? []);
+
+    /// <summary>This request, once it is sure that recipe, images and labels go together: all that can be known before there is a run.</summary>
+    /// <exception cref="UsageException">The recipe has a value out of its range, or no image is left to train on.</exception>
+    /// <exception cref="InputException">Images have no labels, or others than the network.</exception>
+    internal SupervisedRequest Checked()
+    {
+        Recipe.Validate();
+        HeldOut.Check(Data.RequireLabels(), HoldOut);
+        if (Eval is not null) Evaluator.Require(Eval, Model.Architecture with { Classes = Data.ClassCount });
+        return this;
+    }
 }
 
 /// <summary>What training came to.</summary>

@@ -28,6 +28,9 @@ public sealed class ImageDataset
 
     public int Count => Items.Length;
 
+    /// <summary>The images that lie in files of their own: what must stay while the set is in use.</summary>
+    public IEnumerable<string> Files => Items.OfType<ImageFileItem>().Select(item => item.Path);
+
     /// <summary>Whether every item has a label.</summary>
     public bool HasLabels { get; }
 

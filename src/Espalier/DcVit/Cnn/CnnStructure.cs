@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Espalier.Budget;
+using Espalier.Finetuning;
 using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Models.Cnn;
@@ -44,6 +45,7 @@ public sealed record CnnStructure : Structure
             throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (--variant cnn-drop) or narrowed (--variant cnn-dense).");
         if (options.UnitChoice != UnitChoice.RandomSample)
             throw new UsageException($"--unit-choice: the inner channels of {net.Name}, a convolutional network, are drawn at random.");
+        if (options.Finetune.Update is { } update) UpdateRanges.Require(net, update);
         if (options.Order is { } listed && listed.Distinct().Count() != listed.Length) throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
         var candidates = CandidatesOf(net, options);
         var limit = target.Resolve(net.Cost());

@@ -9,6 +9,7 @@ using Espalier.Models.Vit;
 using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
+using Espalier.Tests.Runs;
 using Espalier.Torch;
 
 namespace Espalier.Tests.DcVit.EndToEnd;
@@ -189,6 +190,37 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     [Fact]
     public void A_time_is_split_15_35_50() =>
         DcVitMethod.Phases.ShouldBe([new TimePhase("synthesis", 0.15), new TimePhase("ranking", 0.35), new TimePhase("finetuning", 0.50)]);
+
+    [Fact]
+    public void A_ranking_that_no_finetuning_follows_has_nearly_all_of_the_time()
+    {
+        // Every look at this clock takes a second: equal work takes equal time.
+        var request = Request(steps: null) with
+        {
+            Eval = null, MetricSet = new MetricSetOptions { Source = MetricSetOptions.TrainingImages }, Effort = new FewShotEffort { Time = TimeSpan.FromHours(1) },
+        };
+        long Planned(string name, Func<DcVitMethod, Func<RunFolder, IProgress<ProgressUpdate>, CancellationToken, FewShotResult>> work)
+        {
+            using var folder = RunFolder.Create(_runs.PathOf(name), RunFolderTests.Manifest, force: false);
+            using var stop = new CancellationTokenSource();
+            var planned = 0L;
+            Should.Throw<OperationCanceledException>(() => work(new DcVitMethod(request, s_options, new TickingTime(TimeSpan.FromSeconds(1))))(folder, new Told(update =>
+            {
+                if (!update.Stage.StartsWith("ranking", StringComparison.Ordinal)) return;
+                planned = update.Total;
+                stop.Cancel();
+            }), stop.Token));
+            return planned;
+        }
+
+        // 75 of 85 parts instead of 35.
+        ((double)Planned("ranked", m => m.Rank) / Planned("compressed", m => m.Compress)).ShouldBe(75.0 / 35, 0.1);
+    }
+
+    private sealed class Told(Action<ProgressUpdate> tell) : IProgress<ProgressUpdate>
+    {
+        public void Report(ProgressUpdate value) => tell(value);
+    }
 
     [Fact]
     public void Synthetic_sets_are_kept_for_the_next_run()
