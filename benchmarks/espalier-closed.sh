@@ -24,16 +24,22 @@ PY
 
 echo "| setting | switches | agreement | KL | feature MSE | seconds |"
 echo "|---|---|---|---|---|---|"
-run base --switch crops=0
+run base
+run one-regression --switch strength=1
+run one-regression-plain-metric --switch strength=1 --switch weigh_channels=off
+run whole-correction --switch correction_share=1
+run no-correction --switch correction_share=0
 run crops-2 --switch crops=2
+run plain-metric --switch weigh_channels=off
+run equal-tokens --switch weigh_tokens=off
+run random-units --switch units=random
+run variance-units --switch units=variance
+run compensation-1 --switch compensation=1
+run compensation-0.01 --switch compensation=0.01
+run correction-3 --switch correction=3
+run correction-0.3 --switch correction=0.3
+run left-out --switch strength=left_out
+run no-query-key --switch query_key=off
+run cut-only --switch refit_whole=off
 run crops-6 --switch crops=6
-run left-out --switch crops=0 --switch strength=left_out
-run equal-tokens --switch crops=0 --switch weigh_tokens=off
-run strength-0.1 --switch crops=0 --switch strength=0.1
-run no-query-key --switch crops=0 --switch query_key=off
-run random-units --switch crops=0 --switch units=random
-run strength-10 --switch crops=0 --switch strength=10
-run no-repair --switch crops=0 --switch repair=off
-run variance-units --switch crops=0 --switch units=variance
-run cut-only --switch crops=0 --switch refit_whole=off
-run strength-0.001 --switch crops=0 --switch strength=0.001
+run no-repair --switch repair=off

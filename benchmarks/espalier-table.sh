@@ -83,8 +83,10 @@ case $part in
     run no-repair "${base[@]}" --switch repair=off
     run equal-tokens "${base[@]}" --switch weigh_tokens=off
     run cut-only "${base[@]}" --switch refit_whole=off
+    run plain-metric "${base[@]}" --switch weigh_channels=off
+    run one-regression "${base[@]}" --switch strength=1
     run left-out-strength "${base[@]}" --switch strength=left_out
-    run no-crops "${base[@]}" --switch crops=0
+    run crops "${base[@]}" --switch crops=2
     run random-units "${base[@]}" --switch units=random
     run variance-units "${base[@]}" --switch units=variance
     run last-feature "${base[@]}" --switch feature_every=0

@@ -17,7 +17,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
     /// <summary>How a time is shared out: mostly to the search, as its rounds go on paying where gradient steps on few images do not.</summary>
-    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.45), new("repair", 0.15), new(DistillationStage.Name, 0.3)];
+    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.65), new("repair", 0.1), new(DistillationStage.Name, 0.15)];
 
     public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
 

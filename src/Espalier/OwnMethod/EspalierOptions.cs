@@ -39,7 +39,7 @@ public sealed record EspalierOptions
     public int? MergingRounds { get; init; }
 
     /// <summary>Random crops of each image the final repair looks at besides the whole image; 0 is off.</summary>
-    public int Crops { get; init; } = 2;
+    public int Crops { get; init; }
 
     public RepairOptions Repair { get; init; } = new();
 
