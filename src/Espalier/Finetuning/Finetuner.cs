@@ -28,15 +28,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOption
         using var batches = Batches(stream);
         var task = Task(student, compressed);
         using var owned = task as IDisposable;
-        using var loop = new TrainingLoop(task, batches, LoopOptions(steps, batches.BatchesPerEpoch))
-        {
-            OnStep = hooks.OnStep,
-            StopEarly = hooks.StopEarly,
-            Checkpoint = hooks.Checkpoint,
-            Curve = hooks.Curve,
-        };
-        loop.Run(cancellation);
-        loop.Finish();
+        hooks.Train(task, batches, LoopOptions(steps, batches.BatchesPerEpoch), cancellation);
     }
 
     /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>

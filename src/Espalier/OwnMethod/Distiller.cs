@@ -19,15 +19,7 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
     {
         using var batches = Batches();
         using var task = new Distillation(teacher, student, options, seed);
-        using var loop = new TrainingLoop(task, batches, LoopOptions(steps))
-        {
-            OnStep = hooks.OnStep,
-            StopEarly = hooks.StopEarly,
-            Checkpoint = hooks.Checkpoint,
-            Curve = hooks.Curve,
-        };
-        loop.Run(cancellation);
-        loop.Finish();
+        hooks.Train(task, batches, LoopOptions(steps), cancellation);
     }
 
     /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>

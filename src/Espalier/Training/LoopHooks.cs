@@ -8,4 +8,12 @@ public sealed record LoopHooks(Action<StepReport>? OnStep = null, Func<bool>? St
 {
     /// <summary>Gets every loss that is read; saved and taken up with the rest.</summary>
     public LossCurve? Curve { get; init; }
+
+    /// <summary>Trains to the end, with what is wanted here.</summary>
+    internal void Train(ITrainingTask task, IBatchSource batches, TrainingOptions options, CancellationToken cancellation)
+    {
+        using var loop = new TrainingLoop(task, batches, options) { OnStep = OnStep, StopEarly = StopEarly, Checkpoint = Checkpoint, Curve = Curve };
+        loop.Run(cancellation);
+        loop.Finish();
+    }
 }

@@ -45,11 +45,7 @@ public class SensitivityTests : TorchTest
         using var model = EvenlySplit(test, out var row);
         using var weights = Sensitivity.Measure(model, test.Images, 1, CancellationToken.None);
         // ∂loss/∂logits is ±(½, −½), so a token's gradient is that of row·class token but for its sign.
-        var x = model.Embed(test.Pixels);
-        x.RequiresGrad = true;
-        var half = model.AfterAttention(0, x);
-        var score = model.Norm(model.Blocks(model.AfterMlp(0, half), 1, model.Architecture.Depth)).Select(1, 0).MatMul(row.Transpose(0, 1)).Sum();
-        var gradient = Autograd.Gradients(score, [half])[0]!;
+        var gradient = Gradient(test, model, row, afterMlp: false);
         var roots = (gradient * gradient).Sum([0, 2]).Sqrt();
         Distance(weights.AfterAttention(0).Tokens, roots / roots.Mean() * (1 - Floor) + Floor).ShouldBeLessThan(1e-2);
     }
@@ -60,11 +56,7 @@ public class SensitivityTests : TorchTest
         using var test = new RepairCase(2);
         using var model = EvenlySplit(test, out var row);
         using var sensitivity = Sensitivity.Measure(model, test.Images, 1, CancellationToken.None);
-        var x = model.Embed(test.Pixels);
-        x.RequiresGrad = true;
-        var end = model.AfterMlp(0, model.AfterAttention(0, x));
-        var score = model.Norm(model.Blocks(end, 1, model.Architecture.Depth)).Select(1, 0).MatMul(row.Transpose(0, 1)).Sum();
-        var gradient = Autograd.Gradients(score, [end])[0]!.To(DType.Float64).Reshape(-1, model.Architecture.EmbedDim);
+        var gradient = Gradient(test, model, row, afterMlp: true).To(DType.Float64).Reshape(-1, model.Architecture.EmbedDim);
         var moment = gradient.Transpose(0, 1).MatMul(gradient);
         var identity = Tensor.Eye(model.Architecture.EmbedDim, DType.Float64);
         var expected = moment / moment.Diagonal().Mean() * 0.5 + identity * 0.5;
@@ -101,6 +93,17 @@ public class SensitivityTests : TorchTest
         row = model.Weights["head.weight"].Narrow(0, 0, 1).Clone() * 0.001;
         model.Weights["head.weight"].CopyFrom(Tensor.Cat([row, -row], 0));
         return model;
+    }
+
+    // Of row·class token, at the tokens inside or behind block 0.
+    private static Tensor Gradient(RepairCase test, VitModel model, Tensor row, bool afterMlp)
+    {
+        var x = model.Embed(test.Pixels);
+        x.RequiresGrad = true;
+        var half = model.AfterAttention(0, x);
+        var end = model.AfterMlp(0, half);
+        var score = model.Norm(model.Blocks(end, 1, model.Architecture.Depth)).Select(1, 0).MatMul(row.Transpose(0, 1)).Sum();
+        return Autograd.Gradients(score, [afterMlp ? end : half])[0]!;
     }
 
     private static IEnumerable<Tensor> All(RepairCase test) =>
