@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The tables of docs/results/espalier.md, by one resumable command: a run whose folder is complete is skipped, one that was stopped goes on.
 #   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, merged, merging, rivals or ablations; SEEDS: default "0 1 2"
-# EVAL is only scored at the end of each run; nothing is chosen by it.
+# EVAL is only scored at the end of each run; nothing is chosen by it. MINUTES: of each run of goals, default 20.
 set -euo pipefail
-part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2}
+part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2} minutes=${MINUTES:-20}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 espalier=${ESPALIER:-$root/espalier}
 mkdir -p "$out"
@@ -37,11 +37,11 @@ header() {
 case $part in
   goals)
     header "Goals"
-    run keep84 --keep-macs 0.84 -n 500 --minutes 20
-    run keep76 --keep-macs 0.756778175 -n 500 --minutes 20
-    run keep76-n50 --keep-macs 0.756778175 -n 50 --minutes 20
+    run keep84 --keep-macs 0.84 -n 500 --minutes "$minutes"
+    run keep76 --keep-macs 0.756778175 -n 500 --minutes "$minutes"
+    run keep76-n50 --keep-macs 0.756778175 -n 50 --minutes "$minutes"
     run keep76-closed --keep-macs 0.756778175 -n 500 --steps 0
-    run keep60 --keep-macs 0.60 -n 500 --minutes 20 ;;
+    run keep60 --keep-macs 0.60 -n 500 --minutes "$minutes" ;;
   merged)
     header "Tokens merged first, no gradient step"
     run merged84 --keep-macs 0.84 -n 500 --steps 0 --merge-tokens
