@@ -63,9 +63,9 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     private void Redraw(VitModel model, int block, int step)
     {
         using var noGrad = new NoGrad();
-        TorchRuntime.Seed(Random("fresh MLP", block, step).NextUInt64());
+        using var generator = new Generator(Random("fresh MLP", block, step).NextUInt64(), model.Device);
         foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.WidthOf(block)), ("fc2", Hidden) })
             foreach (var kind in new[] { "weight", "bias" })
-                model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn));
+                model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn), generator);
     }
 }
