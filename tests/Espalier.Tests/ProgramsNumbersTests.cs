@@ -16,7 +16,7 @@ public class ProgramsNumbersTests : TorchTest
         ["fresh weights of a convolutional network"] = () => New("fashion-resnet").Dispose(),
         ["another head"] = () => With(New("tiny-test-vit"), m => m.ReplaceHead(3, 5).Dispose()),
         ["another head of a convolutional network"] = () => With(New("fashion-resnet"), m => m.ReplaceHead(3, 5).Dispose()),
-        ["a fresh MLP"] = () => With((VitModel)New("tiny-test-vit"), m => new BlockCompression(BlockVariant.Compress, UnitChoice.RandomInit, 9, null, 5).Apply(m, 2, 0).Dispose()),
+        ["a fresh MLP"] = () => With((VitModel)New("tiny-test-vit"), m => new BlockCompression(BlockVariant.Compress, MlpInit.RandomInit, 9, null, 5).Apply(m, 2, 0).Dispose()),
         ["images from noise"] = () => With(New("tiny-test-vit"), m => Inversion.Run(m, new SynthesisOptions { Images = 2, Steps = 2 })),
         ["labels from the teacher's answers"] = () => With(New("tiny-test-vit"), m =>
             Sensitivity.Measure(m, TestNets.Images(4, 32, 3, 10, 1), 5, CancellationToken.None).Dispose()),

@@ -86,7 +86,7 @@ public class CnnPlanTests : TorchTest
         string Usage(DcVitOptions options) => Should.Throw<UsageException>(() => Structure.Plan(net, s_fifth, options)).Message;
         string OutOfReach(Target target, DcVitOptions options) => Should.Throw<BudgetException>(() => Structure.Plan(net, target, options)).Message;
         Usage(new() { Variant = BlockVariant.RemoveMlp }).ShouldContain("cnn-dense");
-        Usage(new() { UnitChoice = UnitChoice.GeluSample }).ShouldContain("at random");
+        Usage(new() { MlpInit = MlpInit.GeluSample }).ShouldContain("at random");
         Usage(new() { Candidates = [1, 3] }).ShouldContain("block 3 cannot be cut alone; those that can are 1, 2, 4");
         Usage(new() { Order = [1], Keep = [1] }).ShouldContain("--keep");
         Usage(new() { Order = [1, 1] }).ShouldContain("twice");

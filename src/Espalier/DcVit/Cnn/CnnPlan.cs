@@ -32,7 +32,7 @@ public sealed record CnnPlan : Structure
     {
         if (variant is not (BlockVariant.Compress or BlockVariant.Drop))
             throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (--variant cnn-drop) or narrowed (--variant cnn-dense).");
-        if (options.UnitChoice != UnitChoice.RandomSample)
+        if (options.MlpInit != MlpInit.RandomSample)
             throw new UsageException($"--unit-choice: the inner channels of {net.Name}, a convolutional network, are drawn at random.");
         if (options.Finetune.Update is { } update) UpdateRanges.Require(net, update);
         return new CnnPlan(net, limit, CandidatesOf(net, options), variant, forced: (options.K ?? options.Order?.Length) is not null);
