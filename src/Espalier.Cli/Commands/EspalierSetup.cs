@@ -30,7 +30,7 @@ internal static class EspalierSetup
         return new(request, Options(method, batch), targets, time)
         {
             StepsOfEach = steps,
-            RoundsOfEach = rounds is null ? [] : [.. rounds.Split(',').Select(r => new EspalierOptions().With(Rounds, r).Rounds)],
+            RoundsOfEach = rounds is null ? [] : [.. rounds.Split(',').Select(r => new EspalierOptions().With(Rounds, r).Rounds!.Value)],
         };
     }
 

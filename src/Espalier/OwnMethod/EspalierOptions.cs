@@ -32,10 +32,13 @@ public sealed record EspalierOptions
     /// <summary>A network whose widths are taken as they are, see <see cref="GivenStructure"/>; null searches.</summary>
     public Architecture? Like { get; init; }
 
-    /// <summary>Rounds of the structure search, at least 1: a single one takes the uniform start as it is.</summary>
-    public int Rounds { get; init; } = 6;
+    /// <summary>
+    /// Rounds of the structure search, at least 1: a single one takes the uniform start as it is. When null, as many as let every image judge once, and
+    /// the last one.
+    /// </summary>
+    public int? Rounds { get; init; }
 
-    /// <summary>Rounds of the search for the tokens to merge; as many as <see cref="Rounds"/> when null.</summary>
+    /// <summary>Rounds of the search for the tokens to merge; when null as many as <see cref="Rounds"/>, or six.</summary>
     public int? MergingRounds { get; init; }
 
     /// <summary>Random crops of each image the final repair looks at besides the whole image; 0 is off.</summary>

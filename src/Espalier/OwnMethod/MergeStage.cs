@@ -17,6 +17,7 @@ internal sealed record MergeRecord(VitArchitecture Structure, ImmutableArray<Sea
 internal static class MergeStage
 {
     internal const string Name = "merging";
+    private const int Rounds = 6;
     private const string RecordFile = "merging.json";
     // Nothing is fitted to them, so all may judge; more would only take longer.
     private const int MostJudged = 100;
@@ -42,7 +43,7 @@ internal static class MergeStage
             },
             GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all),
         };
-        var rounds = search.Run(start, session.Options.MergingRounds ?? session.Options.Rounds, context.Cancellation);
+        var rounds = search.Run(start, session.Options.MergingRounds ?? session.Options.Rounds ?? Rounds, context.Cancellation);
         StepFile.Write(context.Folder, RecordFile, new MergeRecord(rounds.MinBy(r => r.Kl)!.Structure,
             [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))], session.Time.GetElapsedTime(begun).TotalSeconds));
     }

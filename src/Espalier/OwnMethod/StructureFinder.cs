@@ -41,7 +41,7 @@ internal static class StructureFinder
             },
             GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1 + LastRound) / done) < all), // rounds take equally long
         };
-        return search.Run(plan.Start, rounds ?? (session.Options.Like is null ? session.Options.Rounds : 1), context.Cancellation);
+        return search.Run(plan.Start, rounds ?? (session.Options.Like is null ? session.Options.Rounds ?? folds + 1 : 1), context.Cancellation);
 
         int[] Judging(int fold) => [.. Enumerable.Range(0, images.Count).Where(i => i % folds == fold)];
 
