@@ -11,7 +11,7 @@ using Espalier.Models.Formats.Onnx;
 using Espalier.Ofb;
 using Espalier.OwnMethod;
 using Espalier.Runs;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier;
 

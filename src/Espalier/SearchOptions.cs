@@ -2,7 +2,7 @@ using Espalier.Budget;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Ofb;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier;
 

@@ -10,7 +10,7 @@ using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Training;
+using Espalier.Supervised;
 using Microsoft.Extensions.Logging;
 
 namespace Espalier.Tests;

@@ -2,7 +2,7 @@ using Espalier.Cli.Output;
 using Espalier.Models.Data;
 using Espalier.Ofb;
 using Espalier.Runs;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Cli.Commands;
 

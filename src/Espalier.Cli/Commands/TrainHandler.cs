@@ -1,7 +1,7 @@
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Cli.Commands;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Ofb;
 

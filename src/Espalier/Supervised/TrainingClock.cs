@@ -4,7 +4,7 @@ using Espalier.Models.Data;
 using Espalier.Runs;
 using Espalier.Torch.Distributed;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>
 /// The clock of a run that trains: how many steps fit into its time besides what is measured, and when the training has to end though steps are

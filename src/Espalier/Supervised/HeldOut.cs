@@ -1,7 +1,7 @@
 using Espalier.Models;
 using Espalier.Models.Data;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>Training images that are kept aside to measure on.</summary>
 internal static class HeldOut
