@@ -45,7 +45,7 @@ public static partial class EspalierApp
         var parsed = root.Parse(arguments, Parsing);
         var chosen = parsed.CommandResult.Command as CliCommand;
         if (parsed.GetValue(global.Help)) return Print(streams, chosen is null ? HelpText.Of(commands) : HelpText.Of(chosen));
-        if (parsed.GetValue(global.Version)) return Print(streams, $"espalier {CliVersion.Text}");
+        if (parsed.GetValue(global.Version)) return Print(streams, $"espalier {EspalierVersion.Text}");
         if (arguments.Count == 0) return Fail(streams, ExitCodes.Usage, "Name a command. See: espalier --help");
         if (chosen is null) return Fail(streams, ExitCodes.Usage, $"There is no command '{arguments[0]}'. See: espalier --help");
         if (parsed.Errors.Count > 0)

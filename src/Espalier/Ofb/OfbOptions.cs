@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Espalier.Supervised;
 
 namespace Espalier.Ofb;
@@ -25,8 +26,12 @@ public sealed record OfbOptions
     public static OfbOptions Official { get; } = new()
     {
         AllWrites = false, MaskPositions = false, Clamped = false, CounterCost = false, Guarded = false, KeepMoments = false, AlphaPeak = null,
-        LinearRate = true,
+        LinearRate = true, Profile = "official",
     };
+
+    /// <summary>The profile it began as, for reports.</summary>
+    [JsonIgnore]
+    public string Profile { get; init; } = "clean";
 
     /// <summary>The embedding's mask scales every write to the residual stream; otherwise the input alone.</summary>
     public bool AllWrites { get; init; } = true;
