@@ -83,7 +83,8 @@ public static partial class EspalierApp
         catch (Exception error)
         {
             if (verbose) streams.Error.WriteLine(Printable.Lines($"{error}"));
-            var message = error is EspalierException or OperationCanceledException ? error.Message
+            var message = error is EspalierException own ? ErrorText.Of(own)
+                : error is OperationCanceledException ? error.Message
                 : error is OutOfMemoryException or TorchOutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
                 : error is TorchException ? error.Message
                 : $"Unexpected {error.GetType().Name}: {error.Message} (--verbose shows where)";

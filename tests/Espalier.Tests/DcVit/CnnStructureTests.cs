@@ -107,7 +107,7 @@ public class CnnStructureTests : TorchTest
         foreach (var name in moves.Split(' ')) names.ShouldContain(name);
         foreach (var name in stays.Split(' ')) names.ShouldNotContain(name);
         names.ShouldAllBe(name => !model.IsBuffer(name));
-        Should.Throw<UsageException>(() => UpdateRanges.Names(model, UpdateRange.Attention, [1], 2, true, 5)).Message.ShouldContain("--update");
+        Should.Throw<UsageException>(() => UpdateRanges.Names(model, UpdateRange.Attention, [1], 2, true, 5)).Settings.ShouldBe(["Update"]);
     }
 
     private static CnnArchitecture Net(string name) => (CnnArchitecture)ModelRegistry.Find(name)!.Architecture;
