@@ -20,12 +20,11 @@ internal sealed record Comparison(Workload Work, IReadOnlyList<Pair> Pairs)
     /// </summary>
     public static Comparison Run(Workload work, Side espalier, Side pytorch, int pairs)
     {
-        var steps = work.Mode == "forward" ? 3 : 1; // about a second on one core of 2023
         var results = new List<Pair>();
         for (var k = 0; k < pairs; k++)
         {
             var (first, second) = k % 2 == 0 ? (espalier, pytorch) : (pytorch, espalier);
-            var (a, b) = (first.Run(work, steps), second.Run(work, steps));
+            var (a, b) = (first.Run(work, work.Steps), second.Run(work, work.Steps));
             results.Add(k % 2 == 0 ? new Pair(a, b) : new Pair(b, a));
         }
         return new Comparison(work, results);

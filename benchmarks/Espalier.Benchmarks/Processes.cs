@@ -26,7 +26,7 @@ internal static class Processes
         var vit = VitRegistry.Find("vit_tiny_patch16_224")!;
         using var model = VitInit.Random(vit.Architecture, vit.Preprocessing, seed: 0);
         var task = new SupervisedTask(model, new MixUp(), dropPath: 0, seed: 0);
-        using var batches = new OneBatch(compute.Share);
+        using var batches = new OneBatch(Batch, compute.Share);
         while (input.ReadLine() is { } line)
         {
             var steps = int.Parse(line, CultureInfo.InvariantCulture);
@@ -111,35 +111,6 @@ internal static class Processes
                 member.WaitForExit();
                 member.Dispose();
             }
-        }
-    }
-
-    /// <summary>The same random images in every step, of which each process has its share.</summary>
-    private sealed class OneBatch : IBatchSource
-    {
-        private readonly Tensor _pixels, _labels;
-
-        public OneBatch(BatchShare share)
-        {
-            using var scope = new TensorScope();
-            TorchRuntime.Seed(1);
-            var places = share.Of(Batch);
-            _pixels = TensorScope.Release(Tensor.RandN([Batch, 3, 224, 224]).IndexSelect(0, places));
-            _labels = TensorScope.Release(Tensor.From<long>(Array.ConvertAll(places, place => (long)place)));
-        }
-
-        public int BatchesPerEpoch => 1;
-
-        public TensorBatch Next() => new(_pixels, _labels) { Total = Batch };
-
-        public void Seek(long batch)
-        {
-        }
-
-        public void Dispose()
-        {
-            _pixels.Dispose();
-            _labels.Dispose();
         }
     }
 }

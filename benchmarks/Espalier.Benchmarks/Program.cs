@@ -4,6 +4,9 @@ using Espalier.Benchmarks.Kills;
 using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
+// few-shot IMAGES [pairs]: steps of few-shot finetunes and rankings against the published way to take them, image loading against torchvision.
+// gemm [repetitions]: the share of the measured bf16 peak that a ViT-B training step reaches.
+// step-memory [batch]: peak memory of a finetune's step next to PyTorch's.
 // processes [pairs]: two processes against one; rounding [model] [threads]: what round widths are worth.
 // ofb: rows of the OFB table, see benchmarks/ofb-table.sh.
 // kills: see benchmarks/kills.sh.
@@ -13,11 +16,20 @@ using Espalier.Benchmarks.Ofb;
 const int Batch = 16;
 switch (args)
 {
-    case ["worker"]:
-        Worker.Serve(Console.In, Console.Out);
+    case ["worker", .. var rest]:
+        Worker.Serve(Console.In, Console.Out, rest.FirstOrDefault());
         return 0;
     case ["train-step", .. var rest]:
         TrainStep(rest.Length > 0 ? int.Parse(rest[0]) : 9, rest.Skip(1).ToArray());
+        return 0;
+    case ["few-shot", var images, .. var rest]:
+        FewShot(images, rest.Length > 0 ? int.Parse(rest[0]) : 9);
+        return 0;
+    case ["gemm", .. var rest]:
+        GemmShare.Measure(rest.Length > 0 ? int.Parse(rest[0]) : 5);
+        return 0;
+    case ["step-memory", .. var rest]:
+        StepMemory(rest.Length > 0 ? int.Parse(rest[0]) : 64);
         return 0;
     case ["processes-worker"]:
         Processes.Serve(Console.In, Console.Out);
@@ -42,6 +54,9 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine("usage: benchmarks/run.sh train-step [pairs] [words a row must contain, such as: backward fp32]");
+        Console.Error.WriteLine("       benchmarks/run.sh few-shot IMAGES [pairs]");
+        Console.Error.WriteLine("       benchmarks/run.sh gemm [repetitions]");
+        Console.Error.WriteLine("       benchmarks/run.sh step-memory [batch]");
         Console.Error.WriteLine("       benchmarks/run.sh processes [pairs]");
         Console.Error.WriteLine("       benchmarks/run.sh rounding [timm name] [threads]");
         Console.Error.WriteLine("       benchmarks/run.sh ofb ARM --out DIR [--seed N] [--keep 0.5] [--images N] [--epochs E] | ofb table --out DIR");
@@ -52,25 +67,41 @@ switch (args)
 
 static void TrainStep(int pairs, string[] only)
 {
-    var root = Environment.GetEnvironmentVariable("ESPALIER_HOME") ?? ".";
     var machine = Machine.Describe();
     var works = Workload.All(Batch).Where(w => only.All(w.ToString().Split(' ').Contains)).ToList();
-    List<Comparison> rows = [];
-    using (Side espalier = Side.Espalier(), pytorch = Side.PyTorch(root))
-        foreach (var work in works)
-        {
-            Console.Error.WriteLine($"measuring {work}");
-            rows.Add(Comparison.Run(work, espalier, pytorch, pairs));
-        }
-    var report = new Report(machine, rows, only.Length == 0 ? Memory(root) : null);
+    var report = new Report(machine, Compare(works, pairs), only.Length == 0 ? Memory(new Workload("step", "fp32", 1, Batch)) : null);
     Console.WriteLine(report.Table());
-    if (only.Length == 0) report.Write(Path.Combine(root, "docs", "results"));
+    if (only.Length == 0) report.Write(Path.Combine(Root(), "docs", "results"));
 }
 
-static (Workload, double, double) Memory(string root)
+static void FewShot(string images, int pairs)
 {
-    var work = new Workload("step", "fp32", 1, Batch);
-    return (work, Peak(Side.Espalier()), Peak(Side.PyTorch(root)));
+    var machine = Machine.Describe();
+    Console.WriteLine(new Report(machine, Compare([.. Workload.FewShot()], pairs, images), null).Table());
+    foreach (var (name, value) in machine) Console.WriteLine($"- {name}: {value}");
+}
+
+static void StepMemory(int batch)
+{
+    foreach (var precision in new[] { "fp32", "bf16" })
+        Console.WriteLine(new Report([], [], Memory(new Workload("mimic", precision, 2, batch))).Table());
+}
+
+static List<Comparison> Compare(List<Workload> works, int pairs, params string[] images)
+{
+    using Side espalier = Side.Espalier(images), pytorch = Side.PyTorch(Root(), images);
+    List<Comparison> rows = [];
+    foreach (var work in works)
+    {
+        Console.Error.WriteLine($"measuring {work}");
+        rows.Add(Comparison.Run(work, espalier, pytorch, pairs));
+    }
+    return rows;
+}
+
+static (Workload, double, double) Memory(Workload work)
+{
+    return (work, Peak(Side.Espalier()), Peak(Side.PyTorch(Root())));
 
     double Peak(Side side)
     {
@@ -81,3 +112,5 @@ static (Workload, double, double) Memory(string root)
         }
     }
 }
+
+static string Root() => Environment.GetEnvironmentVariable("ESPALIER_HOME") ?? ".";

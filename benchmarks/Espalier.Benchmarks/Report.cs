@@ -15,11 +15,11 @@ internal sealed record Report(
     public string Table()
     {
         var text = new StringBuilder();
-        text.AppendLine("| ViT-Ti, batch " + Rows[0].Work.Batch + " | precision | threads | Espalier images/s | PyTorch images/s | ratio | min-max | ratio of processor time | min-max |");
-        text.AppendLine("|---|---|---:|---:|---:|---:|---|---:|---|");
+        if (Rows.Count > 0) text.AppendLine("| ViT-Ti | batch | precision | threads | Espalier images/s | PyTorch images/s | ratio | min-max | ratio of processor time | min-max |");
+        if (Rows.Count > 0) text.AppendLine("|---|---:|---|---:|---:|---:|---:|---|---:|---|");
         foreach (var (work, pairs) in Rows)
         {
-            text.Append(Line($"| {work.Label} | {work.Precision} | {work.Threads} "))
+            text.Append(Line($"| {work.Label} | {work.Batch} | {work.Precision} | {work.Threads} "))
                 .Append(Line($"| {Comparison.Median(pairs.Select(p => p.Espalier.Clock)):F1} "))
                 .Append(Line($"| {Comparison.Median(pairs.Select(p => p.PyTorch.Clock)):F1} "))
                 .Append(Spread(pairs.Select(p => p.Ratio)))
@@ -43,7 +43,7 @@ internal sealed record Report(
         File.WriteAllText(path, $"""
             # Speed of a training step
 
-            `benchmarks/run.sh train-step` measures Espalier next to PyTorch (the plain ViT-Ti of `benchmarks/peer/train_step.py`): two
+            `benchmarks/run.sh train-step` measures Espalier next to PyTorch (the plain ViT-Ti of `benchmarks/peer/vit.py`): two
             long-lived processes take turns, so that a pair of measurements shares the machine's state; a ratio above 1 means that
             Espalier is faster. {Rows[0].Pairs.Count} pairs a row; rates and ratios are medians. On a busy
             machine the ratio of processor time is the steadier one.

@@ -15,10 +15,10 @@ internal sealed class Side : IDisposable
     })!;
 
     /// <summary>This program, as a worker.</summary>
-    public static Side Espalier() => new("dotnet", typeof(Side).Assembly.Location, "worker");
+    public static Side Espalier(params string[] images) => new("dotnet", [typeof(Side).Assembly.Location, "worker", .. images]);
 
     /// <summary>Debian's PyTorch: it uses the very libtorch that Espalier loads.</summary>
-    public static Side PyTorch(string root) => new("/usr/bin/python3", Path.Combine(root, "benchmarks", "peer", "train_step.py"));
+    public static Side PyTorch(string root, params string[] images) => new("/usr/bin/python3", [Path.Combine(root, "benchmarks", "peer", "worker.py"), .. images]);
 
     /// <summary>Time that so many steps take.</summary>
     public Rate Run(Workload work, int steps)

@@ -1,33 +1,20 @@
 using System.Diagnostics;
-using Espalier.Models.Vit;
 using Espalier.Torch;
-using Espalier.Torch.Optim;
 
 namespace Espalier.Benchmarks;
 
 /// <summary>
-/// Espalier's side of the comparison; speaks as <c>peer/train_step.py</c> does. Answers each line "mode precision threads batch
+/// Espalier's side of the comparisons; speaks as <c>peer/worker.py</c> does. Answers each line "mode precision threads batch
 /// steps" with the seconds and the processor seconds those steps took, and "memory" with the peak resident set in bytes.
 /// </summary>
-internal sealed class Worker : IDisposable
+/// <param name="images">A folder of images, for what loads some.</param>
+internal sealed class Worker(string? images) : IDisposable
 {
-    private readonly VitModel _model;
-    private readonly AdamW _optimizer;
-    private readonly HashSet<Workload> _warm = [];
-    private readonly Dictionary<int, (Tensor Pixels, Tensor Labels)> _batches = [];
+    private readonly Dictionary<Workload, IWork> _works = [];
 
-    public Worker()
+    public static void Serve(TextReader input, TextWriter output, string? images)
     {
-        var vit = VitRegistry.Find("vit_tiny_patch16_224")!;
-        _model = VitInit.Random(vit.Architecture, vit.Preprocessing, seed: 0);
-        Tensor[] parameters = [.. _model.Weights.Values];
-        foreach (var parameter in parameters) parameter.RequiresGrad = true;
-        _optimizer = new AdamW(parameters, learningRate: 1e-6, new AdamOptions { WeightDecay = 0.05 });
-    }
-
-    public static void Serve(TextReader input, TextWriter output)
-    {
-        using var worker = new Worker();
+        using var worker = new Worker(images);
         while (input.ReadLine() is { } line)
         {
             var words = line.Split(' ');
@@ -36,49 +23,22 @@ internal sealed class Worker : IDisposable
         }
     }
 
-    private string Measure(Workload work, int steps)
+    private string Measure(Workload asked, int steps)
     {
-        TorchRuntime.Threads = work.Threads;
-        var (pixels, labels) = Batch(work.Batch);
-        if (_warm.Add(work)) Step(work, pixels, labels);
+        TorchRuntime.Threads = asked.Threads;
+        if (!_works.TryGetValue(asked, out var work))
+        {
+            _works[asked] = work = Works.Make(asked, images);
+            work.Do(1);
+        }
         var (begun, spent) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
-        for (var k = 0; k < steps; k++) Step(work, pixels, labels);
+        work.Do(steps);
         var (seconds, cpu) = (Stopwatch.GetElapsedTime(begun).TotalSeconds, (Environment.CpuUsage.TotalTime - spent).TotalSeconds);
         return FormattableString.Invariant($"{seconds:R} {cpu:R}");
     }
 
-    private void Step(Workload work, Tensor pixels, Tensor labels)
-    {
-        using var scope = new TensorScope();
-        var bf16 = work.Precision == "bf16";
-        if (work.Mode == "forward")
-        {
-            using var noGrad = new NoGrad();
-            using (new Autocast(bf16)) _model.Logits(pixels);
-            return;
-        }
-        Tensor loss;
-        using (new Autocast(bf16)) loss = Functional.CrossEntropy(_model.Logits(pixels).To(DType.Float32), labels);
-        loss.Backward();
-        if (work.Mode == "step") _optimizer.Step();
-        else
-            foreach (var parameter in _model.Weights.Values) parameter.Grad = null;
-    }
-
-    private (Tensor Pixels, Tensor Labels) Batch(int size)
-    {
-        if (!_batches.TryGetValue(size, out var batch)) _batches[size] = batch = (Tensor.RandN([size, 3, 224, 224]), Tensor.Arange(size));
-        return batch;
-    }
-
     public void Dispose()
     {
-        _optimizer.Dispose();
-        _model.Dispose();
-        foreach (var (pixels, labels) in _batches.Values)
-        {
-            pixels.Dispose();
-            labels.Dispose();
-        }
+        foreach (var work in _works.Values) work.Dispose();
     }
 }

@@ -27,6 +27,8 @@ public sealed class Practise(MetricKind kind) : ICandidateRecovery
             Finetune = options.Finetune with { Update = options.Finetune.Update ?? UpdateRange.All },
         };
 
+    public bool IsJudgedByImages => true;
+
     public ITrainingTask Task(Model teacher, Model student, IReadOnlyCollection<int> compressed) =>
         new AdaptorTask(teacher, student, compressed.Last(), kind);
 

@@ -27,11 +27,14 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new("synthesis", 0.15), new("ranking", 0.35), new("finetuning", 0.50)];
 
+    /// <summary>The same with candidates that are trained where they were cut alone: a ranking is cheap then.</summary>
+    public static ImmutableArray<TimePhase> LocalPhases { get; } = [new("synthesis", 0.15), new("ranking", 0.10), new("finetuning", 0.75)];
+
     /// <summary>The same without any finetuning to come: all that the ranking leaves is for scoring the candidates.</summary>
     public static ImmutableArray<TimePhase> RankPhases { get; } = [new("synthesis", 0.15), new("ranking", 0.75), new("scoring", 0.10)];
 
     /// <summary>A recovery of its own (PRACTISE's) is scored on the images it learns from.</summary>
-    public FewShotRequest Request { get; } = (options.Recovery is null ? request : request.JudgedByItsImages()).Checked();
+    public FewShotRequest Request { get; } = (options.Recovery is { IsJudgedByImages: true } ? request.JudgedByItsImages() : request).Checked();
 
     public string Profile => options.Profile.Name;
 
@@ -45,7 +48,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = Session(folder, Phases);
+        using var session = Session(folder, options.Profile.LocalRanking ? LocalPhases : Phases);
         FewShotResult? result = null;
         List<RunStep> steps =
         [

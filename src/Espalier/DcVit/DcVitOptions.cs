@@ -29,6 +29,10 @@ public sealed record DcVitOptions
     /// <summary>How a candidate is trained before it is scored; null finetunes it as the chosen blocks are in the end.</summary>
     public ICandidateRecovery? Recovery { get; init; }
 
+    /// <summary>What candidates are trained by: <see cref="Recovery"/>, or <see cref="LocalRecovery"/> where the profile asks for it.</summary>
+    internal ICandidateRecovery? CandidateRecovery =>
+        Recovery ?? (Profile.LocalRanking ? new LocalRecovery(Finetune.LastUpdatable, Finetune.BatchStatistics) : null);
+
     /// <summary>All k blocks are compressed together and finetuned once.</summary>
     public bool Once { get; init; }
 

@@ -37,6 +37,12 @@ public sealed record DcVitProfile
     /// <summary>Rank the remaining blocks anew after each progressive step.</summary>
     public bool Rerank { get; init; }
 
+    /// <summary>
+    /// Candidates are trained only where they were cut (<see cref="Finetuning.LocalRecovery"/>) before they are scored, and in less of the time;
+    /// no part of the paper. The best one is then finetuned like the cuts after it, as no candidate has been.
+    /// </summary>
+    public bool LocalRanking { get; init; }
+
     /// <summary>The corrected method; the default.</summary>
     public static DcVitProfile Clean { get; } = new()
     {

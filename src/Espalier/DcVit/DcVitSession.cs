@@ -24,7 +24,7 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options.Finetune, Compute, Request.Seed, Time);
 
     /// <summary>Trains a candidate before it is scored.</summary>
-    internal Finetuner Recoverer => new(Teacher, Samples.Train, options.Finetune, Compute, Request.Seed, Time) { Recovery = options.Recovery };
+    internal Finetuner Recoverer => new(Teacher, Samples.Train, options.Finetune, Compute, Request.Seed, Time) { Recovery = options.CandidateRecovery };
 
     /// <summary>Trains the student in place, as part of a step.</summary>
     /// <param name="finetuner"><see cref="Finetuner"/> or <see cref="Recoverer"/>.</param>

@@ -12,6 +12,7 @@ public static class ProfileSwitches
         ["default_k"] = (p, v) => From(v) is { } o ? p with { PreferredMlpRatio = o.PreferredMlpRatio } : null,
         ["metric_storage"] = (p, v) => From(v) is { } o ? p with { LossyMetricSet = o.LossyMetricSet } : null,
         ["norm_eps"] = (p, v) => From(v) is { } o ? p with { CompressedNormEps = o.CompressedNormEps } : null,
+        ["ranking"] = (p, v) => v is "whole" or "local" ? p with { LocalRanking = v == "local" } : null,
         ["repair"] = (p, v) => YesNo(v) is { } on ? p with { Repair = on } : null,
         ["rerank"] = (p, v) => YesNo(v) is { } on ? p with { Rerank = on } : null,
         ["rounding"] = (p, v) => From(v) is { } o ? p with { RoundingGuard = o.RoundingGuard } : null,

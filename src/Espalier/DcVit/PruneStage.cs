@@ -29,8 +29,8 @@ internal static class PruneStage
         using (var start = warm?.Student)
         {
             if (start is not null) student.Weights.CopyFrom(start.Weights);
-            // A candidate that was ranked with at least as many steps is trained already (§5.1: not again).
-            record = warm is { } ranked && ranked.Finetune.Steps >= steps ? ranked.Finetune
+            // A candidate that was finetuned with at least as many steps to be ranked is trained already (§5.1: not again).
+            record = session.Options.CandidateRecovery is null && warm is { } ranked && ranked.Finetune.Steps >= steps ? ranked.Finetune
                 : session.Train(session.Finetuner, context, student, compressed, $"prune {number}",
                     new FinetuneStep($"finetuning after block {block}", steps, session.Finetuner.ImagesPerStep, PartsLeft(session, number)));
         }
@@ -93,7 +93,7 @@ internal static class PruneStage
     private static double SecondsPerStep(DcVitSession session, IReadOnlyList<int> order, int number)
     {
         var furthest = session.Options.Once ? order.Max() : order.Take(number).Max();
-        if (session.Options.Recovery is null && RankingStage.Read(session, 0, furthest) is { Finetune: { Steps: > 0 } ranked }) return ranked.Seconds / ranked.Steps;
+        if (session.Options.CandidateRecovery is null && RankingStage.Read(session, 0, furthest) is { Finetune: { Steps: > 0 } ranked }) return ranked.Seconds / ranked.Steps;
         using var student = RankingStage.Compress(session, session.Teacher, furthest, step: 0);
         return session.Finetuner.Measure(student, [furthest]);
     }

@@ -6,6 +6,9 @@ namespace Espalier.Finetuning;
 /// <summary>How a candidate is trained before it is scored, where that is not the finetune itself.</summary>
 public interface ICandidateRecovery
 {
+    /// <summary>Whether a candidate is scored on the images it learned from; else on the metric set.</summary>
+    bool IsJudgedByImages { get; }
+
     /// <summary>The training. Once it is finished, the student holds what was learnt; whoever asked disposes of it if it can be disposed of.</summary>
     /// <param name="teacher">The original network.</param>
     /// <param name="student">The network with the candidate cut.</param>

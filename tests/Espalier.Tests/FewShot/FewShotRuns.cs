@@ -22,10 +22,10 @@ internal sealed class FewShotRuns : IDisposable
     /// <summary>The architecture a finished run left.</summary>
     public Architecture Net(string name) => ModelSource.Open(PathOf(name)).Architecture;
 
-    public FewShotResult Compress(string name, IFewShotMethod method)
+    public FewShotResult Compress(string name, IFewShotMethod method, Action<ProgressUpdate>? onUpdate = null)
     {
         using var folder = RunFolder.Create(PathOf(name), Manifest, force: true);
-        var result = method.Compress(folder, new Listener(_ => { }), default);
+        var result = method.Compress(folder, new Listener(onUpdate ?? (_ => { })), default);
         folder.Complete();
         return result;
     }

@@ -66,6 +66,7 @@ public sealed class CnnMethodTests(StripesCnn toy) : IClassFixture<StripesCnn>, 
     {
         { "official profile", DcVitOptions.For(DcVitProfile.Official) with { Variant = BlockVariant.Drop } },
         { "rank again", s_options with { Profile = DcVitProfile.Clean with { Rerank = true } } },
+        { "local ranking", s_options.With("ranking", "local") },
         { "no carry-over", s_options with { Profile = DcVitProfile.Clean with { CarryOver = false } } },
         { "once", s_options with { Once = true } },
         { "given order", s_options with { Order = [4, 1, 2], Variant = BlockVariant.Compress } },

@@ -104,6 +104,8 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     {
         { "official profile", DcVitOptions.For(DcVitProfile.Official) },
         { "rank again", new DcVitOptions { Profile = DcVitProfile.Clean with { Rerank = true } } },
+        { "local ranking", new DcVitOptions().With("ranking", "local") },
+        { "local ranking, anew", new DcVitOptions().With("ranking", "local").With("rerank", "yes") },
         { "no carry-over", new DcVitOptions { Profile = DcVitProfile.Clean with { CarryOver = false } } },
         { "clip and lr warm-up", new DcVitOptions().With("clip", "1.0").With("warmup", "lr") },
         { "frozen norm", new DcVitOptions().With("final_norm", "frozen") },
@@ -190,6 +192,23 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
     [Fact]
     public void A_time_is_split_15_35_50() =>
         DcVitMethod.Phases.ShouldBe([new TimePhase("synthesis", 0.15), new TimePhase("ranking", 0.35), new TimePhase("finetuning", 0.50)]);
+
+    [Fact]
+    public void A_local_ranking_takes_less_of_the_time_and_its_best_candidate_is_finetuned_like_every_cut()
+    {
+        DcVitMethod.LocalPhases.Single(p => p.Name == "ranking").Weight.ShouldBeLessThan(DcVitMethod.Phases.Single(p => p.Name == "ranking").Weight);
+        DcVitMethod.LocalPhases.Sum(p => p.Weight).ShouldBe(1, 1e-12);
+        // With as many steps as it was ranked with, a finetuned candidate is trained already.
+        Trained("local").ShouldBe(Trained("whole") + 1);
+
+        int Trained(string ranking)
+        {
+            var request = Request(steps: 3) with { Eval = null };
+            HashSet<string> stages = [];
+            _runs.Compress(ranking, Method(request, s_options.With("ranking", ranking)), update => stages.Add(update.Stage));
+            return stages.Count(stage => stage.StartsWith("finetuning", StringComparison.Ordinal));
+        }
+    }
 
     [Fact]
     public void A_ranking_that_no_finetuning_follows_has_nearly_all_of_the_time()
