@@ -108,7 +108,7 @@ public sealed class EspalierModel(ModelSource source)
         var (request, host) = (options.Request(source), options.HostOf(output ?? "", "rank"));
         if (output is not null) host.Check(request.Reads);
         var method = Measured(options, request, options.Latency(host, options.CacheFolder, progress, cancellation)) as IRankingMethod
-            ?? throw new UsageException($"{options.Method.Name} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
+            ?? throw new UsageException($"{options.Method.Name} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.") { Settings = [nameof(options.Method)] };
         Warn(method.Plan.Warnings, progress);
         if (output is null) return RunOptions.RunInPassing(host, folder => method.Rank(folder, progress, cancellation));
         return options.Run(host, output, method.Request.Reads, folder =>
@@ -250,13 +250,14 @@ public sealed class EspalierModel(ModelSource source)
     /// <param name="path">The file.</param>
     /// <param name="options">How.</param>
     /// <param name="engines">What runs it besides Espalier's own interpreter.</param>
-    /// <param name="threads">Threads of one operation; null: one per processor. It is computed there, wherever else the model could.</param>
+    /// <param name="compute">With how many threads; it is computed on the processor, wherever else the model could be.</param>
     /// <param name="cancellation">Stops before the file appears.</param>
     /// <exception cref="VerificationException">The written file computes something else; it is not kept.</exception>
-    public WrittenOnnx Export(string path, OnnxOptions? options = null, IReadOnlyList<IOnnxEngine>? engines = null, int? threads = null,
-        CancellationToken cancellation = default)
+    public WrittenOnnx Export(string path, OnnxOptions? options = null, IReadOnlyList<IOnnxEngine>? engines = null,
+        ComputeOptions? compute = null, CancellationToken cancellation = default)
     {
-        using var model = Load(new ComputeOptions { Threads = threads });
+        (compute ?? new()).Apply();
+        using var model = source.Load();
         return OnnxFile.Write(path, model, (options ?? new()) with
         {
             Provenance = options?.Provenance ?? source.Provenance,

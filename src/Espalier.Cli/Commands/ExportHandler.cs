@@ -20,7 +20,7 @@ internal static class ExportHandler
             Opset = options.Opset,
             WithNormalization = options.WithNormalization,
             Seed = (ulong)context.Common.Seed,
-        }, others, context.Common.Threads, context.Cancellation);
+        }, others, Computing.Of(context), context.Cancellation);
         return new(options.Output, options.Opset, written.Bytes, written.MaxDifference, written.VerifiedBy);
     }
 
