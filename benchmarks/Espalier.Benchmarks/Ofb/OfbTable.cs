@@ -22,6 +22,7 @@ internal static class OfbTable
         ["E"] = ["sizes=importance", "lambda=1", "embed=fixed", "pmim=no"],
         ["no-pmim"] = ["pmim=no"],
         ["no-one-hot"] = ["one_hot=no"],
+        ["late-one-hot"] = ["one_hot=late"],
         ["no-variance"] = ["variance=no"],
         ["lambda-0.99"] = ["lambda=0.99"],
         ["lambda-0.1"] = ["lambda=0.1"],

@@ -15,7 +15,7 @@ public sealed record OfbOptions
         ["importance_rate"] = ("alpha|weights", (o, v) => o with { FastImportance = v == "alpha" }),
         ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture) }),
         ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
-        ["one_hot"] = ("yes|no", (o, v) => o with { OneHot = v == "yes" }),
+        ["one_hot"] = ("yes|late|no", (o, v) => o with { OneHot = v != "no", LateOneHot = v == "late" }),
         ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
         ["sizes"] = ("probability|importance", (o, v) => o with { SizesByImportance = v == "importance" }),
         ["variance"] = ("yes|no", (o, v) => o with { Variance = v == "yes" }),
@@ -60,7 +60,11 @@ public sealed record OfbOptions
     /// <summary>The learning rate of the weights is 2.5e-4·batch/256; otherwise the recipe's.</summary>
     public bool LinearRate { get; init; }
 
+    /// <summary>The one-hot loss, which drives every submodule to a decision; without it the end of the search decides.</summary>
     public bool OneHot { get; init; } = true;
+
+    /// <summary>See <see cref="OfbSchedule.LateOneHot"/>.</summary>
+    public bool LateOneHot { get; init; }
 
     /// <summary>The one-hot loss has its Var part; otherwise the entropy alone.</summary>
     public bool Variance { get; init; } = true;

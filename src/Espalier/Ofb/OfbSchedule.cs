@@ -1,6 +1,6 @@
 namespace Espalier.Ofb;
 
-/// <summary>What changes with the (fractional) epoch t: trust in S, share of masked patches. Described by shares of the run.</summary>
+/// <summary>What changes with the (fractional) epoch t: trust in S, share of masked patches, weight of the one-hot loss. Described by shares of the run.</summary>
 public sealed record OfbSchedule
 {
     /// <summary>Epochs of the run, search and recovery.</summary>
@@ -27,6 +27,12 @@ public sealed record OfbSchedule
     public double LambdaAt(double epoch) => Ramp(Lambda, epoch);
 
     public double GammaAt(double epoch) => Gamma is { } gamma ? Ramp(gamma, epoch) : 0;
+
+    /// <summary>The one-hot loss sets in halfway through the search and grows to its whole weight; else it has that from the first step.</summary>
+    public bool LateOneHot { get; init; }
+
+    /// <summary>Weight of the one-hot loss, in [0, 1].</summary>
+    public double OneHotAt(double epoch) => LateOneHot ? Math.Clamp(2 * epoch / (FuseShare * Epochs) - 1, 0, 1) : 1;
 
     /// <summary>Patches of <paramref name="all"/> that are masked: those beyond the whole number that is kept.</summary>
     public static int Masked(int all, double gamma) => all - (int)Math.Floor(all * (1 - gamma) + 1e-9);

@@ -32,14 +32,19 @@ public sealed class Judge : IDisposable
     public double Score(Model student, CancellationToken cancellation = default)
     {
         using var tokens = Embed(student, cancellation);
-        return From(student, tokens, 0, cancellation);
+        Span<double> sum = [Sum(Distances(student, tokens, 0, cancellation))];
+        _images.Group?.Sum(sum);
+        return Finite(sum[0] / _images.Count);
     }
 
-    /// <summary>The distances of the student with each alternative alone in it. They share the student's own tokens up to their block.</summary>
-    internal Dictionary<Alternative, double> Score(Model student, IEnumerable<Alternative> alternatives, CancellationToken cancellation)
+    /// <summary>
+    /// The student's distance, and how much further from the teacher each alternative alone in it is. All share the student's own tokens up to their block.
+    /// </summary>
+    internal (double Student, Dictionary<Alternative, Growth> Growth) Score(Model student, IEnumerable<Alternative> alternatives, CancellationToken cancellation)
     {
         using var tokens = Embed(student, cancellation);
-        var scores = new Dictionary<Alternative, double>();
+        var own = Distances(student, tokens, 0, cancellation);
+        var sums = new List<(Alternative Alternative, double Sum, double Squares)>();
         var reached = 0;
         foreach (var group in alternatives.GroupBy(a => a.Knob.Block).OrderBy(g => g.Key))
         {
@@ -51,10 +56,14 @@ public sealed class Judge : IDisposable
             foreach (var alternative in group)
             {
                 using var changed = alternative.In(student);
-                scores[alternative] = From(changed, tokens, group.Key, cancellation);
+                var further = Distances(changed, tokens, group.Key, cancellation).Zip(own, (a, b) => a - b).ToArray();
+                sums.Add((alternative, Sum(further), Sum(further.Select(d => d * d))));
             }
         }
-        return scores;
+        double[] all = [Sum(own), .. sums.SelectMany(s => new[] { s.Sum, s.Squares })];
+        _images.Group?.Sum(all);
+        return (Finite(all[0] / _images.Count), sums.Select((s, k) => (s.Alternative, Growth: Growth.Of(all[1 + 2 * k], all[2 + 2 * k], _images.Count)))
+            .ToDictionary(s => s.Alternative, s => s.Growth));
     }
 
     public void Dispose()
@@ -64,14 +73,17 @@ public sealed class Judge : IDisposable
 
     private TokenStream Embed(Model model, CancellationToken cancellation) => _images.Embed(model, cancellation);
 
-    private double From(Model model, TokenStream tokens, int block, CancellationToken cancellation)
+    // Of this process's images.
+    private List<double> Distances(Model model, TokenStream tokens, int block, CancellationToken cancellation)
     {
-        double sum = 0;
-        Walk(model, tokens, block, (k, logits) => sum += Functional.KlPerSample(_answers[k], logits).Sum().Item(), cancellation);
-        Span<double> all = [sum];
-        _images.Group?.Sum(all);
-        return double.IsFinite(all[0]) ? all[0] / _images.Count : double.PositiveInfinity;
+        var all = new List<double>();
+        Walk(model, tokens, block, (k, logits) => all.AddRange(Functional.KlPerSample(_answers[k], logits).ToArray<double>()), cancellation);
+        return all;
     }
+
+    private static double Sum(IEnumerable<double> values) => values.Sum();
+
+    private static double Finite(double distance) => double.IsFinite(distance) ? distance : double.PositiveInfinity;
 
     private void Walk(Model model, TokenStream tokens, int block, Action<int, Tensor> use, CancellationToken cancellation)
     {

@@ -63,7 +63,7 @@ public sealed class MergeSearch(Judge judge, VitModel teacher, Limit limit, Immu
            from width in new[] { now - stride, Math.Min(now + stride, 0) }
            let other = knob.Write(around.Structure, width)
            where width != now && other.CheckMerging() is null
-           select Slope.Of(knob, width, Score(other, cancellation) - around.Kl, around.Structure, limit.Measure),
+           select Slope.Of(knob, width, new Growth(Score(other, cancellation) - around.Kl, 0), around.Structure, limit.Measure),
     ];
 
     private double Score(VitArchitecture merging, CancellationToken cancellation)

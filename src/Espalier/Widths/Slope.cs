@@ -10,9 +10,12 @@ namespace Espalier.Widths;
 /// <param name="GainPerCost">KL lost per unit of cost added; the same number reads, for a step down, as KL added per unit saved.</param>
 internal sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
 {
-    internal static Slope Of(Knob knob, int width, double growth, Architecture structure, CostMeasure measure)
+    /// <summary>Standard error of <see cref="GainPerCost"/>.</summary>
+    internal double Error { get; init; }
+
+    internal static Slope Of(Knob knob, int width, Growth growth, Architecture structure, CostMeasure measure)
     {
         var cost = knob.Write(structure, width).Cost().In(measure) - structure.Cost().In(measure);
-        return new Slope(knob, width, cost, -growth / cost);
+        return new Slope(knob, width, cost, -growth.Kl / cost) { Error = growth.Error / Math.Abs(cost) };
     }
 }

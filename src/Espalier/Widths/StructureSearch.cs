@@ -21,7 +21,7 @@ public sealed record SearchPosition(ImmutableArray<SearchRound> Rounds, Architec
 /// <summary>
 /// Finds how wide each part of each block should be. Errors of several cuts compound, so widths are not judged alone on the teacher: in every
 /// round the whole structure is cut and repaired, then each width is tried a step wider and a step narrower, repaired, in that student;
-/// where a step up gains more per MAC than a step down elsewhere loses, the two are exchanged.
+/// and all move to where, by what these changes say together (<see cref="Landscape"/>), a MAC gains the same everywhere.
 /// </summary>
 /// <param name="pass">Cuts and repairs.</param>
 /// <param name="judge">Scores.</param>
@@ -54,14 +54,14 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         for (var round = found.Count + 1; round <= rounds; round++)
         {
             var isLast = round == rounds;
-            var (kl, slopes) = Look(structure, isLast ? 0 : stride, cancellation);
+            var (kl, around) = Look(structure, isLast ? 0 : stride, cancellation);
             var current = new SearchRound(structure, kl, moves);
             found.Add(current);
             OnRound?.Invoke(current);
             if (isLast || GoOn?.Invoke() == false) break;
             // A round that made it worse has gone too far along slopes that were right where it started.
             if (round > 1 && kl > found.Min(f => f.Kl)) stride = 1;
-            var next = Exchange.Best(structure, slopes, knobs.Length);
+            var next = around.Best(structure, teacher.Architecture);
             if (next == structure) break;
             moves = knobs.Count(k => k.Read(next) != k.Read(structure));
             structure = Filling.Fill(next, teacher.Architecture, limit, knobs);
@@ -70,17 +70,16 @@ public sealed class StructureSearch(Func<Action<CutPoint>?, RepairPass> pass, Ju
         return found.ToImmutable();
     }
 
-    private (double Kl, List<Slope> Slopes) Look(Architecture structure, int stride, CancellationToken cancellation)
+    private (double Kl, Landscape Around) Look(Architecture structure, int stride, CancellationToken cancellation)
     {
         var alternatives = new List<Alternative>();
         try
         {
             var walk = pass(stride == 0 ? null : point => alternatives.AddRange(Around(point, stride)));
             using var student = walk.Run(teacher, structure, cancellation);
-            var kl = judge.Score(student, cancellation);
-            var scores = judge.Score(student, alternatives, cancellation);
+            var (kl, growth) = judge.Score(student, alternatives, cancellation);
             // From a network whose answers are no numbers no slope can be told.
-            return (kl, double.IsFinite(kl) ? [.. scores.Select(s => Slope.Of(s.Key.Knob, s.Key.Width, s.Value - kl, structure, limit.Measure))] : []);
+            return (kl, new Landscape(double.IsFinite(kl) ? growth.Select(g => Slope.Of(g.Key.Knob, g.Key.Width, g.Value, structure, limit.Measure)) : []));
         }
         finally
         {

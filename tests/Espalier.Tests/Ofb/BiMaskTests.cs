@@ -121,6 +121,19 @@ public class BiMaskTests : TorchTest
         OfbSchedule.Masked(49, 0).ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(25, 0)]
+    [InlineData(37.5, 0.5)]
+    [InlineData(50, 1)]
+    [InlineData(80, 1)]
+    public void A_late_one_hot_loss_grows_from_halfway_through_the_search_to_its_end(double epoch, double weight)
+    {
+        var schedule = new OfbSchedule { Epochs = 100, LateOneHot = true };
+        schedule.OneHotAt(epoch).ShouldBe(weight, 1e-12);
+        (schedule with { LateOneHot = false }).OneHotAt(epoch).ShouldBe(1);
+    }
+
     [Fact]
     public void Gradients_agree_with_central_differences()
     {

@@ -77,6 +77,7 @@ public class SearchTaskTests : TorchTest
 
     [Theory]
     [InlineData("one_hot", "no")]
+    [InlineData("one_hot", "late")]
     [InlineData("variance", "no")]
     [InlineData("pmim", "no")]
     [InlineData("lambda", "0.99")]

@@ -166,7 +166,8 @@ public class StructureSearchTests : TorchTest
             },
         }.Run(test.Teacher, target);
         alternatives.Select(a => a.Knob).ShouldBe([value, hidden]);
-        var scores = judge.Score(student, alternatives, default);
+        var (own, growth) = judge.Score(student, alternatives, default);
+        own.ShouldBe(judge.Score(student), 1e-9);
         foreach (var alternative in alternatives)
         {
             using var whole = alternative.In(student);
@@ -174,7 +175,7 @@ public class StructureSearchTests : TorchTest
             alternative.Knob.Write(whole.Architecture, alternative.Knob.Read(target)).IsSame(student.Architecture).ShouldBeTrue();
             foreach (var (name, tensor) in student.Weights)
                 if (!name.StartsWith(alternative.Prefix, StringComparison.Ordinal)) whole.Weights[name].BitEquals(tensor).ShouldBeTrue();
-            scores[alternative].ShouldBe(judge.Score(whole), 1e-6);
+            (own + growth[alternative].Kl).ShouldBe(judge.Score(whole), 1e-6);
             alternative.Dispose();
         }
         judge.Score(test.Teacher).ShouldBe(0, 1e-6);
