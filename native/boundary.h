@@ -15,6 +15,9 @@
 
 namespace {
 
+// The version of what both libraries export; the managed side asks for it before it calls anything else.
+constexpr int32_t kInterface = 2;
+
 enum Code : int32_t { kOk = 0, kError = 1, kOutOfMemory = 2 };
 
 thread_local std::string last_error;

@@ -18,6 +18,8 @@
 
 #include <atomic>
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,7 @@ enum Tag : int32_t {
   kDoubleList = 8,
   kBoolList = 9,  // p: uint8_t[len]
   kTensorList = 10,  // p: TensorImpl*[len], null = undefined
+  kGenerator = 11,   // p: at::Generator*
 };
 
 struct Value {
@@ -169,6 +172,9 @@ c10::IValue to_ivalue(const c10::Argument& arg, const Value& v) {
     case c10::TypeKind::DeviceObjType:
       if (v.tag != kString) mismatch(arg, v);
       return c10::Device(std::string(static_cast<const char*>(v.p), v.len));
+    case c10::TypeKind::GeneratorType:
+      if (v.tag != kGenerator) mismatch(arg, v);
+      return *static_cast<const at::Generator*>(v.p);
     case c10::TypeKind::ListType: return list(arg, type.expectRef<c10::ListType>(), v);
     default: mismatch(arg, v);
   }
@@ -330,6 +336,26 @@ ESP_API int32_t esp_tensor_set_grad(const void* handle, const void* grad) {
 
 ESP_API int64_t esp_live_tensors() noexcept { return live_handles.load(std::memory_order_relaxed); }
 
+// ---- random numbers ----
+
+// A generator of the caller's own. A copy of the process-wide one is of the device's kind, on processors and accelerators alike.
+ESP_API int32_t esp_generator_new(uint64_t seed, const char* device, void** out) {
+  return guarded([&] {
+    auto shared = at::globalContext().defaultGenerator(c10::Device(std::string(device)));
+    auto own = std::make_unique<at::Generator>();
+    {
+      const std::lock_guard<std::mutex> lock(shared.mutex());
+      *own = shared.clone();
+    }
+    own->set_current_seed(seed);
+    *out = own.release();
+  });
+}
+
+ESP_API void esp_generator_free(void* generator) {
+  guarded([&] { delete static_cast<at::Generator*>(generator); });
+}
+
 // ---- autograd and modes (per thread) ----
 
 ESP_API int32_t esp_backward(void* const* outputs, int32_t count, void* const* gradients, int32_t retain, int32_t create) {
@@ -373,7 +399,7 @@ ESP_API int32_t esp_init() noexcept {
   // Large freed blocks go back and forth between glibc and the kernel at every step otherwise (10-30 % of a bf16 step).
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  return 1;  // version of this interface
+  return kInterface;
 }
 
 ESP_API const char* esp_torch_version() noexcept { return TORCH_VERSION; }

@@ -28,8 +28,7 @@ Store& store_of(void* handle) { return *static_cast<Store*>(handle); }
 
 }  // namespace
 
-// The version of this interface.
-ESP_API int32_t esp_group_init() noexcept { return 1; }
+ESP_API int32_t esp_group_init() noexcept { return kInterface; }
 
 ESP_API const char* esp_group_error() noexcept { return last_error.c_str(); }
 

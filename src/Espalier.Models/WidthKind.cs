@@ -1,6 +1,9 @@
 namespace Espalier.Models;
 
-/// <summary>The kinds of widths a block may have.</summary>
+/// <summary>
+/// The kinds of widths a block may have: numbers, each of which changes without the others. Which units a number is made of is another question, see
+/// <see cref="Vit.UnitKind"/>.
+/// </summary>
 public enum WidthKind
 {
     /// <summary>q/k dimensions of every head.</summary>

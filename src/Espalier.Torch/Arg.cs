@@ -35,6 +35,7 @@ public readonly struct Arg
     public static implicit operator Arg(long[] values) => new(ValueTag.IntList, 0, values);
     public static implicit operator Arg(double[] values) => new(ValueTag.DoubleList, 0, values);
     public static implicit operator Arg(bool[] values) => new(ValueTag.BoolList, 0, values);
+    public static implicit operator Arg(Generator? generator) => generator is null ? None : new(ValueTag.Generator, 0, generator);
     public static implicit operator Arg(Tensor?[] tensors) => new(ValueTag.TensorList, 0, tensors);
 
     /// <summary>The argument as error messages show it: a tensor by element type and shape.</summary>
@@ -50,6 +51,7 @@ public readonly struct Arg
         ValueTag.BoolList => $"[{string.Join(", ", ((bool[])Object!).Select(b => b ? "true" : "false"))}]",
         ValueTag.TensorList => ListText((Tensor?[])Object!),
         ValueTag.Tensor => ((Tensor)Object!).Describe(),
+        ValueTag.Generator => $"a generator for {((Generator)Object!).Device}",
         _ => $"\"{Object}\"",
     };
 

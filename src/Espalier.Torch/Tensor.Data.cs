@@ -15,8 +15,8 @@ public sealed unsafe partial class Tensor
     private static readonly Operator s_eye = new("aten::eye");
     private static readonly Operator s_arange = new("aten::arange");
     private static readonly Operator s_zerosLike = new("aten::zeros_like");
-    private static readonly Operator s_randn = new("aten::randn");
-    private static readonly Operator s_rand = new("aten::rand");
+    private static readonly Operator s_randn = new("aten::randn", "generator");
+    private static readonly Operator s_rand = new("aten::rand", "generator");
 
     /// <summary>Copies host values into a new tensor.</summary>
     /// <param name="values">Row-major values; as many as <paramref name="shape"/> holds.</param>
@@ -106,13 +106,13 @@ public sealed unsafe partial class Tensor
 
     public static Tensor ZerosLike(Tensor other) => s_zerosLike.Call(other);
 
-    /// <summary>Standard normal values from libtorch's seeded generator.</summary>
-    public static Tensor RandN(ReadOnlySpan<long> shape, string device = "cpu") =>
-        s_randn.Call(shape.ToArray(), DType.Float32, Arg.None, device);
+    /// <summary>Standard normal values on the generator's device; without one on the processor, from the process-wide one.</summary>
+    public static Tensor RandN(ReadOnlySpan<long> shape, Generator? generator = null) =>
+        s_randn.Call(shape.ToArray(), generator, DType.Float32, Arg.None, generator?.Device ?? "cpu");
 
-    /// <summary>Uniform values in [0, 1) from libtorch's seeded generator.</summary>
-    public static Tensor Rand(ReadOnlySpan<long> shape, string device = "cpu") =>
-        s_rand.Call(shape.ToArray(), DType.Float32, Arg.None, device);
+    /// <summary>Uniform values in [0, 1) on the generator's device; without one on the processor, from the process-wide one.</summary>
+    public static Tensor Rand(ReadOnlySpan<long> shape, Generator? generator = null) =>
+        s_rand.Call(shape.ToArray(), generator, DType.Float32, Arg.None, generator?.Device ?? "cpu");
 
     private Tensor ToHost(DType type) => Detach().To("cpu").To(type).Contiguous();
 }

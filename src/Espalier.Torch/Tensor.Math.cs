@@ -113,8 +113,8 @@ public sealed partial class Tensor
         return (results[0]!, results[1]!);
     }
 
-    /// <summary>Draws k indices per row, with replacement, by the row's probabilities: int64 [rows, k], with libtorch's seeded generator.</summary>
-    public Tensor Multinomial(long k) => s_multinomial.Call(this, k, true);
+    /// <summary>Draws k indices per row, with replacement, by the row's probabilities: int64 [rows, k], from a generator of this tensor's device; without one from the process-wide one.</summary>
+    public Tensor Multinomial(long k, Generator? generator = null) => s_multinomial.Call(this, k, true, generator);
 
     /// <summary>Euclidean norm over the given dimensions.</summary>
     public Tensor Norm(long[] dims) => s_norm.Call(this, 2, dims);

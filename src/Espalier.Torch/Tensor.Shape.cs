@@ -103,6 +103,6 @@ public sealed partial class Tensor
     public void AddInPlace(Tensor other, double alpha = 1) => s_addInto.Run(this, other, alpha);
     /// <summary>this *= factor.</summary>
     public void MulInPlace(double factor) => s_mulInto.Run(this, factor);
-    /// <summary>Draws every element from [from, to) with libtorch's seeded generator.</summary>
-    public void UniformInPlace(double from, double to) => s_uniformInto.Run(this, from, to);
+    /// <summary>Draws every element from [from, to) from a generator of this tensor's device; without one from the process-wide one.</summary>
+    public void UniformInPlace(double from, double to, Generator? generator = null) => s_uniformInto.Run(this, from, to, generator);
 }

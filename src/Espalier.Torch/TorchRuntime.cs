@@ -21,7 +21,10 @@ public static class TorchRuntime
     /// <summary>Number of usable CUDA devices; 0 in a CPU build.</summary>
     public static int CudaDevices => Door.esp_cuda_devices();
 
-    /// <summary>Seeds libtorch's own generators (<see cref="Tensor.RandN"/>, dropout) on all devices.</summary>
+    /// <summary>
+    /// Seeds libtorch's process-wide generators on all devices. They are the program's own: a library above this one draws from a
+    /// <see cref="Generator"/> that it makes.
+    /// </summary>
     public static void Seed(ulong seed) => Door.Check(Door.esp_seed(seed));
 
     /// <summary>Gives freed memory back to the system.</summary>

@@ -22,11 +22,13 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
     private static readonly ComputeOptions s_compute = new() { Threads = 1, Precision = Precision.Fp32 };
     private readonly TemporaryFolder _folder = new();
     private readonly long _live = Tensor.LiveCount;
+    private readonly float[] _numbers = ProgramsNumbers.Expected();
 
     public void Dispose()
     {
         _folder.Dispose();
         Tensor.LiveCount.ShouldBe(_live, "tensors were left alive");
+        ProgramsNumbers.Next().ShouldBe(_numbers, "the program's own random numbers are others");
     }
 
     private EspalierModel Toy => EspalierModel.Open(toy.Folder);

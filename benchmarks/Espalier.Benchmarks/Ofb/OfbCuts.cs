@@ -38,8 +38,8 @@ internal static class OfbCuts
     /// <summary>The sizes of a network that a search came to.</summary>
     public static ImmutableArray<CandidateTable> SizesOf(OfbPlan plan, VitArchitecture net) => [.. plan.Space.Submodules.Select(s => s.Kind switch
     {
-        VitWidth.Embedding => CandidateTable.Decided(1, net.EmbedDim),
-        VitWidth.HeadChannels => CandidateTable.Decided(net.Blocks[s.Block].Heads, net.Blocks[s.Block].QkDim),
+        UnitKind.Embedding => CandidateTable.Decided(1, net.EmbedDim),
+        UnitKind.HeadChannels => CandidateTable.Decided(net.Blocks[s.Block].Heads, net.Blocks[s.Block].QkDim),
         _ => CandidateTable.Decided(1, net.Blocks[s.Block].MlpHidden),
     })];
 
@@ -78,8 +78,8 @@ internal static class OfbCuts
             using var before = result;
             result = space.Submodules[k].Kind switch
             {
-                VitWidth.Embedding => before.KeepEmbedding(kept[k]),
-                VitWidth.HeadChannels => before.KeepHeadChannels(space.Submodules[k].Block, sizes[k].MostHeads, kept[k]),
+                UnitKind.Embedding => before.KeepEmbedding(kept[k]),
+                UnitKind.HeadChannels => before.KeepHeadChannels(space.Submodules[k].Block, sizes[k].MostHeads, kept[k]),
                 _ => before.KeepHidden(space.Submodules[k].Block, kept[k]),
             };
         }

@@ -61,8 +61,8 @@ internal static class RankingProbe
         using var scope = new Torch.TensorScope();
         var factors = plan.Space.Submodules.Select(s => net.Extra.TryGetValue("gain." + s.Name, out var gain)
             ? gain : net.Extra["score." + s.Name].Sigmoid() * lambda + (1 - lambda)).ToList();
-        var unit = new UnitFactors(factors[0], [.. factors.Where((_, k) => plan.Space.Submodules[k].Kind == VitWidth.HeadChannels)],
-            [.. factors.Where((_, k) => plan.Space.Submodules[k].Kind == VitWidth.Hidden)]);
+        var unit = new UnitFactors(factors[0], [.. factors.Where((_, k) => plan.Space.Submodules[k].Kind == UnitKind.HeadChannels)],
+            [.. factors.Where((_, k) => plan.Space.Submodules[k].Kind == UnitKind.Hidden)]);
         using var folded = Folding.Apply(net.Model.Weights, unit, allWrites: true);
         return new VitModel(net.Model.Architecture, net.Model.Preprocessing, folded.Clone());
     }

@@ -16,11 +16,11 @@ internal static class DcVitSetup
         {
             Variant = Variant(method.Variant, net),
             Once = method.Variant == "once",
-            UnitChoice = method.UnitChoice switch
+            MlpInit = method.UnitChoice switch
             {
-                "gelu_sample" => UnitChoice.GeluSample,
-                "rand_init" => UnitChoice.RandomInit,
-                _ => UnitChoice.RandomSample,
+                "gelu_sample" => MlpInit.GeluSample,
+                "rand_init" => MlpInit.RandomInit,
+                _ => MlpInit.RandomSample,
             },
             Finetune = method.Over(defaults.Finetune, batch),
             Choice = method.Choice switch

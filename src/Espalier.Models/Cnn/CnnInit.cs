@@ -10,16 +10,16 @@ internal static class CnnInit
     public static CnnModel Random(CnnArchitecture net, Preprocessing preprocessing, ulong seed)
     {
         var groups = CnnLayers.All(net).ToDictionary(l => l.Conv + ".weight", l => l.Groups);
-        return new(net, preprocessing, FreshWeights.Of(net, seed, (name, shape) => Fresh(name, shape, groups.GetValueOrDefault(name, 1))));
+        return new(net, preprocessing, FreshWeights.Of(net, seed, (name, shape, generator) => Fresh(name, shape, groups.GetValueOrDefault(name, 1), generator)));
     }
 
-    private static Tensor Fresh(string name, long[] shape, int groups) => shape.Length switch
+    private static Tensor Fresh(string name, long[] shape, int groups, Generator generator) => shape.Length switch
     {
-        4 => Tensor.RandN(shape) * Math.Sqrt(2.0 * groups / (shape[0] * shape[2] * shape[3])),
-        2 => Head(shape),
+        4 => Tensor.RandN(shape, generator) * Math.Sqrt(2.0 * groups / (shape[0] * shape[2] * shape[3])),
+        2 => Head(shape, generator),
         _ => name.EndsWith(".weight", StringComparison.Ordinal) || name.EndsWith("_var", StringComparison.Ordinal) ? Tensor.Ones(shape) : Tensor.Zeros(shape),
     };
 
     /// <summary>A fresh matrix of the head, [classes, inputs].</summary>
-    public static Tensor Head(long[] shape) => FreshWeights.Uniform(shape, 1 / Math.Sqrt(shape[1]));
+    public static Tensor Head(long[] shape, Generator generator) => FreshWeights.Uniform(shape, 1 / Math.Sqrt(shape[1]), generator);
 }

@@ -119,9 +119,9 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
-        TorchRuntime.Seed(seed);
+        using var generator = new Generator(seed);
         var (net, weights) = (Architecture with { Classes = classes }, Weights.Clone());
-        weights.Set(net.Classifier + ".weight", CnnInit.Head([classes, net.Features]).To(Device));
+        weights.Set(net.Classifier + ".weight", CnnInit.Head([classes, net.Features], generator).To(Device));
         weights.Set(net.Classifier + ".bias", Tensor.Zeros([classes], device: Device));
         return new CnnModel(net, Preprocessing, weights);
     }

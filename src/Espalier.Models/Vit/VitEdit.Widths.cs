@@ -17,7 +17,7 @@ public static partial class VitEdit
         if (units.IsEmpty) throw new ArgumentException("At least one hidden unit must be kept; use RemoveMlp to drop them all.");
         CheckUnits(units, before.MlpHidden, "Hidden units");
         var kept = units.Length;
-        return model.Cut(WidthCut.Of(model.Architecture, VitWidth.Hidden, block, [.. units]), before with { MlpHidden = kept });
+        return model.Cut(WidthCut.Of(model.Architecture, UnitKind.Hidden, block, [.. units]), before with { MlpHidden = kept });
     }
 
     /// <summary>
@@ -39,7 +39,7 @@ public static partial class VitEdit
         for (var k = 0; k < units.Length; k++)
             if (units[k] / before.QkDim != units[k / dim * dim] / before.QkDim)
                 throw new ArgumentException($"Block {block}: every head that is left must keep {dim} channels; channel {units[k]} is one too many.");
-        return model.Cut(WidthCut.Of(model.Architecture, VitWidth.HeadChannels, block, [.. units]), before with
+        return model.Cut(WidthCut.Of(model.Architecture, UnitKind.HeadChannels, block, [.. units]), before with
         {
             Heads = heads, QkDim = dim, VDim = dim, AttentionScale = before.AttentionScale ?? (dim == before.QkDim ? null : 1 / Math.Sqrt(before.QkDim)),
         });
@@ -51,7 +51,7 @@ public static partial class VitEdit
     /// <param name="first">The first block of the stage; -1 for the first one.</param>
     public static VitModel KeepEmbedding(this VitModel model, ReadOnlySpan<int> units, int first = -1)
     {
-        var cut = WidthCut.Of(model.Architecture, VitWidth.Embedding, first, [.. units]);
+        var cut = WidthCut.Of(model.Architecture, UnitKind.Embedding, first, [.. units]);
         CheckUnits(units, cut.Before, "Residual channels");
         return model.Cut(cut, model.Architecture.WithWidth(first, units.Length));
     }

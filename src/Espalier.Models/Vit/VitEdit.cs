@@ -139,13 +139,13 @@ public static partial class VitEdit
     public static VitModel ReplaceHead(VitModel model, int classes, ulong seed)
     {
         using var noGrad = new NoGrad();
-        TorchRuntime.Seed(seed);
+        using var generator = new Generator(seed);
         var weights = model.Weights.Clone();
         var net = model.Architecture with { Classes = classes };
         foreach (var head in net.DistHead ? ["head", "head_dist"] : new[] { "head" })
         {
             using var scope = new TensorScope();
-            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.Features]) * 0.02).To(model.Device));
+            weights.Set($"{head}.weight", (Tensor.RandN([classes, net.Features], generator) * 0.02).To(model.Device));
             weights.Set($"{head}.bias", Tensor.Zeros([classes], device: model.Device));
         }
         return new VitModel(net, model.Preprocessing, weights);
@@ -169,7 +169,7 @@ public static partial class VitEdit
         return ordered;
     }
 
-    // From a stream of its own: an edit in the middle of a training must not restart the generator of libtorch.
+    // N(0, 0.02²), the same on every device.
     private static Tensor Normal(ReadOnlySpan<long> shape, SeededRandom random, string device)
     {
         var values = new float[shape[0] * shape[1]];

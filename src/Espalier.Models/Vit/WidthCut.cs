@@ -4,12 +4,15 @@ using Espalier.Torch;
 
 namespace Espalier.Models.Vit;
 
-/// <summary>The widths of a ViT that can be cut unit by unit.</summary>
-public enum VitWidth
+/// <summary>
+/// What a ViT has of which some are kept and others cut, one by one. A <see cref="WidthKind"/> is a number that one block has, and changes without the
+/// others; units may be those of several widths at once.
+/// </summary>
+public enum UnitKind
 {
     /// <summary>Residual channels, of the whole network or of one stage.</summary>
     Embedding,
-    /// <summary>(Head, channel) pairs of one attention, head-major; the same ones of q, k and v.</summary>
+    /// <summary>(Head, channel) pairs of one attention, head-major; the same ones of q, k and v, so that whole heads may go, too.</summary>
     HeadChannels,
     /// <summary>Hidden units of one MLP.</summary>
     Hidden,
@@ -18,11 +21,11 @@ public enum VitWidth
 /// <summary>
 /// Units to keep, and what that means for each tensor. Whatever has a tensor's shape, such as an optimizer's moments of it, is cut alike.
 /// </summary>
-/// <param name="Width">What is cut.</param>
+/// <param name="Kind">What is cut.</param>
 /// <param name="Block">Of which block; of the embedding the first block of its stage, -1 for the first stage.</param>
 /// <param name="Before">Units before.</param>
 /// <param name="Kept">Units kept, in their new order.</param>
-public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableArray<int> Kept)
+public sealed record WidthCut(UnitKind Kind, int Block, int Before, ImmutableArray<int> Kept)
 {
     /// <summary>Channels of a head before; needed where heads have biases by relative position.</summary>
     public int HeadDim { get; init; }
@@ -34,21 +37,21 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
     public int? Until { get; init; }
 
     /// <summary>A cut of a network.</summary>
-    public static WidthCut Of(VitArchitecture net, VitWidth width, int block, ImmutableArray<int> kept)
+    public static WidthCut Of(VitArchitecture net, UnitKind kind, int block, ImmutableArray<int> kept)
     {
         var (first, shape) = (Math.Max(0, block), net.Blocks[Math.Max(0, block)]);
-        return width switch
+        return kind switch
         {
-            VitWidth.HeadChannels => new(width, block, shape.Heads * shape.QkDim, kept) { HeadDim = shape.QkDim },
-            VitWidth.Hidden => new(width, block, shape.MlpHidden, kept) { HiddenCopies = shape.GatedMlp ? 2 : 1 },
-            _ => new(width, block, net.WidthOf(first), kept) { Until = net.Stages.Where(stage => stage > first).Select(stage => (int?)stage).FirstOrDefault() },
+            UnitKind.HeadChannels => new(kind, block, shape.Heads * shape.QkDim, kept) { HeadDim = shape.QkDim },
+            UnitKind.Hidden => new(kind, block, shape.MlpHidden, kept) { HiddenCopies = shape.GatedMlp ? 2 : 1 },
+            _ => new(kind, block, net.WidthOf(first), kept) { Until = net.Stages.Where(stage => stage > first).Select(stage => (int?)stage).FirstOrDefault() },
         };
     }
 
     /// <summary>The tensor of that name with the kept units alone; the same tensor when the cut does not concern it.</summary>
     public Tensor Apply(string name, Tensor tensor)
     {
-        if (Width == VitWidth.HeadChannels && name == $"blocks.{Block}.attn.relative_position_bias_table")
+        if (Kind == UnitKind.HeadChannels && name == $"blocks.{Block}.attn.relative_position_bias_table")
             return tensor.IndexSelect(1, [.. Kept.Select(unit => unit / HeadDim).Distinct()]);
         foreach (var (dim, copies) in Places(name))
             tensor = tensor.IndexSelect(dim, [.. Enumerable.Range(0, copies).SelectMany(c => Kept.Select(u => c * Before + u))]);
@@ -59,10 +62,10 @@ public sealed record WidthCut(VitWidth Width, int Block, int Before, ImmutableAr
     public IEnumerable<(int Dim, int Copies)> Places(string name)
     {
         var prefix = $"blocks.{Block}.";
-        return Width switch
+        return Kind switch
         {
-            VitWidth.HeadChannels => !Local(prefix + "attn.") ? [] : Of("qkv.weight", "qkv.bias") ? [(0, 3)] : Of("proj.weight") ? [(1, 1)] : [],
-            VitWidth.Hidden => !Local(prefix + "mlp.") ? [] : Of("fc1.weight", "fc1.bias") ? [(0, HiddenCopies)] : Of("fc2.weight") ? [(1, 1)] : [],
+            UnitKind.HeadChannels => !Local(prefix + "attn.") ? [] : Of("qkv.weight", "qkv.bias") ? [(0, 3)] : Of("proj.weight") ? [(1, 1)] : [],
+            UnitKind.Hidden => !Local(prefix + "mlp.") ? [] : Of("fc1.weight", "fc1.bias") ? [(0, HiddenCopies)] : Of("fc2.weight") ? [(1, 1)] : [],
             _ => Embedding(name),
         };
 

@@ -15,7 +15,7 @@ internal unsafe ref struct ArgMarshaller(byte* scratch)
 
     private Inline _inline;
     private int _count;
-    private List<TensorHandle>? _more;
+    private List<SafeHandle>? _more;
     private int _used;
     private List<nint>? _blocks;
 
@@ -25,12 +25,15 @@ internal unsafe ref struct ArgMarshaller(byte* scratch)
         switch (arg.Tag)
         {
             case ValueTag.Tensor:
-                value.Pointer = Hold((Tensor)arg.Object!);
+                value.Pointer = Hold(((Tensor)arg.Object!).Handle);
+                break;
+            case ValueTag.Generator:
+                value.Pointer = Hold(((Generator)arg.Object!).Handle);
                 break;
             case ValueTag.TensorList:
                 var tensors = (Tensor?[])arg.Object!;
                 var handles = (nint*)Reserve(tensors.Length * sizeof(nint));
-                for (var k = 0; k < tensors.Length; k++) handles[k] = tensors[k] is { } t ? Hold(t) : 0;
+                for (var k = 0; k < tensors.Length; k++) handles[k] = tensors[k] is { } t ? Hold(t.Handle) : 0;
                 (value.Pointer, value.Length) = ((nint)handles, tensors.Length);
                 break;
             case ValueTag.IntList:
@@ -61,10 +64,9 @@ internal unsafe ref struct ArgMarshaller(byte* scratch)
             foreach (var block in _blocks) NativeMemory.Free((void*)block);
     }
 
-    // The reference keeps another thread's Dispose, or a finalizer, from freeing the tensor during the call.
-    private nint Hold(Tensor tensor)
+    // The reference keeps another thread's Dispose, or a finalizer, from freeing what is used during the call.
+    private nint Hold(SafeHandle handle)
     {
-        var handle = tensor.Handle;
         var held = false;
         handle.DangerousAddRef(ref held);
         if (_count < Inline.Length) _inline[_count++] = handle;
@@ -96,6 +98,6 @@ internal unsafe ref struct ArgMarshaller(byte* scratch)
     private struct Inline
     {
         internal const int Length = 8;
-        private TensorHandle? _first;
+        private SafeHandle? _first;
     }
 }

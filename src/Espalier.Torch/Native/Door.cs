@@ -49,6 +49,11 @@ internal static unsafe partial class Door
     internal static partial int esp_grad(nint* outputs, int count, nint* gradients, nint* inputs, int inputCount,
         int retain, int create, nint* results);
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int esp_generator_new(ulong seed, string device, out nint generator);
+
+    [LibraryImport(Library)] internal static partial void esp_generator_free(nint generator);
+
     [LibraryImport(Library)] internal static partial int esp_set_grad_mode(int enabled);
     [LibraryImport(Library)] internal static partial int esp_set_autocast(int cuda, int enabled, int dtype, out int before);
     [LibraryImport(Library)] internal static partial void esp_clear_autocast_cache();

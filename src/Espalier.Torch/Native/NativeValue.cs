@@ -16,6 +16,7 @@ internal enum ValueTag
     DoubleList = 8,
     BoolList = 9,
     TensorList = 10,
+    Generator = 11,
 }
 
 /// <summary>One tagged value, 16 bytes, blittable; mirrors <c>Value</c> in <c>native/door.cpp</c>.</summary>

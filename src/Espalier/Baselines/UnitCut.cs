@@ -4,7 +4,10 @@ using Espalier.Torch;
 
 namespace Espalier.Baselines;
 
-/// <summary>Which units of a width stay.</summary>
+/// <summary>
+/// Which units of a width stay, told from the weights alone: no image is looked at, unlike where a repair follows
+/// (<see cref="Repair.RepairUnitChoice"/>).
+/// </summary>
 public enum UnitRule
 {
     /// <summary>Those whose weights are largest: all that goes in and comes out of a unit, as one vector.</summary>

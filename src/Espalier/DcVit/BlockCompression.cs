@@ -7,11 +7,11 @@ namespace Espalier.DcVit;
 
 /// <summary>Turns one block of a model into its compressed form (§1).</summary>
 /// <param name="Variant">What happens to the block.</param>
-/// <param name="Units">Which hidden units stay.</param>
+/// <param name="Init">What the MLP that is left starts from.</param>
 /// <param name="Hidden">h, hidden units that stay; only for <see cref="BlockVariant.Compress"/>.</param>
 /// <param name="NormEps">LayerNorm epsilon of a compressed block; null keeps the teacher's.</param>
 /// <param name="Seed">Random subsets come from (seed, block, step) alone, so they do not depend on what ran before (§11-11).</param>
-public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, int Hidden, double? NormEps, ulong Seed)
+public sealed record BlockCompression(BlockVariant Variant, MlpInit Init, int Hidden, double? NormEps, ulong Seed)
 {
     /// <summary>Replaces (block, step) as the name of a random draw: the number of draws before it, for a run-wide generator.</summary>
     public long? Stream { get; init; }
@@ -23,7 +23,7 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     /// <param name="model">The student so far; it stays as it is.</param>
     /// <param name="block">Index of the block.</param>
     /// <param name="step">Progressive step, from 0: each draws anew.</param>
-    /// <param name="meanActivation">Mean post-GELU activation of each hidden unit, for <see cref="UnitChoice.GeluSample"/>.</param>
+    /// <param name="meanActivation">Mean post-GELU activation of each hidden unit, for <see cref="MlpInit.GeluSample"/>.</param>
     public VitModel Apply(VitModel model, int block, int step, ReadOnlySpan<float> meanActivation = default)
     {
         switch (Variant)
@@ -35,7 +35,7 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
         }
         var units = Choose(model.Architecture.Blocks[block].MlpHidden, block, step, meanActivation);
         var compressed = model.RemoveAttention(block).Then(m => m.KeepHidden(block, units)).Then(WithNormEps);
-        if (Units == UnitChoice.RandomInit) Redraw(compressed, block, step);
+        if (Init == MlpInit.RandomInit) Redraw(compressed, block, step);
         return compressed;
 
         VitModel WithNormEps(VitModel m) => m.SetNormEps(block, NormEps ?? m.Architecture.Blocks[block].NormEps);
@@ -47,7 +47,7 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
 
     private int[] Choose(int total, int block, int step, ReadOnlySpan<float> meanActivation)
     {
-        if (Units == UnitChoice.GeluSample)
+        if (Init == MlpInit.GeluSample)
         {
             if (meanActivation.Length != total)
                 throw new ArgumentException($"Block {block} has {total} hidden units but {meanActivation.Length} mean activations were given.");
@@ -63,9 +63,9 @@ public sealed record BlockCompression(BlockVariant Variant, UnitChoice Units, in
     private void Redraw(VitModel model, int block, int step)
     {
         using var noGrad = new NoGrad();
-        TorchRuntime.Seed(Random("fresh MLP", block, step).NextUInt64());
+        using var generator = new Generator(Random("fresh MLP", block, step).NextUInt64(), model.Device);
         foreach (var (layer, fanIn) in new[] { ("fc1", model.Architecture.WidthOf(block)), ("fc2", Hidden) })
             foreach (var kind in new[] { "weight", "bias" })
-                model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn));
+                model.Weights[$"blocks.{block}.mlp.{layer}.{kind}"].UniformInPlace(-1 / Math.Sqrt(fanIn), 1 / Math.Sqrt(fanIn), generator);
     }
 }

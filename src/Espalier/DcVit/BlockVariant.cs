@@ -28,8 +28,11 @@ public enum BlockChoice
     Random,
 }
 
-/// <summary>Which hidden units of a compressed MLP stay (<c>mlp_init</c>, §1.2).</summary>
-public enum UnitChoice
+/// <summary>
+/// What the finetune of a compressed MLP starts from (<c>mlp_init</c>, §1.2): which hidden units stay, and whether with their weights. The words are
+/// the paper's; <see cref="Baselines.UnitRule"/> and <see cref="Repair.RepairUnitChoice"/> choose units of other widths, and always keep weights.
+/// </summary>
+public enum MlpInit
 {
     /// <summary><c>rand_sample</c>, the method: a uniform random subset; weights are reused.</summary>
     RandomSample,

@@ -23,8 +23,4 @@ public static class DcVitBlocks
     /// <summary>The compressed block: the attention is gone and <paramref name="hidden"/> hidden units are left.</summary>
     public static VitBlock Compress(VitBlock block, int hidden, DcVitProfile profile) =>
         block.Emptied() with { MlpHidden = hidden, GatedMlp = block.GatedMlp, NormEps = profile.CompressedNormEps ?? block.NormEps };
-
-    /// <summary>The network with some blocks compressed, each to its own number of hidden units.</summary>
-    public static VitArchitecture Compress(VitArchitecture net, IEnumerable<(int Block, int Hidden)> blocks, DcVitProfile profile) =>
-        net with { Blocks = blocks.Aggregate(net.Blocks, (all, b) => all.SetItem(b.Block, Compress(all[b.Block], b.Hidden, profile))) };
 }

@@ -23,7 +23,7 @@ internal static class DcVitCollector
         {
             Hidden = structure.Hidden,
             Order = order,
-            Structure = pruned.Count < Math.Max(1, count) ? null : structure.Apply(session.Teacher.Architecture, order, session.Options),
+            Structure = pruned.Count < Math.Max(1, count) ? null : structure.Apply(order),
             Ranking = [.. ranked.Select(r => new RankedCandidate(r.Block, r.Metric) { Measures = r.Measures })],
             Stages = [.. (raw is null ? [] : new[] { raw }).Concat(pruned.SelectMany(p => new[] { p.Cut, p.Finetuned }))],
             RankSteps = ranked.IsEmpty ? 0 : ranked[0].Finetune.Steps,

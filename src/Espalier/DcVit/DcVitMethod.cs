@@ -21,7 +21,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     {
         options.Validate();
         options.Finetune.Loss.Require(request);
-        return Structure.Plan(request.Model, request.Target, options, request.Seed);
+        return Structure.Plan(request.Model.Architecture, request.Target, options, request.Seed);
     }
 
     /// <summary>How a time is shared out: 15 % synthesis, 35 % ranking, 50 % finetuning.</summary>
@@ -41,10 +41,7 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>What will be done to how many blocks.</summary>
     public Structure Structure => _structure;
 
-    public CompressionPlan Plan => new(_structure.Limit, _structure.Options, _structure.ChosenIndex, _structure.Example(Request.Model.Architecture, options))
-    {
-        Warnings = _structure.Warnings,
-    };
+    public CompressionPlan Plan => _structure.Summary;
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {

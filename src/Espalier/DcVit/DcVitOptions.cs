@@ -21,7 +21,7 @@ public sealed record DcVitOptions
     /// <summary>The edit of a network: whole blocks of a convolutional one go unless something else is asked for, as how the paper narrows them is not known.</summary>
     public BlockVariant VariantFor(Architecture net) => Variant ?? (net is CnnArchitecture ? BlockVariant.Drop : BlockVariant.Compress);
 
-    public UnitChoice UnitChoice { get; init; } = UnitChoice.RandomSample;
+    public MlpInit MlpInit { get; init; } = MlpInit.RandomSample;
 
     /// <summary>How what was cut is trained.</summary>
     public FinetuneOptions Finetune { get; init; } = new();

@@ -17,7 +17,7 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     /// <summary>The edit of a block.</summary>
     /// <param name="block">Index of the block.</param>
     /// <param name="order">All blocks that are compressed, once they are known.</param>
-    internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.VariantFor(request.Model.Architecture), options.UnitChoice,
+    internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.VariantFor(request.Model.Architecture), options.MlpInit,
         (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
 
     /// <summary>Trains what was cut.</summary>

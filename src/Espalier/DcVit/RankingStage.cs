@@ -73,7 +73,7 @@ internal static class RankingStage
     {
         var compression = session.Compression(block, order);
         using var scope = new TensorScope();
-        var mean = compression is { Units: UnitChoice.GeluSample, Variant: BlockVariant.Compress }
+        var mean = compression is { Init: MlpInit.GeluSample, Variant: BlockVariant.Compress }
             ? ActivationStatistics.MeanActivation((VitModel)session.Teacher, session.Samples.Train, block) : [];
         if (!session.Options.Profile.GlobalUnitRandom) return Apply(compression);
         // One generator for the whole run: a draw depends on how many came before it, first all candidates, then the steps.

@@ -30,8 +30,8 @@ public sealed class Inversion : ITrainingTask, IBatchSource
             throw new InputException($"{a.Name} has no head, so that no images can be synthesised from its classes; give images, or finetune a head first.");
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
-        TorchRuntime.Seed(new SeededRandom(options.Seed, "inversion noise").NextUInt64());
-        _images = TensorScope.Release(Tensor.RandN([options.Images, a.Channels, a.ImageSize, a.ImageSize]).To(teacher.Device));
+        using var generator = new Generator(new SeededRandom(options.Seed, "inversion noise").NextUInt64());
+        _images = TensorScope.Release(Tensor.RandN([options.Images, a.Channels, a.ImageSize, a.ImageSize], generator).To(teacher.Device));
         _best = TensorScope.Release(_images.Clone());
         _targets = TensorScope.Release(Tensor.From<long>(Targets(options, a.Classes)).To(teacher.Device));
         (_low, _high) = (Bound(teacher.Preprocessing, 0), Bound(teacher.Preprocessing, 1));

@@ -15,8 +15,8 @@ public static class PublishedCost
         long n = net.Patches, width = tables[0].Units;
         return new([.. space.Submodules.Select((s, k) => (space.WidthFor(k), s.Kind switch
         {
-            VitWidth.Embedding => new Bilinear(0, 0, n * net.Channels * net.PatchSize * net.PatchSize + net.Classes, 0),
-            VitWidth.Hidden => new Bilinear(0, n, n, 2 * n),
+            UnitKind.Embedding => new Bilinear(0, 0, n * net.Channels * net.PatchSize * net.PatchSize + net.Classes, 0),
+            UnitKind.Hidden => new Bilinear(0, n, n, 2 * n),
             _ => new Bilinear(2 * width * n + 6 * tables[k].MostHeads * n * n, n, 3 * n + 2 * n * n, 4 * n),
         }))]);
     }

@@ -224,7 +224,7 @@ public sealed class SearchTask : ITrainingTask
             if (probabilities[k] is not { } p) continue;
             var submodule = _net.Submodules[k];
             var importance = _net.Extra["score." + submodule.Name].Sigmoid().Sum();
-            var term = importance * (submodule.Kind == VitWidth.HeadChannels ? 4e-4 : 1e-4);
+            var term = importance * (submodule.Kind == UnitKind.HeadChannels ? 4e-4 : 1e-4);
             if (_options.OneHot && !_options.SizesByImportance)
                 term += ArchitectureLosses.OneHot(p, _net.Tables[k].LiveCount, _options.Clamped, _options.Variance) * _schedule.OneHotAt(_epoch);
             loss += term * weights.OneHot;

@@ -156,8 +156,8 @@ public sealed class Supernet : IDisposable
         var cut = WidthCut.Of(Model.Architecture, submodule.Kind, submodule.Block, [.. kept]);
         Exchange(submodule.Kind switch
         {
-            VitWidth.Embedding => Model.KeepEmbedding(kept, submodule.Block),
-            VitWidth.HeadChannels => Model.KeepHeadChannels(submodule.Block, box.MostHeads, kept),
+            UnitKind.Embedding => Model.KeepEmbedding(kept, submodule.Block),
+            UnitKind.HeadChannels => Model.KeepHeadChannels(submodule.Block, box.MostHeads, kept),
             _ => Model.KeepHidden(submodule.Block, kept),
         });
         foreach (var (name, tensor) in Extra.ToList())
@@ -179,7 +179,7 @@ public sealed class Supernet : IDisposable
     // What a cut does to any tensor by its name.
     private static Tensor Follow(string submodule, WidthCut cut, string name, Tensor tensor)
     {
-        var isEmbed = cut.Width == VitWidth.Embedding;
+        var isEmbed = cut.Kind == UnitKind.Embedding;
         if (name == "score." + submodule || (isEmbed && name == "mask_token")) return tensor.IndexSelect(0, cut.Kept.AsSpan());
         return isEmbed && name == "decoder.weight" ? tensor.IndexSelect(1, cut.Kept.AsSpan()) : cut.Apply(name, tensor);
     }
@@ -191,9 +191,9 @@ public sealed class Supernet : IDisposable
     }
 
     private UnitFactors Collect(IReadOnlyList<Tensor> factors) => new(factors[0],
-        [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.HeadChannels)], [.. factors.Where((_, k) => Submodules[k].Kind == VitWidth.Hidden)])
+        [.. factors.Where((_, k) => Submodules[k].Kind == UnitKind.HeadChannels)], [.. factors.Where((_, k) => Submodules[k].Kind == UnitKind.Hidden)])
     {
-        Stages = [.. Submodules.Select((s, k) => (First: s.Block, Embed: factors[k], s.Kind)).Where(s => s is { Kind: VitWidth.Embedding, First: > 0 }).Select(s => (s.First, s.Embed))],
+        Stages = [.. Submodules.Select((s, k) => (First: s.Block, Embed: factors[k], s.Kind)).Where(s => s is { Kind: UnitKind.Embedding, First: > 0 }).Select(s => (s.First, s.Embed))],
     };
 
     private void Fill(Func<string, long[], float[]> values)

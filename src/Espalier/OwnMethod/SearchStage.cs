@@ -4,6 +4,7 @@ using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Repair;
 using Espalier.Runs;
+using Espalier.Widths;
 
 namespace Espalier.OwnMethod;
 
@@ -40,7 +41,7 @@ internal static class SearchStage
         }
         var sensitivity = session.MeasureSensitivity(cancellation);
         var rounds = StructureFinder.Run(session, context, sensitivity, session.PlanAfterMerging(), session.Budget?.TimeFor(Name));
-        var best = rounds.MinBy(r => r.Kl)!;
+        var best = StructureSearch.Best(rounds);
         context.Progress.Report(ProgressUpdate.Message(Name, "cutting and repairing on all images"));
         var cut = RawCut(session, best.Structure, sensitivity, cancellation);
         using var student = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), sensitivity, session.Options.Repair)

@@ -5,10 +5,14 @@ using Espalier.Widths;
 
 namespace Espalier.OwnMethod;
 
-/// <summary>A structure search as part of a step: fitted on most of the images, judged on the rest, as many rounds as the clock allows.</summary>
+/// <summary>A structure search as part of a step, as many rounds as the clock allows: parts of the images take turns to judge what is fitted to the rest.</summary>
 internal static class StructureFinder
 {
     private const string PositionFile = "position.json";
+    // A half tells most of single widths; of few images, a half is too little to fit.
+    private const int LeastForHalves = 200, FewFolds = 5;
+    // A round that tries nothing takes this share of one that does.
+    private const double LastRound = 0.4;
 
     /// <summary>All rounds; those of an earlier sitting are not done again.</summary>
     /// <param name="session">The session.</param>
@@ -20,13 +24,12 @@ internal static class StructureFinder
     internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, TimeSpan? time,
         int? rounds = null)
     {
-        using var fit = new Calibration(session.Fitted, session.Teacher, context.Cancellation, group: session.Compute.Group);
-        var judge = session.Judge(context.Cancellation);
+        var images = session.Samples.Train;
+        var folds = images.Count >= LeastForHalves ? 2 : Math.Min(FewFolds, images.Count);
         var begun = session.Time.GetTimestamp();
         var from = StepFile.Read<StoredPosition>(context.Folder, PositionFile)?.Of(plan);
         var done = 0;
-        var search = new StructureSearch(
-            onCut => RepairPass.Of(session.Teacher, fit, sensitivity, session.Options.Repair, onCut), judge, session.Teacher, plan.Limit, plan.Knobs)
+        var search = new StructureSearch(Fold, folds, session.Teacher, plan.Limit, plan.Knobs)
         {
             From = from,
             OnMove = position => StepFile.Write(context.Folder, PositionFile, StoredPosition.Of(position, plan)),
@@ -34,23 +37,52 @@ internal static class StructureFinder
             {
                 done++;
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
-                    $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {session.Judged.Count} held-out images, {round.Moves} widths changed")));
+                    $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {Judging(round.Fold).Length} held-out images, {round.Moves} widths changed")));
             },
-            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all), // rounds take equally long
+            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1 + LastRound) / done) < all), // rounds take equally long
         };
         return search.Run(plan.Start, rounds ?? (session.Options.Like is null ? session.Options.Rounds : 1), context.Cancellation);
+
+        int[] Judging(int fold) => [.. Enumerable.Range(0, images.Count).Where(i => i % folds == fold)];
+
+        SearchFold Fold(int number)
+        {
+            var judging = Judging(number);
+            // Of a single image there are no others.
+            var fitted = folds == 1 ? judging : [.. Enumerable.Range(0, images.Count).Except(judging)];
+            var owned = new Stack<IDisposable>();
+            try
+            {
+                var fit = Own(Load(fitted));
+                var judge = Own(new Judge(session.Teacher, Own(Load(judging)), session.Compute.TrainsInBf16, context.Cancellation));
+                return new SearchFold(onCut => RepairPass.Of(session.Teacher, fit, sensitivity, session.Options.Repair, onCut), judge, [.. owned]);
+            }
+            catch
+            {
+                foreach (var part in owned) part.Dispose();
+                throw;
+            }
+
+            T Own<T>(T part) where T : IDisposable
+            {
+                owned.Push(part);
+                return part;
+            }
+        }
+
+        Calibration Load(int[] places) => new(images.Subset(places), session.Teacher, context.Cancellation, group: session.Compute.Group);
     }
 
-    private sealed record StoredRound(KnobWidths Structure, double Kl, int Moves);
+    private sealed record StoredRound(KnobWidths Structure, double Kl, int Moves, int Fold);
 
-    private sealed record StoredPosition(ImmutableArray<StoredRound> Rounds, KnobWidths Next, int Moves, int Stride)
+    private sealed record StoredPosition(ImmutableArray<StoredRound> Rounds, KnobWidths Next, int Moves, ImmutableArray<Slope> Seen)
     {
         public static StoredPosition Of(SearchPosition position, EspalierPlan plan) => new(
-            [.. position.Rounds.Select(r => new StoredRound(KnobWidths.Of(r.Structure, plan.Knobs), r.Kl, r.Moves))],
-            KnobWidths.Of(position.Next, plan.Knobs), position.Moves, position.Stride);
+            [.. position.Rounds.Select(r => new StoredRound(KnobWidths.Of(r.Structure, plan.Knobs), r.Kl, r.Moves, r.Fold))],
+            KnobWidths.Of(position.Next, plan.Knobs), position.Moves, position.Seen);
 
         public SearchPosition Of(EspalierPlan plan) => new(
-            [.. Rounds.Select(r => new SearchRound(r.Structure.In(plan.Start, plan.Knobs), r.Kl, r.Moves))],
-            Next.In(plan.Start, plan.Knobs), Moves, Stride);
+            [.. Rounds.Select(r => new SearchRound(r.Structure.In(plan.Start, plan.Knobs), r.Kl, r.Moves, r.Fold))],
+            Next.In(plan.Start, plan.Knobs), Moves, Seen);
     }
 }

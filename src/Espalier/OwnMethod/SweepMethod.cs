@@ -133,7 +133,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
         var rounds = StructureFinder.Run(session, context, sensitivity, plan, share, RoundsOfEach.IsEmpty ? null : RoundsOfEach[number]);
         StepFile.Write(context.Folder, RoundsFile, new RoundsRecord(rounds.Length));
-        StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(rounds.MinBy(r => r.Kl)!.Structure, wide), _plan.Knobs));
+        StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(StructureSearch.Best(rounds).Structure, wide), _plan.Knobs));
     }
 
     // A search may have widened something beyond the larger model's width; a family is cut one from the other.

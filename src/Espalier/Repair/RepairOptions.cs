@@ -1,11 +1,15 @@
 namespace Espalier.Repair;
 
-/// <summary>Which hidden units of an MLP stay.</summary>
+/// <summary>
+/// Which inputs of the layer after a cut stay: hidden units of an MLP, inner channels of a convolutional block, heads and value dimensions of an
+/// attention. They are judged by what they give on the images that the repair looks at anyway, of which <see cref="Baselines.UnitRule"/> sees none:
+/// nothing but chance, their control, is common to both.
+/// </summary>
 public enum RepairUnitChoice
 {
     /// <summary>By <see cref="Elimination"/>: those the others can least stand in for.</summary>
     Elimination,
-    /// <summary>By variance times the norm of their column of fc2 (VBP).</summary>
+    /// <summary>By variance times the norm of their column of that layer (VBP).</summary>
     Variance,
     /// <summary>By chance, as DC-ViT does.</summary>
     Random,

@@ -36,13 +36,13 @@ public sealed class Sensitivity : IDisposable
     {
         using var whole = new TensorScope();
         GradientMoments[][]? sums = null;
-        TorchRuntime.Seed(seed);
+        using var generator = new Generator(seed, teacher.Device);
         for (var start = 0; start < images.Count; start += BatchSize)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
             var part = images.Subset(Enumerable.Range(start, Math.Min(BatchSize, images.Count - start)));
-            var moments = MomentsOf(teacher, ImageTensors.Load(part, teacher.Preprocessing, teacher.Device));
+            var moments = MomentsOf(teacher, ImageTensors.Load(part, teacher.Preprocessing, teacher.Device), generator);
             if (sums is null) sums = Each(moments, m => new GradientMoments(scope.Keep(m.Tokens), scope.Keep(m.Channels)));
             else
                 foreach (var (sum, more) in sums.Zip(moments).SelectMany(p => p.First.Zip(p.Second))) sum.Add(more);
@@ -66,7 +66,7 @@ public sealed class Sensitivity : IDisposable
     }
 
     // Second moments of the gradients at every point, summed over the images.
-    private static GradientMoments[][] MomentsOf(Model teacher, Tensor pixels)
+    private static GradientMoments[][] MomentsOf(Model teacher, Tensor pixels, Generator generator)
     {
         Tensor x;
         using (new NoGrad()) x = teacher.Stem(pixels);
@@ -79,7 +79,7 @@ public sealed class Sensitivity : IDisposable
             points.Add(halfway is null ? [x] : [halfway, x]);
         }
         var logits = teacher.Head(teacher.Tail(x));
-        var answers = logits.Detach().Softmax(-1).Multinomial(1).Reshape(-1);
+        var answers = logits.Detach().Softmax(-1).Multinomial(1, generator).Reshape(-1);
         var loss = Functional.CrossEntropy(logits, answers) * logits.Size(0);
         var gradients = new Queue<Tensor?>(Autograd.Gradients(loss, [.. points.SelectMany(p => p)]));
         using var noGrad = new NoGrad();

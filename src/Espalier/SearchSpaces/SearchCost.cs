@@ -21,8 +21,8 @@ public sealed record SearchCost(ImmutableArray<(int Width, Bilinear Cost)> Parts
     private static Cost Part(SearchSpace space, int submodule, int width, int size)
     {
         var (net, (kind, block, _)) = (space.Net, space.Submodules[submodule]);
-        if (kind == VitWidth.Hidden) return VitCost.Mlp(new VitBlock { MlpHidden = size }, width, net.TokensOf(block));
-        if (kind == VitWidth.HeadChannels)
+        if (kind == UnitKind.Hidden) return VitCost.Mlp(new VitBlock { MlpHidden = size }, width, net.TokensOf(block));
+        if (kind == UnitKind.HeadChannels)
             return VitCost.Attention(new VitBlock { Heads = 1, QkDim = size, VDim = size, Window = net.Blocks[block].Window }, width, net.TokensOf(block));
         if (block > 0) net = net.WithWidth(space.Submodules[space.WidthFor(submodule)].Block, width);
         net = net.WithWidth(block, size);

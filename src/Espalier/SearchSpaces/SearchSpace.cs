@@ -3,17 +3,20 @@ using Espalier.Models.Vit;
 
 namespace Espalier.SearchSpaces;
 
-/// <summary>One submodule and the sizes it may be cut to.</summary>
+/// <summary>
+/// One submodule and the sizes it may be cut to: OFB weighs all of them at once, unit by unit. A single width that is free to take any size is a
+/// <see cref="Widths.Knob"/>.
+/// </summary>
 /// <param name="Kind">What is searched in it: a width for the whole network or one stage of it, an attention or an MLP of a block.</param>
 /// <param name="Block">Its block; of a width the first one of its stage, -1 for the embedding.</param>
 /// <param name="Table">Its candidates.</param>
-public sealed record Submodule(VitWidth Kind, int Block, CandidateTable Table)
+public sealed record Submodule(UnitKind Kind, int Block, CandidateTable Table)
 {
     /// <summary>How files and messages call it: <c>embed</c>, <c>blocks.3.attn</c>, <c>blocks.3.mlp</c>.</summary>
     public string Name => Kind switch
     {
-        VitWidth.Embedding => Block < 0 ? "embed" : $"blocks.{Block}.embed",
-        VitWidth.HeadChannels => $"blocks.{Block}.attn",
+        UnitKind.Embedding => Block < 0 ? "embed" : $"blocks.{Block}.embed",
+        UnitKind.HeadChannels => $"blocks.{Block}.attn",
         _ => $"blocks.{Block}.mlp",
     };
 }
@@ -36,15 +39,15 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
                 throw new UsageException($"{net.Name}: block {i} is {block.Kind.JsonName()}{(block.QkDim != block.VDim ? " with different query and value widths" : "")}; "
                     + "ofb searches whole blocks whose queries, keys and values are alike, so give the model before it was compressed.");
             if (net.Stages.Contains(i))
-                submodules.Add(new(VitWidth.Embedding, i > 0 ? i : -1, fixedEmbed ? CandidateTable.Decided(1, net.WidthOf(i)) : CandidateTable.Embed(net.WidthOf(i))));
-            submodules.Add(new(VitWidth.HeadChannels, i, CandidateTable.Attention(block.Heads, block.QkDim)));
-            submodules.Add(new(VitWidth.Hidden, i, CandidateTable.Mlp(block.MlpHidden)));
+                submodules.Add(new(UnitKind.Embedding, i > 0 ? i : -1, fixedEmbed ? CandidateTable.Decided(1, net.WidthOf(i)) : CandidateTable.Embed(net.WidthOf(i))));
+            submodules.Add(new(UnitKind.HeadChannels, i, CandidateTable.Attention(block.Heads, block.QkDim)));
+            submodules.Add(new(UnitKind.Hidden, i, CandidateTable.Mlp(block.MlpHidden)));
         }
         return new(net, submodules.ToImmutable());
     }
 
     /// <summary>The width a submodule reads: that of its stage, or for a width that of the stage before; -1 for the embedding.</summary>
-    public int WidthFor(int submodule) => Enumerable.Range(0, submodule).LastOrDefault(k => Submodules[k].Kind == VitWidth.Embedding, -1);
+    public int WidthFor(int submodule) => Enumerable.Range(0, submodule).LastOrDefault(k => Submodules[k].Kind == UnitKind.Embedding, -1);
 
     public ImmutableArray<CandidateTable> Tables => [.. Submodules.Select(s => s.Table)];
     /// <summary>Number of different networks, as a power of ten.</summary>
@@ -66,11 +69,11 @@ public sealed record SearchSpace(VitArchitecture Net, ImmutableArray<Submodule> 
     // The factor on the logits of an attention stays what it was, however narrow the heads become.
     private static VitArchitecture With(VitArchitecture net, Submodule submodule, int heads, int dims)
     {
-        if (submodule.Kind == VitWidth.Embedding) return net.WithWidth(submodule.Block, dims);
+        if (submodule.Kind == UnitKind.Embedding) return net.WithWidth(submodule.Block, dims);
         var block = net.Blocks[submodule.Block];
         return net with
         {
-            Blocks = net.Blocks.SetItem(submodule.Block, submodule.Kind == VitWidth.Hidden ? block with { MlpHidden = dims } : block with
+            Blocks = net.Blocks.SetItem(submodule.Block, submodule.Kind == UnitKind.Hidden ? block with { MlpHidden = dims } : block with
             {
                 Heads = heads, QkDim = dims, VDim = dims, AttentionScale = block.AttentionScale ?? (dims == block.QkDim ? null : 1 / Math.Sqrt(block.QkDim)),
             }),

@@ -3,7 +3,10 @@ using Espalier.Models;
 
 namespace Espalier.Widths;
 
-/// <summary>One width of one block.</summary>
+/// <summary>
+/// One width of one block, which a search turns up or down by itself. OFB's <see cref="SearchSpaces.Submodule"/> is coarser: an attention's heads and
+/// channels, or the residual stream, together, out of a table of sizes.
+/// </summary>
 public readonly record struct Knob(int Block, WidthKind Kind)
 {
     /// <summary>A width that is cut becomes a multiple of this; 0 and 1 allow any.</summary>

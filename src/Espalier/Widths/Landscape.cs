@@ -3,8 +3,8 @@ using Espalier.Models;
 namespace Espalier.Widths;
 
 /// <summary>
-/// What single changes around a structure say together. Few images tell little of each: whoever takes the best of many changes takes the chance in it, too.
-/// So the growth of the KL by a change of cost d is read as −g·d + ½c·d², with one curvature c for all widths of a kind; the slopes g of a kind follow a
+/// What single changes around one structure, or around several of a search, say together. Few images tell little of each: whoever takes the best of many changes takes the chance in it, too.
+/// So the growth of the KL by a change of cost d from the start is read as −g·d + ½c·d², with one curvature c for all widths of a kind; the slopes g of a kind follow a
 /// parabola over the depth of the network, and each is drawn towards it, the further the less of what sets them apart the images' own error leaves
 /// unexplained (empirical Bayes). What is left is a convex problem: every width moves to where its marginal gain is the price all pay.
 /// </summary>
@@ -15,23 +15,20 @@ internal sealed class Landscape
     private const int LeastForTrend = 6;
 
     /// <param name="Knob">The width.</param>
-    /// <param name="Slope">g, KL gained per cost added.</param>
+    /// <param name="Slope">g where the search started, KL gained per cost added.</param>
     /// <param name="Curvature">c, not negative.</param>
-    /// <param name="Down">The step down that was tried; null when there is none.</param>
-    /// <param name="Up">The step up that was tried; null when there is none.</param>
-    private sealed record Part(Knob Knob, double Slope, double Curvature, Slope? Down, Slope? Up)
+    /// <param name="Least">The furthest change down that was tried, as a cost; not above 0.</param>
+    /// <param name="Most">The furthest change up that was tried; not below 0.</param>
+    /// <param name="PerWidth">Cost of a unit of the width.</param>
+    private sealed record Part(Knob Knob, double Slope, double Curvature, double Least, double Most, double PerWidth)
     {
         /// <summary>The change of cost at which the next unit gains <paramref name="price"/>, within what was tried.</summary>
-        internal double At(double price)
-        {
-            var (least, most) = (Down?.Cost ?? 0, Up?.Cost ?? 0);
-            return Curvature > 0 ? Math.Clamp((Slope - price) / Curvature, least, most) : Slope > price ? most : least;
-        }
+        internal double At(double price) => Curvature > 0 ? Math.Clamp((Slope - price) / Curvature, Least, Most) : Slope > price ? Most : Least;
     }
 
     private readonly List<Part> _parts;
 
-    /// <param name="seen">Steps down and up, at most one of each for every width.</param>
+    /// <param name="seen">Steps down and up, of one round of a search or of several.</param>
     internal Landscape(IEnumerable<Slope> seen) =>
         _parts = [.. seen.Where(s => double.IsFinite(s.GainPerCost)).GroupBy(s => s.Knob.Kind).SelectMany(kind => Fit([.. kind.GroupBy(s => s.Knob)]))];
 
@@ -39,44 +36,41 @@ internal sealed class Landscape
     internal IReadOnlyDictionary<Knob, double> Gains => _parts.ToDictionary(p => p.Knob, p => p.Slope);
 
     /// <summary>The structure with its widths where they should be, at the same cost but for rounding.</summary>
-    /// <param name="structure">Where the changes were tried.</param>
+    /// <param name="start">Where the search started.</param>
     /// <param name="given">The whole network, which says by what steps widths change.</param>
-    internal T Best<T>(T structure, Architecture given) where T : Architecture
+    internal T Best<T>(T start, Architecture given) where T : Architecture
     {
-        var bounds = _parts.SelectMany(p => new[] { p.Slope - p.Curvature * (p.Down?.Cost ?? 0), p.Slope - p.Curvature * (p.Up?.Cost ?? 0) }).ToList();
-        if (bounds.Count == 0) return structure;
+        var bounds = _parts.SelectMany(p => new[] { p.Slope - p.Curvature * p.Least, p.Slope - p.Curvature * p.Most }).ToList();
+        if (bounds.Count == 0) return start;
         var (low, high) = (bounds.Min() - 1e-30, bounds.Max() + 1e-30);
         for (var k = 0; k < Bisections; k++)
         {
             var price = (low + high) / 2;
             (low, high) = _parts.Sum(p => p.At(price)) > 0 ? (price, high) : (low, price);
         }
-        return _parts.Select(part => (part.Knob, Width: Width(part, part.At(high), structure, given))).Where(p => p.Width != p.Knob.Read(structure))
-            .Aggregate(structure, (net, part) => part.Knob.Write(net, part.Width));
+        return _parts.Select(part => (part.Knob, Width: Width(part, part.At(high), start, given))).Where(p => p.Width != p.Knob.Read(start))
+            .Aggregate(start, (net, part) => part.Knob.Write(net, part.Width));
     }
 
-    private static int Width(Part part, double cost, Architecture structure, Architecture given)
+    private static int Width(Part part, double cost, Architecture start, Architecture given)
     {
-        var now = part.Knob.Read(structure);
-        if ((cost < 0 ? part.Down : part.Up) is not { } step || cost == 0) return now;
         // Hidden units carry the exact size; of head widths only every eighth is of use.
         var least = part.Knob.Kind == WidthKind.Hidden ? part.Knob.Least : part.Knob.Step(given);
-        var moved = (int)Math.Round(cost / step.Cost * (step.Width - now) / least) * least;
-        return part.Knob.Down(now + moved, given);
+        return part.Knob.Down(part.Knob.Read(start) + (int)Math.Round(cost / part.PerWidth / least) * least, given);
     }
 
     private static IEnumerable<Part> Fit(IReadOnlyList<IGrouping<Knob, Slope>> knobs)
     {
         var curvature = Curvature(knobs);
-        var own = knobs.Select(k => Own(k, curvature)).ToArray();
-        var drawn = Drawn(own);
-        return knobs.Select((k, i) => new Part(k.Key, drawn[i], curvature, k.FirstOrDefault(s => s.Cost < 0), k.FirstOrDefault(s => s.Cost > 0)));
+        var drawn = Drawn([.. knobs.Select(k => Own(k, curvature))]);
+        return knobs.Select((k, i) => new Part(k.Key, drawn[i], curvature, Math.Min(0, k.Min(s => s.From + s.Cost)), Math.Max(0, k.Max(s => s.From + s.Cost)),
+            k.First().Cost / k.First().Steps));
     }
 
-    // Of widths with a step either way, whose slopes cancel out.
+    // Of widths with a step either way from where they were, whose slopes cancel out.
     private static double Curvature(IEnumerable<IGrouping<Knob, Slope>> knobs)
     {
-        var both = knobs.Where(k => k.Count() == 2).SelectMany(k => k).ToList();
+        var both = knobs.SelectMany(k => k.GroupBy(s => s.From)).Where(k => k.Count() == 2).SelectMany(k => k).ToList();
         var squares = both.Sum(s => s.Cost * s.Cost);
         return squares > 0 ? Math.Max(0, 2 * both.Sum(Growth) / squares) : 0;
     }
@@ -85,7 +79,7 @@ internal sealed class Landscape
     private static (double Block, double Slope, double Variance) Own(IGrouping<Knob, Slope> knob, double curvature)
     {
         var squares = knob.Sum(s => s.Cost * s.Cost);
-        var slope = knob.Sum(s => s.Cost * (curvature / 2 * s.Cost * s.Cost - Growth(s))) / squares;
+        var slope = knob.Sum(s => s.Cost * (curvature * s.Cost * (s.From + s.Cost / 2) - Growth(s))) / squares;
         var variance = knob.Sum(s => Math.Pow(s.Cost * s.Cost * s.Error, 2)) / (squares * squares);
         return (knob.Key.Block, slope, variance);
     }

@@ -8,14 +8,30 @@ namespace Espalier.Widths;
 /// <param name="Width">Its new value.</param>
 /// <param name="Cost">Growth in the target's measure; negative for a step down.</param>
 /// <param name="GainPerCost">KL lost per unit of cost added; the same number reads, for a step down, as KL added per unit saved.</param>
-internal sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
+public sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost)
 {
     /// <summary>Standard error of <see cref="GainPerCost"/>.</summary>
-    internal double Error { get; init; }
+    public double Error { get; init; }
 
-    internal static Slope Of(Knob knob, int width, Growth growth, Architecture structure, CostMeasure measure)
+    /// <summary>Where the step was tried: what the width cost more than where the search started.</summary>
+    public double From { get; init; }
+
+    /// <summary>How far the width was changed; negative for a step down.</summary>
+    public int Steps { get; init; }
+
+    /// <param name="knob">The width.</param>
+    /// <param name="width">Its new value.</param>
+    /// <param name="growth">What that does to the distance from the teacher.</param>
+    /// <param name="structure">Where it was tried.</param>
+    /// <param name="measure">What the target counts.</param>
+    /// <param name="start">Where the search started; by default, there.</param>
+    internal static Slope Of(Knob knob, int width, Growth growth, Architecture structure, CostMeasure measure, Architecture? start = null)
     {
-        var cost = knob.Write(structure, width).Cost().In(measure) - structure.Cost().In(measure);
-        return new Slope(knob, width, cost, -growth.Kl / cost) { Error = growth.Error / Math.Abs(cost) };
+        double CostAt(int value) => knob.Write(structure, value).Cost().In(measure);
+        var (now, cost) = (knob.Read(structure), CostAt(width) - CostAt(knob.Read(structure)));
+        return new Slope(knob, width, cost, -growth.Kl / cost)
+        {
+            Error = growth.Error / Math.Abs(cost), From = start is null ? 0 : CostAt(now) - CostAt(knob.Read(start)), Steps = width - now,
+        };
     }
 }

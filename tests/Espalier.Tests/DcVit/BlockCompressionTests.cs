@@ -8,7 +8,7 @@ public class BlockCompressionTests : TorchTest
 {
     private const int Hidden = 256;
 
-    private static readonly BlockCompression s_method = new(BlockVariant.Compress, UnitChoice.RandomSample, 95, NormEps: null, Seed: 7);
+    private static readonly BlockCompression s_method = new(BlockVariant.Compress, MlpInit.RandomSample, 95, NormEps: null, Seed: 7);
 
     [Fact]
     public void The_compressed_block_reuses_the_weights_of_its_units_and_loses_its_attention()
@@ -54,9 +54,9 @@ public class BlockCompressionTests : TorchTest
         var mean = new float[Hidden];
         for (var k = 0; k < Hidden; k++) mean[k] = -1 - k % 7;
         (mean[200], mean[3], mean[77]) = (0.5f, 0.1f, 2);
-        using var student = (s_method with { Units = UnitChoice.GeluSample, Hidden = 3 }).Apply(teacher, 4, 0, mean);
+        using var student = (s_method with { Init = MlpInit.GeluSample, Hidden = 3 }).Apply(teacher, 4, 0, mean);
         Units(student, 4).ShouldBe([3, 77, 200]);
-        Should.Throw<ArgumentException>(() => (s_method with { Units = UnitChoice.GeluSample }).Apply(teacher, 4, 0, [1f])).Message
+        Should.Throw<ArgumentException>(() => (s_method with { Init = MlpInit.GeluSample }).Apply(teacher, 4, 0, [1f])).Message
             .ShouldBe("Block 4 has 256 hidden units but 1 mean activations were given.");
     }
 
@@ -64,7 +64,7 @@ public class BlockCompressionTests : TorchTest
     public void Random_init_draws_only_the_mlp_anew()
     {
         using var teacher = TestNets.Tiny(1);
-        var fresh = s_method with { Units = UnitChoice.RandomInit };
+        var fresh = s_method with { Init = MlpInit.RandomInit };
         using var student = fresh.Apply(teacher, 2, 0);
         using var again = fresh.Apply(teacher, 2, 0);
         using var kept = s_method.Apply(teacher, 2, 0);

@@ -10,7 +10,7 @@ namespace Espalier.Tests.Finetuning;
 
 public class FeatureMimicTests : TorchTest
 {
-    private static readonly BlockCompression s_method = new(BlockVariant.Compress, UnitChoice.RandomSample, 95, NormEps: null, Seed: 7);
+    private static readonly BlockCompression s_method = new(BlockVariant.Compress, MlpInit.RandomSample, 95, NormEps: null, Seed: 7);
 
     [Theory]
     [InlineData(true)]

@@ -9,7 +9,7 @@ namespace Espalier.Tests.Finetuning;
 
 public class LocalRecoveryTests : TorchTest
 {
-    private static readonly BlockCompression s_method = new(BlockVariant.Compress, UnitChoice.RandomSample, 95, NormEps: null, Seed: 7);
+    private static readonly BlockCompression s_method = new(BlockVariant.Compress, MlpInit.RandomSample, 95, NormEps: null, Seed: 7);
     private static readonly LocalRecovery s_recovery = new(lastUpdatable: null, batchStatistics: false);
 
     [Fact]

@@ -19,7 +19,7 @@ public class SlicingTests : TorchTest
         {
             using var model = Double(Net(random), (ulong)trial);
             var pixels = TestNets.Pixels(model.Architecture, 3, 5).To(DType.Float64);
-            foreach (var kinds in new VitWidth[][] { [VitWidth.Embedding], [VitWidth.HeadChannels], [VitWidth.Hidden], [.. Enum.GetValues<VitWidth>()] })
+            foreach (var kinds in new UnitKind[][] { [UnitKind.Embedding], [UnitKind.HeadChannels], [UnitKind.Hidden], [.. Enum.GetValues<UnitKind>()] })
             {
                 var kept = Choose(model.Architecture, kinds, random);
                 using var cut = Cut(model, kept);
@@ -27,7 +27,7 @@ public class SlicingTests : TorchTest
                 Distance(cut.Answer(pixels), expected).ShouldBeLessThan(1e-10);
                 // Only the embedding needs norms over what is kept.
                 var fullNorm = Distance(Masked(model, kept, pixels, normOverKept: false), expected);
-                if (kinds.Contains(VitWidth.Embedding)) fullNorm.ShouldBeGreaterThan(1e-3);
+                if (kinds.Contains(UnitKind.Embedding)) fullNorm.ShouldBeGreaterThan(1e-3);
                 else fullNorm.ShouldBeLessThan(1e-10);
                 cut.Architecture.Blocks.Zip(model.Architecture.Blocks).ShouldAllBe(b =>
                     Math.Abs((b.First.AttentionScale ?? 1 / Math.Sqrt(b.First.QkDim)) - 1 / Math.Sqrt(b.Second.QkDim)) < 1e-15);
@@ -42,10 +42,10 @@ public class SlicingTests : TorchTest
         var pixels = TestNets.Pixels(model.Architecture, 2, 5).To(DType.Float64);
         var before = model.Answer(pixels);
         var random = new SeededRandom(2);
-        foreach (var (width, block, units) in new[] { (VitWidth.Embedding, -1, 64), (VitWidth.Hidden, 1, 256), (VitWidth.HeadChannels, 2, 16) })
+        foreach (var (width, block, units) in new[] { (UnitKind.Embedding, -1, 64), (UnitKind.Hidden, 1, 256), (UnitKind.HeadChannels, 2, 16) })
         {
             // Channels of an attention move within their head, and heads as wholes.
-            int[] order = width == VitWidth.HeadChannels
+            int[] order = width == UnitKind.HeadChannels
                 ? [.. random.Permutation(4).SelectMany(h => random.Permutation(16).Select(c => h * 16 + c))] : random.Permutation(units);
             var cut = new WidthCut(width, block, order.Length, [.. order]);
             using var weights = new Weights();
@@ -66,7 +66,7 @@ public class SlicingTests : TorchTest
         var random = new SeededRandom(2);
         foreach (var first in net.Stages)
         {
-            var cut = WidthCut.Of(net, VitWidth.Embedding, first > 0 ? first : -1, [.. random.Permutation(net.WidthOf(first))]);
+            var cut = WidthCut.Of(net, UnitKind.Embedding, first > 0 ? first : -1, [.. random.Permutation(net.WidthOf(first))]);
             using var weights = new Weights();
             foreach (var (name, tensor) in model.Weights) weights.Set(name, cut.Apply(name, tensor).Clone());
             using var permuted = new VitModel(net, model.Preprocessing, weights);
@@ -210,7 +210,7 @@ public class SlicingTests : TorchTest
     }
 
     // One candidate of each kind that is cut, and the units random scores give it.
-    private static ImmutableArray<(Submodule Of, int Heads, int[] Units)> Choose(VitArchitecture net, VitWidth[] kinds, SeededRandom random) =>
+    private static ImmutableArray<(Submodule Of, int Heads, int[] Units)> Choose(VitArchitecture net, UnitKind[] kinds, SeededRandom random) =>
         [.. SearchSpace.Of(net).Submodules.Select(s =>
         {
             var candidate = kinds.Contains(s.Kind) ? random.NextInt(s.Table.Count - 1) : s.Table.Count - 1;
@@ -226,8 +226,8 @@ public class SlicingTests : TorchTest
             using var before = result;
             result = submodule.Kind switch
             {
-                VitWidth.Embedding => before.KeepEmbedding(units),
-                VitWidth.HeadChannels => before.KeepHeadChannels(submodule.Block, heads, units),
+                UnitKind.Embedding => before.KeepEmbedding(units),
+                UnitKind.HeadChannels => before.KeepHeadChannels(submodule.Block, heads, units),
                 _ => before.KeepHidden(submodule.Block, units),
             };
         }
@@ -238,8 +238,8 @@ public class SlicingTests : TorchTest
     {
         Tensor Mask((Submodule Of, int Heads, int[] Units) k) => Tensor.From<double>(
             [.. Enumerable.Range(0, k.Of.Table.Units).Select(u => k.Units.Contains(u) ? 1.0 : 0)]);
-        var factors = new UnitFactors(Mask(kept[0]), [.. kept.Where(k => k.Of.Kind == VitWidth.HeadChannels).Select(Mask)],
-            [.. kept.Where(k => k.Of.Kind == VitWidth.Hidden).Select(Mask)]);
+        var factors = new UnitFactors(Mask(kept[0]), [.. kept.Where(k => k.Of.Kind == UnitKind.HeadChannels).Select(Mask)],
+            [.. kept.Where(k => k.Of.Kind == UnitKind.Hidden).Select(Mask)]);
         return Forward(model, factors, pixels, plainNorm: !normOverKept);
     }
 

@@ -52,7 +52,7 @@ public class SearchSpaceTests
         foreach (var name in new[] { "swin_tiny_patch4_window7_224", "swin_micro_patch2_window7_28" })
         {
             var space = SearchSpace.Of(VitRegistry.Find(name)!.Architecture);
-            space.Submodules.Where(s => s.Kind == VitWidth.Embedding).Select(s => s.Block).ShouldBe(space.Net.Stages.Select(i => i > 0 ? i : -1));
+            space.Submodules.Where(s => s.Kind == UnitKind.Embedding).Select(s => s.Block).ShouldBe(space.Net.Stages.Select(i => i > 0 ? i : -1));
             foreach (var measure in new[] { CostMeasure.MacsBudget, CostMeasure.MacsFull })
                 for (var trial = 0; trial < 10; trial++)
                 {

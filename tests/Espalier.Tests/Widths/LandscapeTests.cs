@@ -72,17 +72,29 @@ public class LandscapeTests
     {
         new Landscape(Seen([.. Enumerable.Repeat(3.0, Depth)], curvature: 1, error: 1)).Best(s_cut, s_net).ShouldBeSameAs(s_cut);
         new Landscape([]).Best(s_cut, s_net).ShouldBeSameAs(s_cut);
-        new Landscape([new Slope(new Knob(0, WidthKind.Hidden), 600, 1, double.NegativeInfinity)]).Best(s_cut, s_net).ShouldBeSameAs(s_cut);
+        new Landscape([new Slope(new Knob(0, WidthKind.Hidden), 600, 1, double.NegativeInfinity) { Steps = 24 }]).Best(s_cut, s_net).ShouldBeSameAs(s_cut);
     }
 
     [Fact]
     public void Head_widths_move_by_eighths_and_never_beyond_what_was_tried()
     {
         // Only steps down of a width that is whole: at least one block must pay for what hidden units gain.
-        Slope[] down = [.. Enumerable.Range(0, Depth).Select(b => new Slope(new Knob(b, WidthKind.Value), 48, -1, b))];
+        Slope[] down = [.. Enumerable.Range(0, Depth).Select(b => new Slope(new Knob(b, WidthKind.Value), 48, -1, b) { Steps = -16 })];
         var best = new Landscape([.. down, .. Seen([.. Enumerable.Repeat(5.5, Depth)], curvature: 0.1, error: 0)]).Best(s_cut, s_net);
         best.Blocks.Select(b => b.VDim).ShouldBe([48, 48, 48, 48, 48, 48, 64, 64, 64, 64, 64, 64]);
         best.Blocks.ShouldAllBe(b => b.MlpHidden == 576 + Step / 2);
+    }
+
+    [Fact]
+    public void What_was_seen_elsewhere_is_read_from_the_start_and_reaches_as_far_as_it_was_tried()
+    {
+        // The same quadratic, looked at half a step further up: g·d − ½c·d² around x = ½ has the slope g − c·x there.
+        double[] gains = [.. Enumerable.Range(0, Depth).Select(b => (double)b)];
+        var here = Seen(gains, curvature: 1, error: 0);
+        var there = Seen([.. gains.Select(g => g - 0.5)], curvature: 1, error: 0).Select(s => s with { From = 0.5, Width = s.Width + Step / 2 });
+        Gains(new Landscape([.. here, .. there])).ShouldBe(gains, 1e-9);
+        Gains(new Landscape(there)).ShouldBe(gains, 1e-9);
+        new Landscape([.. here, .. there]).Best(s_cut, s_net).Blocks.Max(b => b.MlpHidden).ShouldBe(576 + Step * 3 / 2);
     }
 
     private static double[] Gains(Landscape landscape) => [.. landscape.Gains.OrderBy(g => g.Key.Block).Select(g => g.Value)];
@@ -91,5 +103,5 @@ public class LandscapeTests
     private static List<Slope> Seen(double[] gains, double curvature, double error) =>
         [.. from b in Enumerable.Range(0, gains.Length)
             from cost in new[] { -1.0, 1.0 }
-            select new Slope(new Knob(b, WidthKind.Hidden), 576 + (int)cost * Step, cost, gains[b] - curvature / 2 * cost) { Error = error }];
+            select new Slope(new Knob(b, WidthKind.Hidden), 576 + (int)cost * Step, cost, gains[b] - curvature / 2 * cost) { Error = error, Steps = (int)cost * Step }];
 }

@@ -21,7 +21,7 @@ public class StructureSearchTests : TorchTest
         using var judge = new Judge(test.Teacher, held, bf16: false);
         RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions(), onCut);
         var live = Tensor.LiveCount;
-        var rounds = new StructureSearch(Pass, judge, test.Teacher, limit, knobs).Run(UniformStart.Find(test.Net, limit, knobs), 4, default);
+        var rounds = new StructureSearch(_ => new SearchFold(Pass, judge), 1, test.Teacher, limit, knobs).Run(UniformStart.Find(test.Net, limit, knobs), 4, default);
         Tensor.LiveCount.ShouldBe(live);
         rounds.Length.ShouldBeInRange(1, 4);
         foreach (var round in rounds)
@@ -41,7 +41,8 @@ public class StructureSearchTests : TorchTest
         using var held = new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, 77), test.Teacher);
         using var judge = new Judge(test.Teacher, held, bf16: false);
         List<SearchPosition> positions = [];
-        StructureSearch Search(SearchPosition? from) => new(onCut => RepairPass.Of(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions(), onCut), judge, test.Teacher, limit, knobs)
+        StructureSearch Search(SearchPosition? from) => new(
+            _ => new SearchFold(onCut => RepairPass.Of(test.Teacher, test.Calibration, test.Sensitivity, new RepairOptions(), onCut), judge), 1, test.Teacher, limit, knobs)
         {
             From = from,
             OnMove = positions.Add,
@@ -55,6 +56,32 @@ public class StructureSearchTests : TorchTest
             rounds.Zip(whole).ShouldAllBe(pair => pair.First.Structure.IsSame(pair.Second.Structure));
         }
         positions.ShouldNotBeEmpty();
+    });
+
+    [Fact]
+    public void Images_take_turns_to_judge_and_the_last_round_is_judged_like_the_first() => RepairCase.ForEach(2, test =>
+    {
+        var limit = new Target(TargetForm.KeepMacs, 0.7).Resolve(VitCost.Of(test.Net));
+        var knobs = Knob.Of(test.Net, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], []);
+        Calibration[] parts = [.. new ulong[] { 5, 6 }.Select(seed => new Calibration(TestNets.Images(10, test.Net.ImageSize, 1, 5, seed), test.Teacher))];
+        Judge[] judges = [.. parts.Select(part => new Judge(test.Teacher, part, bf16: false))];
+        List<int> asked = [];
+        SearchFold Fold(int number)
+        {
+            asked.Add(number);
+            return new(onCut => RepairPass.Of(test.Teacher, parts[1 - number], test.Sensitivity, new RepairOptions(), onCut), judges[number]);
+        }
+        var rounds = new StructureSearch(Fold, 2, test.Teacher, limit, knobs).Run(UniformStart.Find(test.Net, limit, knobs), 3, default);
+        asked.ShouldBe([0, 1, 0]);
+        rounds.Select(r => r.Fold).ShouldBe(asked);
+        StructureSearch.Best(rounds).ShouldBe(rounds[0].Kl <= rounds[2].Kl ? rounds[0] : rounds[2]);
+        foreach (var round in rounds)
+        {
+            using var fold = Fold(round.Fold);
+            using var student = fold.Pass(null).Run(test.Teacher, round.Structure);
+            judges[round.Fold].Score(student).ShouldBe(round.Kl, 1e-6);
+        }
+        foreach (var owned in judges.Concat<IDisposable>(parts)) owned.Dispose();
     });
 
     [Fact]
@@ -77,7 +104,7 @@ public class StructureSearchTests : TorchTest
         RepairPass Pass(Action<CutPoint>? onCut) => RepairPass.Of(model, images, weights, new RepairOptions(), onCut);
         var live = Tensor.LiveCount;
         var start = UniformStart.Find(net, limit, knobs);
-        var rounds = new StructureSearch(Pass, judge, model, limit, knobs).Run(start, 3, default);
+        var rounds = new StructureSearch(_ => new SearchFold(Pass, judge), 1, model, limit, knobs).Run(start, 3, default);
         Tensor.LiveCount.ShouldBe(live);
         foreach (var round in rounds)
         {

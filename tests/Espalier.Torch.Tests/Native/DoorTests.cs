@@ -59,6 +59,8 @@ public partial class DoorTests : TorchTest
             () => x.Narrow(0, 5, 1),
             () => Tensor.Cat([], 0),
             () => Tensor.Cat([x, weight], 0),
+            () => new Generator(1, "cuda:7"),
+            () => new Generator(1, "no such device"),
             () => TorchRuntime.Threads = 0,
             () => TorchRuntime.Threads = -1,
         ];

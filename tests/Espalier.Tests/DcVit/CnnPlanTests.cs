@@ -10,7 +10,7 @@ using Espalier.Tests.FewShot;
 namespace Espalier.Tests.DcVit;
 
 /// <summary>Plans for convolutional networks, whose blocks save different amounts.</summary>
-public class CnnStructureTests : TorchTest
+public class CnnPlanTests : TorchTest
 {
     private static readonly Target s_fifth = new(TargetForm.KeepMacs, 0.8);
 
@@ -28,7 +28,7 @@ public class CnnStructureTests : TorchTest
         foreach (var keep in (double[])[0.95, 0.9, 0.8])
         {
             var target = new Target(TargetForm.KeepMacs, keep, random.NextBool() ? CountConvention.Budget : CountConvention.Full);
-            var plan = CnnStructure.Plan(net, target, new DcVitOptions { Variant = variant });
+            var plan = Structure.Plan(net, target, new DcVitOptions { Variant = variant });
             for (var trial = 0; trial < 4; trial++)
             {
                 var ranked = plan.Candidates.ToArray();
@@ -36,7 +36,7 @@ public class CnnStructureTests : TorchTest
                 var chosen = plan.Choose([.. ranked]);
                 chosen.ShouldBe(ranked.Take(chosen.Length));
                 chosen.Length.ShouldBeInRange(1, plan.Count);
-                var found = (CnnStructure)plan.For(chosen);
+                var found = plan.For(chosen);
                 var cut = Cut(net, chosen, variant, found);
                 found.After.ShouldBe(cut.Cost());
                 found.Limit.Met(found.After).ShouldBeTrue();
@@ -56,14 +56,14 @@ public class CnnStructureTests : TorchTest
     public void Every_option_holds_for_the_blocks_that_save_least(BlockVariant variant)
     {
         var net = Net("mobilenetv2_100");
-        var plan = CnnStructure.Plan(net, s_fifth, new DcVitOptions { Variant = variant });
+        var plan = Structure.Plan(net, s_fifth, new DcVitOptions { Variant = variant });
         plan.Options.Select(o => o.Blocks).ShouldBeInOrder();
         foreach (var option in plan.Options)
         {
             plan.Limit.Met(option.Cost).ShouldBeTrue();
-            var forced = CnnStructure.Plan(net, s_fifth, new DcVitOptions { Variant = variant, K = option.Blocks });
+            var forced = Structure.Plan(net, s_fifth, new DcVitOptions { Variant = variant, K = option.Blocks });
             var order = forced.Choose([.. forced.Candidates.Reverse()]);
-            order.Length.ShouldBe(option.Blocks!.Value);
+            order.Length.ShouldBe(option.Blocks);
             forced.Limit.Met(Cut(net, order, variant, forced).Cost()).ShouldBeTrue();
         }
     }
@@ -72,10 +72,10 @@ public class CnnStructureTests : TorchTest
     public void A_block_that_saves_more_counts_less()
     {
         var target = s_fifth with { Count = CountConvention.Full };
-        var plan = CnnStructure.Plan(Net("mobilenetv2_100"), target, new DcVitOptions { Variant = BlockVariant.Drop });
+        var plan = Structure.Plan(Net("mobilenetv2_100"), target, new DcVitOptions { Variant = BlockVariant.Drop });
         (plan.Weigh(7, 1) / plan.Weigh(2, 1)).ShouldBe(25_740_288 / 10_311_168.0, 1e-9);
         plan.Candidates.Average(b => 1 / plan.Weigh(b, 1)).ShouldBe(1, 1e-9);
-        var even = CnnStructure.Plan(Net("resnet34"), target, new DcVitOptions { Variant = BlockVariant.Drop });
+        var even = Structure.Plan(Net("resnet34"), target, new DcVitOptions { Variant = BlockVariant.Drop });
         even.Candidates.ShouldAllBe(b => Math.Abs(even.Weigh(b, 0.3) - 0.3) < 1e-12);
     }
 
@@ -83,17 +83,17 @@ public class CnnStructureTests : TorchTest
     public void What_cannot_be_done_is_said()
     {
         var net = Net("resnet50");
-        string Usage(DcVitOptions options) => Should.Throw<UsageException>(() => CnnStructure.Plan(net, s_fifth, options)).Message;
-        string OutOfReach(Target target, DcVitOptions options) => Should.Throw<BudgetException>(() => CnnStructure.Plan(net, target, options)).Message;
+        string Usage(DcVitOptions options) => Should.Throw<UsageException>(() => Structure.Plan(net, s_fifth, options)).Message;
+        string OutOfReach(Target target, DcVitOptions options) => Should.Throw<BudgetException>(() => Structure.Plan(net, target, options)).Message;
         Usage(new() { Variant = BlockVariant.RemoveMlp }).ShouldContain("cnn-dense");
-        Usage(new() { UnitChoice = UnitChoice.GeluSample }).ShouldContain("at random");
+        Usage(new() { MlpInit = MlpInit.GeluSample }).ShouldContain("at random");
         Usage(new() { Candidates = [1, 3] }).ShouldContain("block 3 cannot be cut alone; those that can are 1, 2, 4");
         Usage(new() { Order = [1], Keep = [1] }).ShouldContain("--keep");
         Usage(new() { Order = [1, 1] }).ShouldContain("twice");
         OutOfReach(new(TargetForm.KeepMacs, 0.2), new() { Variant = BlockVariant.Drop }).ShouldContain("it reaches");
         OutOfReach(s_fifth, new() { Variant = BlockVariant.Drop, K = 2 }).ShouldContain("--k 2");
         OutOfReach(new(TargetForm.Macs, 9e9), new()).ShouldContain("it reaches");
-        CnnStructure.Plan(net, s_fifth, new() { Keep = [1, 2] }).Candidates.ShouldBe([4, 5, 6, 8, 9, 10, 11, 12, 14, 15]);
+        Structure.Plan(net, s_fifth, new() { Keep = [1, 2] }).Candidates.ShouldBe([4, 5, 6, 8, 9, 10, 11, 12, 14, 15]);
     }
 
     [Theory]
@@ -112,6 +112,6 @@ public class CnnStructureTests : TorchTest
 
     private static CnnArchitecture Net(string name) => (CnnArchitecture)ModelRegistry.Find(name)!.Architecture;
 
-    private static CnnArchitecture Cut(CnnArchitecture net, IEnumerable<int> blocks, BlockVariant variant, CnnStructure plan) => blocks.Aggregate(net, (n, b) =>
+    private static CnnArchitecture Cut(CnnArchitecture net, IEnumerable<int> blocks, BlockVariant variant, Structure plan) => blocks.Aggregate(net, (n, b) =>
         n with { Blocks = n.Blocks.SetItem(b, variant == BlockVariant.Drop ? n.Blocks[b].Drop() : n.Blocks[b] with { Hidden = plan.HiddenIn(b) }) });
 }
