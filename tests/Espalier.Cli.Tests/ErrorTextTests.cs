@@ -30,6 +30,16 @@ public sealed partial class ErrorTextTests
     }
 
     [Fact]
+    public void Errors_of_the_library_name_no_option()
+    {
+        // What reads options, or writes command lines, may name them.
+        string[] texts = ["TargetParser.cs", "Studies"];
+        var lines = Sources().Where(s => !texts.Any(s.Path.Contains)).SelectMany(s => s.Text.Split('\n')).ToList();
+        lines.Count(l => l.Contains("Exception($\"", StringComparison.Ordinal)).ShouldBeGreaterThan(100);
+        lines.Where(l => Option().IsMatch(l) && !l.Contains("./espalier", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_taken_folder_is_refused_with_the_option_that_replaces_it()
     {
         using var folder = new TemporaryFolder();
@@ -40,6 +50,9 @@ public sealed partial class ErrorTextTests
     private static IEnumerable<(string Path, string Text)> Sources() => s_floors
         .SelectMany(floor => Directory.EnumerateFiles(Path.Combine(SharedData.Root, floor), "*.cs", SearchOption.AllDirectories))
         .Select(path => (path, File.ReadAllText(path)));
+
+    [GeneratedRegex("(Exception\\(|^\\s*\\+ )\\$?\".*--[a-z]")]
+    private static partial Regex Option();
 
     [GeneratedRegex(@"\{ Settings = \[(?<all>[^\]]+)\]")]
     private static partial Regex List();

@@ -6,7 +6,7 @@ internal static class ErrorText
     // What the command line calls otherwise than by its words with hyphens between them.
     private static readonly Dictionary<string, string> s_options = new()
     {
-        ["BatchSize"] = "--batch", ["Existing"] = "--force", ["LearningRate"] = "--lr",
+        ["BatchSize"] = "--batch", ["Candidates"] = "--blocks", ["Existing"] = "--force", ["LearningRate"] = "--lr", ["MlpInit"] = "--unit-choice",
     };
 
     /// <summary>The message; options that it does not name itself follow at its end.</summary>
