@@ -7,6 +7,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Torch.Distributed;
+using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Benchmarks;

@@ -4,7 +4,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Runs;
 using Espalier.Torch;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Benchmarks;
 

@@ -5,7 +5,7 @@ using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Ofb;
-using Espalier.Training;
+using Espalier.Supervised;
 
 var images = ImageDataset.Open(args[1], LabelPolicy.Required);
 var effort = new TrainingEffort(Epochs: int.Parse(args[3], CultureInfo.InvariantCulture));

@@ -45,7 +45,7 @@ public static partial class EspalierApp
         var parsed = root.Parse(arguments, Parsing);
         var chosen = parsed.CommandResult.Command as CliCommand;
         if (parsed.GetValue(global.Help)) return Print(streams, chosen is null ? HelpText.Of(commands) : HelpText.Of(chosen));
-        if (parsed.GetValue(global.Version)) return Print(streams, $"espalier {CliVersion.Text}");
+        if (parsed.GetValue(global.Version)) return Print(streams, $"espalier {EspalierVersion.Text}");
         if (arguments.Count == 0) return Fail(streams, ExitCodes.Usage, "Name a command. See: espalier --help");
         if (chosen is null) return Fail(streams, ExitCodes.Usage, $"There is no command '{arguments[0]}'. See: espalier --help");
         if (parsed.Errors.Count > 0)
@@ -83,7 +83,8 @@ public static partial class EspalierApp
         catch (Exception error)
         {
             if (verbose) streams.Error.WriteLine(Printable.Lines($"{error}"));
-            var message = error is EspalierException or OperationCanceledException ? error.Message
+            var message = error is EspalierException own ? ErrorText.Of(own)
+                : error is OperationCanceledException ? error.Message
                 : error is OutOfMemoryException or TorchOutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
                 : error is TorchException ? error.Message
                 : $"Unexpected {error.GetType().Name}: {error.Message} (--verbose shows where)";

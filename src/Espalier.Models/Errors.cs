@@ -1,9 +1,17 @@
+using System.Collections.Immutable;
+
 namespace Espalier;
 
 /// <summary>An error a user can act on. The message says what is wrong, where (file, tensor, shape) and what to do, in one line.</summary>
 public abstract class EspalierException(string message, Exception? inner = null) : Exception(Clipped(message), inner)
 {
     private const int Longest = 2000, Tail = 200;
+
+    /// <summary>
+    /// The settings it is about, by the names the library has for them (<c>BatchSize</c>). The message says it in words; a program that calls them
+    /// otherwise can tell its user what.
+    /// </summary>
+    public ImmutableArray<string> Settings { get; init; } = [];
 
     // A name in a file may have megabytes.
     private static string Clipped(string message) => message.Length <= Longest ? message : $"{message[..(Longest - Tail)]} ... {message[^Tail..]}";

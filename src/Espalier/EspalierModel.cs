@@ -11,7 +11,7 @@ using Espalier.Models.Formats.Onnx;
 using Espalier.Ofb;
 using Espalier.OwnMethod;
 using Espalier.Runs;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier;
 
@@ -80,19 +80,54 @@ public sealed class EspalierModel(ModelSource source)
     /// <exception cref="EspalierException">See its kinds; a target out of reach is found before anything is written.</exception>
     public FewShotResult Compress(string output, CompressOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
-        var method = options.Method.Create(options.Request(source), options.Clock);
         progress ??= NoProgress.Instance;
-        foreach (var warning in method.Plan.Warnings) progress.Report(ProgressUpdate.Message("plan", warning));
-        return options.Run(output, "compress", method.Request.Reads, folder => method.Compress(folder, progress, cancellation),
-            (result, folder) => FewShotReport.Of(method, result, folder));
+        var (request, host) = (options.Request(source), options.HostOf(output, "compress"));
+        host.Check(request.Reads);
+        var latency = options.Latency(host, options.CacheFolder, progress, cancellation);
+        var method = Measured(options, request, latency);
+        Warn(method.Plan.Warnings, progress);
+        return options.Run(host, output, method.Request.Reads, folder =>
+        {
+            LatencyTarget.Remember(method.Request.Target, folder);
+            return method.Compress(folder, progress, cancellation);
+        }, (result, folder) => FewShotReport.Of(method, result, folder) with
+        {
+            LatencyKept = latency.Achieved(method.Request.Target, method.Request.Model, folder.Result),
+        });
+    }
+
+    /// <summary>How well the network recovers from compressing each candidate block alone, of the methods that rank blocks.</summary>
+    /// <param name="options">What to do.</param>
+    /// <param name="output">A run folder to keep it in; null keeps nothing.</param>
+    /// <param name="progress">Told about each step.</param>
+    /// <param name="cancellation">Stops between two steps.</param>
+    /// <exception cref="EspalierException">See its kinds; a method that ranks no blocks is refused.</exception>
+    public FewShotResult Rank(CompressOptions options, string? output = null, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    {
+        progress ??= NoProgress.Instance;
+        var (request, host) = (options.Request(source), options.HostOf(output ?? "", "rank"));
+        if (output is not null) host.Check(request.Reads);
+        var method = Measured(options, request, options.Latency(host, options.CacheFolder, progress, cancellation)) as IRankingMethod
+            ?? throw new UsageException($"{options.Method.Name} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.") { Settings = [nameof(options.Method)] };
+        Warn(method.Plan.Warnings, progress);
+        if (output is null) return RunOptions.RunInPassing(host, folder => method.Rank(folder, progress, cancellation));
+        return options.Run(host, output, method.Request.Reads, folder =>
+        {
+            LatencyTarget.Remember(method.Request.Target, folder);
+            return method.Rank(folder, progress, cancellation);
+        }, (result, folder) => FewShotReport.Of(method, result, folder));
     }
 
     /// <summary>A whole family of sizes in one run of the method <c>espalier</c>; leaves one model folder for each under <c>models/</c>.</summary>
     /// <inheritdoc cref="Compress"/>
     public SweepResult Sweep(string output, SweepOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
-        var sweep = new SweepMethod(options.Request(source), options.Espalier, options.Targets, options.Clock);
-        return options.Run(output, "sweep", sweep.Request.Reads, folder => sweep.Run(folder, progress ?? NoProgress.Instance, cancellation),
+        var sweep = new SweepMethod(options.Request(source), options.Espalier, options.Targets, options.Clock)
+        {
+            StepsOfEach = options.StepsOfEach, RoundsOfEach = options.RoundsOfEach,
+        };
+        return options.Run(options.HostOf(output, "sweep"), output, sweep.Request.Reads,
+            folder => sweep.Run(folder, progress ?? NoProgress.Instance, cancellation),
             (result, folder) => SweepReport.Of(sweep, result, folder));
     }
 
@@ -100,9 +135,23 @@ public sealed class EspalierModel(ModelSource source)
     /// <inheritdoc cref="Compress"/>
     public SearchResult Search(string output, SearchOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
-        var method = new OfbMethod(options.Request(source), options.Clock);
-        return options.Run(output, "search", method.Request.Reads, folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
-            (result, folder) => OfbReport.Of(method, result, folder));
+        progress ??= NoProgress.Instance;
+        var (request, host) = (options.Request(source), options.HostOf(output, "search"));
+        host.Check(request.Reads);
+        var latency = options.Latency(host, options.CacheFolder, progress, cancellation);
+        var method = new OfbMethod(request with
+        {
+            Target = latency.Measured(request.Target, request.Model, target => new OfbMethod(request with { Target = target }, options.Clock).Plan.Example),
+        }, options.Clock);
+        Warn(method.Plan.Warnings, progress);
+        return options.Run(host, output, request.Reads, folder =>
+        {
+            LatencyTarget.Remember(method.Request.Target, folder);
+            return method.Run(folder, progress, cancellation);
+        }, (result, folder) => OfbReport.Of(method, result, folder) with
+        {
+            LatencyKept = latency.Achieved(method.Request.Target, request.Model, folder.Result),
+        });
     }
 
     /// <summary>
@@ -114,7 +163,7 @@ public sealed class EspalierModel(ModelSource source)
     {
         var request = options.Request(source);
         var method = new SupervisedMethod(request, options.Clock);
-        return options.Run(output, request.FromScratch ? "train" : "finetune", request.Reads,
+        return options.Run(options.HostOf(output, request.Method), output, request.Reads,
             folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation),
             (result, folder) => SupervisedReport.Of(request, result, folder));
     }
@@ -125,28 +174,114 @@ public sealed class EspalierModel(ModelSource source)
         CancellationToken cancellation = default)
     {
         var method = new SynthesisMethod(options.Request(source), options.Clock);
-        return options.Run(output, "synthesize", source.Files, folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation), report: null);
+        return options.Run(options.HostOf(output, "synthesize"), output, source.Files,
+            folder => method.Run(folder, progress ?? NoProgress.Instance, cancellation), (_, _) => null);
     }
 
     /// <summary>Accuracy on labelled images.</summary>
+    /// <param name="data">Labelled images.</param>
+    /// <param name="compute">Where and how; the processor by default.</param>
+    /// <param name="batch">Images per forward pass; as suits their size by default.</param>
+    /// <param name="progress">Told how many images are done.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>
-    public EvaluationResult Evaluate(ImageDataset data, ComputeOptions? compute = null, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    public EvaluationResult Evaluate(ImageDataset data, ComputeOptions? compute = null, int? batch = null, IProgress<ProgressUpdate>? progress = null,
+        CancellationToken cancellation = default)
     {
         using var model = Load(compute);
-        var meter = new ProgressMeter(progress ?? NoProgress.Instance, TimeProvider.System, "evaluating", data.Count, "images");
-        return Evaluator.For(model, compute ?? new(), TimeProvider.System, (done, _) => meter.Report(done)).Score(model, data, cancellation);
+        return Evaluator(model, data, "evaluating", compute, progress, batch).Score(model, data, cancellation);
+    }
+
+    /// <summary>Against the model it was made from, image by image: sharper than two accuracies.</summary>
+    /// <param name="reference">The other model.</param>
+    /// <param name="data">Labelled images.</param>
+    /// <param name="compute">Where and how; the processor by default.</param>
+    /// <param name="batch">Images per forward pass; as suits their size by default.</param>
+    /// <param name="progress">Told how many images are done.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes; the models know different ones.</exception>
+    public ComparisonResult Compare(EspalierModel reference, ImageDataset data, ComputeOptions? compute = null, int? batch = null, IProgress<ProgressUpdate>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        using var model = Load(compute);
+        using var other = reference.Load(compute);
+        return new ModelComparison(Evaluator(other, data, "comparing", compute, progress, batch)).Compare(model, other, data, cancellation);
+    }
+
+    /// <summary>The likeliest classes of each image, up to five, in the order of the images. For one image at a time see <see cref="Classifier"/>.</summary>
+    /// <exception cref="InputException">The model has no head.</exception>
+    /// <inheritdoc cref="Evaluate"/>
+    public ImmutableArray<(ImageItem Image, ImmutableArray<Classification> Classes)> Predict(ImageDataset data, ComputeOptions? compute = null,
+        int? batch = null, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    {
+        if (Architecture.Classes == 0) throw new InputException($"{source.Model} has no head: there are no classes to predict; finetune it on labelled images first.");
+        using var model = Load(compute);
+        var images = ImmutableArray.CreateBuilder<(ImageItem, ImmutableArray<Classification>)>(data.Count);
+        Evaluator(model, data, "predicting", compute, progress, batch).Predict(model, data, (image, classes) => images.Add((image,
+            [.. classes.Select(c => new Classification(c.Class, ClassNames.IsEmpty ? null : ClassNames[c.Class], c.Probability))])), cancellation);
+        return images.DrainToImmutable();
+    }
+
+    /// <summary>Latency and throughput; weights do not matter for that.</summary>
+    /// <param name="against">A second model, run in turn with this one; gives the speedup.</param>
+    /// <param name="batch">Images at a time.</param>
+    /// <param name="runs">Runs to measure.</param>
+    /// <param name="compute">Where and how; the processor by default.</param>
+    /// <param name="seed">Of the input, and of random weights.</param>
+    /// <param name="progress">Told how many runs are done.</param>
+    /// <param name="cancellation">Stops between two runs.</param>
+    public LatencyResult Bench(EspalierModel? against = null, int batch = 1, int runs = 50, ComputeOptions? compute = null, ulong seed = 0,
+        IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    {
+        using var model = Load(compute, seed);
+        using var rival = against?.Load(compute, seed);
+        ProgressMeter? meter = null;
+        return new LatencyBench(TimeProvider.System)
+        {
+            Batch = batch,
+            Runs = runs,
+            Bf16 = compute?.EvaluatesInBf16 ?? false,
+            Seed = seed,
+            OnProgress = (done, total) => (meter ??= new ProgressMeter(progress ?? NoProgress.Instance, TimeProvider.System, "measuring", total, "runs")).Report(done),
+        }.Measure(model, rival, cancellation);
     }
 
     /// <summary>Writes the model as an ONNX file, which is run and compared with the model before it appears; replaces a file of that name.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">How.</param>
+    /// <param name="engines">What runs it besides Espalier's own interpreter.</param>
+    /// <param name="compute">With how many threads; it is computed on the processor, wherever else the model could be.</param>
+    /// <param name="cancellation">Stops before the file appears.</param>
     /// <exception cref="VerificationException">The written file computes something else; it is not kept.</exception>
-    public WrittenOnnx Export(string path, OnnxOptions? options = null, CancellationToken cancellation = default)
+    public WrittenOnnx Export(string path, OnnxOptions? options = null, IReadOnlyList<IOnnxEngine>? engines = null,
+        ComputeOptions? compute = null, CancellationToken cancellation = default)
     {
-        using var model = Load();
+        (compute ?? new()).Apply();
+        using var model = source.Load();
         return OnnxFile.Write(path, model, (options ?? new()) with
         {
             Provenance = options?.Provenance ?? source.Provenance,
             ClassNames = options is { ClassNames.IsEmpty: false } ? options.ClassNames : source.ClassNames,
             SourceHash = options?.SourceHash ?? source.SourceHash,
-        }, cancellation: cancellation);
+        }, engines, cancellation);
+    }
+
+    /// <summary>A method bound to a request whose target, should it be a share of the latency, was measured for the structures the method begins with.</summary>
+    internal static IFewShotMethod Measured(CompressOptions options, FewShotRequest request, LatencyTarget latency)
+    {
+        IFewShotMethod Of(Target target) => options.Method.Create(request with { Target = target }, options.Clock);
+        return Of(latency.Measured(request.Target, request.Model, target => Of(target).Plan.Example));
+    }
+
+    private static void Warn(IEnumerable<string> warnings, IProgress<ProgressUpdate> progress)
+    {
+        foreach (var warning in warnings) progress.Report(ProgressUpdate.Message("plan", warning));
+    }
+
+    private static Evaluator Evaluator(Model model, ImageDataset data, string stage, ComputeOptions? compute, IProgress<ProgressUpdate>? progress, int? batch)
+    {
+        var meter = new ProgressMeter(progress ?? NoProgress.Instance, TimeProvider.System, stage, data.Count, "images");
+        meter.Report(0);
+        return Evaluation.Evaluator.For(model, compute ?? new(), TimeProvider.System, (done, _) => meter.Report(done), batch);
     }
 }

@@ -1,5 +1,5 @@
-using System.Reflection;
 using Espalier.Compute;
+using Espalier.Evaluation;
 using Espalier.Reports;
 using Espalier.Runs;
 
@@ -34,33 +34,42 @@ public abstract record RunOptions
     /// <summary>Measures and bounds the time.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>Who begins the run, where that is not the program itself.</summary>
+    internal IRunHost? Host { get; init; }
+
     /// <summary>Opens the run folder, does the work, writes the report, and clears what the steps left.</summary>
-    internal T Run<T>(string output, string command, IEnumerable<string> reads, Func<RunFolder, T> work, Func<T, RunFolder, RunReport>? report)
+    internal T Run<T>(IRunHost host, string output, IEnumerable<string> reads, Func<RunFolder, T> work, Func<T, RunFolder, RunReport?> report)
     {
-        using var folder = SharedRun.Open(Compute.Group, () => Open(output, command, reads));
-        folder.SaveEvery = SaveEvery;
+        using var folder = host.Open(reads);
         var result = work(folder);
-        if (report is not null && (Compute.Group?.IsFirst ?? true)) ReportFiles.Write(report(result, folder), folder.Path);
+        var told = report(result, folder) is { } found ? found with { Output = output } : null;
+        if (told is not null && (Compute.Group?.IsFirst ?? true)) ReportFiles.Write(told, folder.Path);
         folder.Complete();
+        host.Done(told, folder.State.Seconds);
         return result;
     }
 
-    private RunFolder Open(string output, string command, IEnumerable<string> reads)
+    /// <summary>Does the work in a run folder of which nothing is left.</summary>
+    internal static T RunInPassing<T>(IRunHost host, Func<RunFolder, T> work)
     {
-        if (Existing != ExistingRun.GoOn || !RunFolder.Exists(output))
-            return RunFolder.Create(output, Manifest(command), Existing == ExistingRun.Replace, reads);
-        var folder = RunFolder.Open(output);
-        if (!folder.IsComplete) return folder;
-        folder.Dispose();
-        throw new UsageException($"'{output}' is finished already; open it as a model, or choose another folder.");
+        var path = Directory.CreateTempSubdirectory("espalier-").FullName;
+        try
+        {
+            using var folder = host.OpenTemporary(Path.Combine(path, "run"));
+            return work(folder);
+        }
+        finally
+        {
+            Directory.Delete(path, recursive: true);
+        }
     }
 
-    // A program repeats its own calls: there is no command line that would.
-    private static RunManifest Manifest(string command) => new()
-    {
-        Command = command,
-        Arguments = [],
-        WorkingDirectory = Directory.GetCurrentDirectory(),
-        Version = typeof(RunOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0",
-    };
+    /// <summary>The one who begins the run.</summary>
+    /// <param name="output">The run folder.</param>
+    /// <param name="command">The task's name, for the run folder.</param>
+    internal IRunHost HostOf(string output, string command) => Host ?? new ProgramRun(output, command, this);
+
+    /// <summary>Makes targets of latency ones of MACs.</summary>
+    internal LatencyTarget Latency(IRunHost host, string? cacheFolder, IProgress<ProgressUpdate> progress, CancellationToken cancellation) =>
+        new(Compute, Clock, progress, cancellation) { CacheFolder = cacheFolder, Resumed = host.Resumed };
 }

@@ -2,7 +2,7 @@ using Espalier.Budget;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Ofb;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier;
 
@@ -30,6 +30,12 @@ public sealed record SearchOptions : RunOptions
     /// <summary>Switches of OFB and its recipe; those that suit the image size when null.</summary>
     public OfbOptions? Ofb { get; init; }
 
+    /// <summary>Where measured latencies are kept for later runs; null keeps none.</summary>
+    public string? CacheFolder { get; init; }
+
+    /// <summary>Every change of a width is told.</summary>
+    public bool TellWidths { get; init; }
+
     internal SearchRequest Request(ModelSource source) => new()
     {
         Model = source.FoldLayerScale(),
@@ -39,6 +45,7 @@ public sealed record SearchOptions : RunOptions
         HoldOut = HoldOut ?? SearchRequest.DefaultHoldOut(Data),
         Options = Ofb ?? new OfbOptions().MixedFor(source.Architecture.ImageSize),
         Effort = Effort,
+        TellWidths = TellWidths,
         Strict = Strict,
         Seed = Seed,
         Compute = Compute,

@@ -16,6 +16,16 @@ public sealed record SweepOptions : CompressOptions
         (Targets, Target) = (targets, targets[^1]);
     }
 
+    /// <summary>A family of which all models are asked the same.</summary>
+    /// <param name="shared">What that is, but for the size.</param>
+    /// <param name="targets">All sizes, the largest first.</param>
+    [SetsRequiredMembers]
+    public SweepOptions(CompressOptions shared, ImmutableArray<Target> targets) : base(shared)
+    {
+        if (targets.IsDefaultOrEmpty) throw new UsageException("A family needs at least one size.");
+        (Targets, Target) = (targets, targets[^1]);
+    }
+
     /// <summary>Sizes evenly spaced, as shares of the given model's MACs.</summary>
     /// <param name="from">The largest.</param>
     /// <param name="to">The smallest.</param>
@@ -27,6 +37,12 @@ public sealed record SweepOptions : CompressOptions
     }
 
     public ImmutableArray<Target> Targets { get; }
+
+    /// <summary>Gradient steps of each model, in the order of the targets; empty when <see cref="CompressOptions.Steps"/> or the time says it.</summary>
+    public ImmutableArray<long> StepsOfEach { get; init; } = [];
+
+    /// <summary>Rounds of each structure search, the one for the largest model first; empty when the switches say it for all.</summary>
+    public ImmutableArray<int> RoundsOfEach { get; init; } = [];
 
     /// <summary>Switches of the method.</summary>
     public EspalierOptions Espalier { get; init; } = new();

@@ -1,6 +1,6 @@
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier;
 

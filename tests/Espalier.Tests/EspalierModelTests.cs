@@ -10,7 +10,7 @@ using Espalier.Runs;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Training;
+using Espalier.Supervised;
 using Microsoft.Extensions.Logging;
 
 namespace Espalier.Tests;
@@ -143,6 +143,43 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
         Report("two").Command.ShouldBe("finetune");
 
         Should.Throw<UsageException>(() => EspalierModel.Open("vit_tiny_patch16_224").Compress(_folder["no"], Small)).Message.ShouldContain("random weights");
+    }
+
+    [Fact]
+    public void Blocks_are_ranked_with_or_without_a_folder()
+    {
+        var options = Small with { Method = CompressionMethod.DcVit(), Target = Target.KeepMacs(0.75), Steps = 1 };
+        var ranked = Toy.Rank(options, _folder["ranked"]);
+        ranked.Ranking.Select(r => r.Metric).ShouldBeInOrder();
+        Report("ranked").Ranking.Select(r => r.Index).ShouldBe(ranked.Ranking.Select(r => r.Block));
+        var temporary = Directory.GetDirectories(Path.GetTempPath(), "espalier-*").Length;
+        Toy.Rank(options).Ranking.Select(r => (r.Block, r.Metric)).ShouldBe(ranked.Ranking.Select(r => (r.Block, r.Metric)));
+        Directory.GetDirectories(Path.GetTempPath(), "espalier-*").Length.ShouldBeLessThanOrEqualTo(temporary);
+        Should.Throw<UsageException>(() => Toy.Rank(Small)).Message.ShouldContain("ranks none");
+    }
+
+    [Fact]
+    public void A_share_of_the_latency_is_measured_and_what_was_left_is_reported()
+    {
+        var options = Small with { Method = CompressionMethod.DcVit(new DcVitOptions { Order = [2, 3] }), Target = new Target(TargetForm.Latency, 0.9), CacheFolder = _folder["cache"] };
+        Toy.Compress(_folder["fast"], options).After.MacsFull.ShouldBeLessThan(Toy.Cost.MacsFull);
+        Report("fast").LatencyKept!.Value.ShouldBeInRange(0.05, 2);
+        Directory.GetFiles(_folder["cache/latency"]).Length.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_model_is_measured_compared_and_asked()
+    {
+        var alone = Toy.Evaluate(toy.Test, s_compute, batch: 7);
+        alone.Top1.ShouldBe(Toy.Evaluate(toy.Test, s_compute with { Threads = 4 }).Top1, 0.02);
+        var same = Toy.Compare(Toy, toy.Test, s_compute);
+        (same.Agreement, same.Top1Difference, same.Model.Top1).ShouldBe((1, 0, alone.Top1));
+        same.Kl.ShouldBe(0, 1e-6);
+        var answers = Toy.Predict(toy.Test, s_compute);
+        answers.Select(a => a.Image).ShouldBe(toy.Test.Items);
+        answers.Count(a => a.Classes[0].Class == a.Image.Label).ShouldBe((int)Math.Round(alone.Top1 * toy.Test.Count));
+        answers.ShouldAllBe(a => a.Classes.Sum(c => c.Probability) > 0.999); // all of four classes
+        Toy.Bench(Toy, runs: 3, compute: s_compute).Speedup!.Median.ShouldBeInRange(0.1, 10);
     }
 
     private RunReport Report(string run)

@@ -8,7 +8,7 @@ using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
 using Espalier.Runs;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Benchmarks.Ofb;
 

@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Evaluation;
 using Espalier.Models.Formats;
-using Espalier.Runs;
 
 namespace Espalier.Cli.Commands;
 
@@ -10,23 +9,10 @@ internal static class BenchHandler
 {
     public static BenchResult Run(BenchOptions options, CommandContext context)
     {
-        var source = ModelSource.Open(options.Model).At(options.ImageSize);
-        var other = options.Against is { } against ? ModelSource.Open(against).At(options.ImageSize) : null;
-        var compute = Computing.Of(context.Common);
-        compute.Apply();
-        var seed = (ulong)context.Common.Seed;
-        using var model = source.Load(compute.Device, seed);
-        using var rival = other?.Load(compute.Device, seed);
-        ProgressMeter? meter = null;
-        var bench = new LatencyBench(context.Time)
-        {
-            Batch = options.Batch,
-            Runs = options.Runs,
-            Bf16 = compute.EvaluatesInBf16,
-            Seed = seed,
-            OnProgress = (done, total) => (meter ??= new ProgressMeter(context.Progress, context.Time, "measuring", total, "runs")).Report(done),
-        };
-        var result = bench.Measure(model, rival, context.Cancellation);
+        var model = new EspalierModel(ModelSource.Open(options.Model).At(options.ImageSize));
+        var other = options.Against is { } against ? new EspalierModel(ModelSource.Open(against).At(options.ImageSize)) : null;
+        var compute = Computing.Of(context);
+        var result = model.Bench(other, options.Batch, options.Runs, compute, (ulong)context.Common.Seed, context.Progress, context.Cancellation);
         return new(options.Batch, compute.ThreadCount, compute.Device, Spread(result.LatencyMs)!, result.ImagesPerSecond)
         {
             Speedup = Spread(result.Speedup),

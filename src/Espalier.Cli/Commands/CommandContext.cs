@@ -79,22 +79,6 @@ public sealed class CommandContext
         return run;
     }
 
-    /// <summary>Leaves the report of a run in its folder.</summary>
-    public void Write(RunReport report, RunFolder folder)
-    {
-        if (Group?.IsFirst ?? true) ReportFiles.Write(report, folder.Path);
-    }
-
-    /// <summary>A number that only the first process works out.</summary>
-    public double FromFirst(Func<double> workOut)
-    {
-        if (Group is null) return workOut();
-        double number = 0;
-        if (Group.IsFirst)
-            using (Group.Alone()) number = workOut();
-        return Group.Agree(number);
-    }
-
     /// <summary>This context for another command, which this one carries out in its own name.</summary>
     internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new(Invocation, Time)
     {
@@ -107,6 +91,6 @@ public sealed class CommandContext
         Command = Command,
         Arguments = Arguments,
         WorkingDirectory = Directory.GetCurrentDirectory(),
-        Version = CliVersion.Text,
+        Version = EspalierVersion.Text,
     };
 }

@@ -1,7 +1,5 @@
-using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
-using Espalier.FewShot;
 using Espalier.OwnMethod;
 using Espalier.Reports;
 
@@ -15,33 +13,24 @@ internal static class EspalierPlanHandler
 
     public static PlanResult Run(PlanOptions options, CommandContext context)
     {
-        var request = FewShotSetup.Request(options.Model, options.Target, options.Method, options.Images, options.Count, s_effort, context);
-        request = request.Measured(Method, context);
-        var method = Method(request);
-        using var folder = TemporaryRun.Create(context);
-        var (structure, result) = method.Search(folder.Run, context.Progress, context.Cancellation);
-        var limit = request.Target.Resolve(result.Before);
-        return new PlanResult
+        var run = new CommandRun(context, output: null);
+        var model = FewShotSetup.Model(options.Model, options.Method, context);
+        var asked = FewShotSetup.Options(options.Target, options.Method, options.Images, options.Count, s_effort, eval: null, run, context) with
         {
-            TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
-            TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
-            Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-            Method = MethodNames.Espalier,
-            Chosen = 0,
-            Options =
-            [
-                new PlanOptionResult
-                {
-                    MacsBudget = result.After.MacsBudget,
-                    MacsFull = result.After.MacsFull,
-                    Params = result.After.Parameters,
-                    PredictedKl = result.Search.Min(s => s.Kl),
-                    Structure = ReportBlock.Of(structure),
-                },
-            ],
+            Method = MethodSetup.Of(options.Method, model.Architecture),
         };
-
-        EspalierMethod Method(FewShotRequest request) =>
-            (EspalierMethod)MethodSetup.Of(options.Method, request.Model.Architecture).Create(request, context.Time);
+        var method = (EspalierMethod)EspalierModel.Measured(asked, asked.Request(model.Source), context.Latency());
+        var (structure, result) = RunOptions.RunInPassing(run, folder => method.Search(folder, context.Progress, context.Cancellation));
+        return PlanResult.For(method.Request.Target.Resolve(result.Before), method.Request.Method,
+        [
+            new PlanOptionResult
+            {
+                MacsBudget = result.After.MacsBudget,
+                MacsFull = result.After.MacsFull,
+                Params = result.After.Parameters,
+                PredictedKl = result.Search.Min(s => s.Kl),
+                Structure = ReportBlock.Of(structure),
+            },
+        ], chosen: 0);
     }
 }

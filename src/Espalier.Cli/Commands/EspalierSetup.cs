@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
 using Espalier.Cli.Options;
-using Espalier.FewShot;
 using Espalier.Models.Formats;
 using Espalier.OwnMethod;
 
@@ -12,23 +11,23 @@ internal static class EspalierSetup
 {
     private const string Rounds = "rounds";
 
-    /// <summary>A family for a request.</summary>
-    /// <param name="request">What is asked of all its models.</param>
-    /// <param name="method">Switches; <c>rounds=4,3,5</c> gives those of each search.</param>
+    /// <summary>A family.</summary>
+    /// <param name="shared">What is asked of all its models.</param>
     /// <param name="targets">All sizes, the largest first.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="steps">Gradient steps of each model; empty: as the request says.</param>
+    /// <param name="method">Switches; <c>rounds=4,3,5</c> gives those of each search.</param>
+    /// <param name="steps">Gradient steps of each model; empty: as it is asked of all.</param>
     /// <param name="batch">Images per gradient step.</param>
-    public static SweepMethod Sweep(FewShotRequest request, MethodSettings method, ImmutableArray<Target> targets, TimeProvider time,
-        ImmutableArray<long> steps, int? batch = null)
+    public static Espalier.SweepOptions Sweep(Espalier.CompressOptions shared, ImmutableArray<Target> targets, MethodSettings method, ImmutableArray<long> steps,
+        int? batch)
     {
         if (method.MergeTokens)
             throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.");
         if (method.Like is not null) throw new UsageException("--like: a family searches for widths of its own, at several sizes.");
         var rounds = method.Switches.GetValueOrDefault(Rounds) is { } text && text.Contains(',') ? text : null;
         if (rounds is not null) method = method with { Switches = method.Switches.Remove(Rounds) };
-        return new(request, Options(method, batch), targets, time)
+        return new Espalier.SweepOptions(shared, targets)
         {
+            Espalier = Options(method, batch),
             StepsOfEach = steps,
             RoundsOfEach = rounds is null ? [] : [.. rounds.Split(',').Select(r => new EspalierOptions().With(Rounds, r).Rounds!.Value)],
         };

@@ -1,7 +1,6 @@
 using Espalier.Cli.Output;
 using Espalier.Evaluation;
 using Espalier.Models.Data;
-using Espalier.Models.Formats;
 
 namespace Espalier.Cli.Commands;
 
@@ -10,16 +9,10 @@ internal static class EvaluateHandler
 {
     public static EvaluateResult Run(EvaluateOptions options, CommandContext context)
     {
-        var source = WeightedModel.Open(options.Model, context, options.ImageSize);
-        var dataset = ImageDataset.Open(options.Data, LabelPolicy.Required);
-        var compute = Computing.Of(context.Common);
-        compute.Apply();
-        using var model = source.Load(compute.Device);
-        if (options.Against is not { } against)
-            return Result(Evaluators.For(source, dataset, options.Batch, compute, "evaluating", context).Score(model, dataset, context.Cancellation));
-        var other = WeightedModel.Open(against, context);
-        using var reference = other.Load(compute.Device);
-        var found = new ModelComparison(Evaluators.For(other, dataset, options.Batch, compute, "comparing", context)).Compare(model, reference, dataset, context.Cancellation);
+        var model = new EspalierModel(WeightedModel.Open(options.Model, context, options.ImageSize));
+        var (data, compute) = (ImageDataset.Open(options.Data, LabelPolicy.Required), Computing.Of(context));
+        if (options.Against is not { } against) return Result(model.Evaluate(data, compute, options.Batch, context.Progress, context.Cancellation));
+        var found = model.Compare(new EspalierModel(WeightedModel.Open(against, context)), data, compute, options.Batch, context.Progress, context.Cancellation);
         return Result(found.Model) with { Against = new(found.Agreement, found.Kl, found.Top1Difference, found.Margin) };
     }
 

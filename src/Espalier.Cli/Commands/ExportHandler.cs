@@ -1,5 +1,4 @@
 using Espalier.Cli.Output;
-using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Runs;
 
@@ -13,21 +12,15 @@ internal static class ExportHandler
     public static ExportResult Run(ExportOptions options, CommandContext context)
     {
         CheckOutput(options.Output, context.Common.Force);
-        var source = WeightedModel.Open(options.Model, context, options.ImageSize);
+        var model = new EspalierModel(WeightedModel.Open(options.Model, context, options.ImageSize));
         IOnnxEngine[] others = options.Verify ? [OnnxRuntime.Find() ?? throw NoRuntime()] : [];
-        Computing.Of(context.Common).Apply();
-        // The file is written and run on the processor, wherever else the model could compute.
-        using var model = source.Load();
         context.Progress.Report(ProgressUpdate.Message(Stage, $"writing {options.Output}, and comparing it with the model"));
-        var written = OnnxFile.Write(options.Output, model, new OnnxOptions
+        var written = model.Export(options.Output, new OnnxOptions
         {
             Opset = options.Opset,
             WithNormalization = options.WithNormalization,
             Seed = (ulong)context.Common.Seed,
-            Provenance = source.Provenance,
-            ClassNames = source.ClassNames,
-            SourceHash = source.SourceHash,
-        }, others, context.Cancellation);
+        }, others, Computing.Of(context), context.Cancellation);
         return new(options.Output, options.Opset, written.Bytes, written.MaxDifference, written.VerifiedBy);
     }
 

@@ -7,38 +7,34 @@ using Espalier.Models.Data;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary>From the options of <c>compress</c> and <c>rank</c> to what all methods are asked.</summary>
+/// <summary>From the options of <c>compress</c>, <c>rank</c> and <c>plan</c> to what the library is asked, but for the method.</summary>
 internal static class FewShotSetup
 {
-    /// <summary>Time of a run that names neither steps nor minutes.</summary>
-    private static readonly TimeSpan s_defaultTime = TimeSpan.FromMinutes(20);
-
-    public static FewShotRequest Request(string model, Target target, MethodSettings method, string? images, int count, EffortSettings effort,
-        CommandContext context, string? eval = null, int? imageSize = null) => method.Method == MethodNames.Ofb
+    /// <summary>The model to compress.</summary>
+    public static EspalierModel Model(string model, MethodSettings method, CommandContext context, int? imageSize = null) => method.Method == MethodNames.Ofb
         ? throw new UsageException("--method ofb learns from labels for epochs: espalier search MODEL TARGET --data DATA -o DIR.")
-        : new()
+        : new(WeightedModel.Open(model, context, imageSize));
+
+    public static Espalier.CompressOptions Options(Target target, MethodSettings method, string? images, int count, EffortSettings effort, string? eval,
+        CommandRun run, CommandContext context)
     {
-        Model = WeightedModel.Open(model, context, imageSize),
-        Target = target,
-        Method = method.Method,
-        Images = images is null ? null : ImageDataset.Open(images, LabelPolicy.IfPresent),
-        Count = count,
-        SampleList = method.Samples,
-        Eval = eval is null ? null : ImageDataset.Open(eval, LabelPolicy.Required),
-        MetricSet = MetricSet(method),
-        Effort = new FewShotEffort
+        var options = new Espalier.CompressOptions
         {
+            Target = target,
+            Images = images is null ? null : ImageDataset.Open(images, LabelPolicy.IfPresent),
+            Count = count,
+            SampleList = method.Samples,
+            Eval = eval is null ? null : ImageDataset.Open(eval, LabelPolicy.Required),
+            MetricSet = MetricSet(method),
             Steps = effort.Steps,
             RankSteps = method.RankSteps,
             SynthesisSteps = method.SynthesisSteps,
-            Time = effort.Steps is null ? effort.Time ?? s_defaultTime : null,
-        },
-        Seed = (ulong)context.Common.Seed,
-        Compute = Computing.Of(context),
-        CacheFolder = CacheFolder(),
-    };
+            CacheFolder = CacheFolder(),
+        };
+        return (effort.Time is { } time ? options with { Time = time } : options).For(run, context);
+    }
 
-    private static MetricSetOptions MetricSet(MethodSettings method) => new()
+    public static MetricSetOptions MetricSet(MethodSettings method) => new()
     {
         Source = method.MetricSet,
         Kind = method.Metric == "mse" ? MetricKind.Mse : MetricKind.Kl,

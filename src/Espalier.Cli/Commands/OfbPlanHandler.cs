@@ -14,25 +14,19 @@ internal static class OfbPlanHandler
     {
         var switches = OfbSetup.Options(options.Method.Profile, options.Method.Switches);
         var source = ModelSource.Open(options.Model).FoldLayerScale();
-        var plan = Plan(options.Target.Measured(source, target => Plan(target).Example, context));
+        var plan = Plan(context.Latency().Measured(options.Target, source, target => Plan(target).Example));
         var cost = VitCost.Of(plan.Example);
-        return new PlanResult
+        return PlanResult.For(plan.Limit, MethodNames.Ofb,
+        [
+            new PlanOptionResult
+            {
+                MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters, EmbedDim = plan.Example.EmbedDim,
+                Structure = ReportBlock.Of(plan.Example),
+            },
+        ], chosen: 0) with
         {
-            TargetMacs = plan.Limit.Measure == CostMeasure.Parameters ? null : plan.Limit.Amount,
-            TargetParams = plan.Limit.Measure == CostMeasure.Parameters ? plan.Limit.Amount : null,
-            Count = plan.Limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-            Method = MethodNames.Ofb,
-            Chosen = 0,
             Reach = new PlanReach(VitCost.Of(plan.Smallest).In(plan.Limit.Measure), plan.Before.In(plan.Limit.Measure), plan.Space.Log10Size),
             Submodules = [.. plan.Space.Submodules.Select(s => new PlanSubmodule(s.Name, s.Table.Count, s.Table.Heads, s.Table.Dims))],
-            Options =
-            [
-                new PlanOptionResult
-                {
-                    MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters, EmbedDim = plan.Example.EmbedDim,
-                    Structure = ReportBlock.Of(plan.Example),
-                },
-            ],
             Warnings = [.. plan.Warnings],
         };
 

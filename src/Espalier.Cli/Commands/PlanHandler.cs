@@ -1,4 +1,3 @@
-using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.FewShot;
 using Espalier.Models.Formats;
@@ -14,17 +13,8 @@ internal static class PlanHandler
         var model = new EspalierModel(ModelSource.Open(options.Model).FoldLayerScale());
         // A plan is the same whatever a finetune minimises, and needs no labels.
         var method = MethodSetup.Of(options.Method with { Loss = null }, model.Architecture);
-        var plan = model.Plan(options.Target.Measured(model.Source, target => model.Plan(target, method).Example, context), method);
-        return new PlanResult
-        {
-            TargetMacs = plan.Limit.Measure == CostMeasure.Parameters ? null : plan.Limit.Amount,
-            TargetParams = plan.Limit.Measure == CostMeasure.Parameters ? plan.Limit.Amount : null,
-            Count = plan.Limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
-            Method = method.Name,
-            Options = [.. plan.Options.Select(Option)],
-            Chosen = plan.Chosen,
-            Warnings = plan.Warnings,
-        };
+        var plan = model.Plan(context.Latency().Measured(options.Target, model.Source, target => model.Plan(target, method).Example), method);
+        return PlanResult.For(plan.Limit, method.Name, [.. plan.Options.Select(Option)], plan.Chosen) with { Warnings = plan.Warnings };
     }
 
     private static PlanOptionResult Option(PlanOption option) => new()

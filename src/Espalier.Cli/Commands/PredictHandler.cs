@@ -1,7 +1,5 @@
-using System.Collections.Immutable;
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
-using Espalier.Models.Formats;
 
 namespace Espalier.Cli.Commands;
 
@@ -10,18 +8,8 @@ internal static class PredictHandler
 {
     public static PredictResult Run(PredictOptions options, CommandContext context)
     {
-        var source = WeightedModel.Open(options.Model, context);
-        if (source.Architecture.Classes == 0)
-            throw new InputException($"{options.Model} has no head: there are no classes to predict; finetune it on labelled images first.");
-        var dataset = ImageDataset.Open(options.Images, LabelPolicy.Ignored);
-        var compute = Computing.Of(context.Common);
-        compute.Apply();
-        using var model = source.Load(compute.Device);
-        var names = source.ClassNames;
-        var images = ImmutableArray.CreateBuilder<ImagePrediction>(dataset.Count);
-        Evaluators.For(source, dataset, options.Batch, compute, "predicting", context).Predict(model, dataset, (image, classes) =>
-            images.Add(new(image.Id, [.. classes.Select(c => new ClassProbability(c.Class, names.IsEmpty ? null : names[c.Class], c.Probability))])),
-            context.Cancellation);
-        return new(images.DrainToImmutable());
+        var model = new EspalierModel(WeightedModel.Open(options.Model, context));
+        var found = model.Predict(ImageDataset.Open(options.Images, LabelPolicy.Ignored), Computing.Of(context), options.Batch, context.Progress, context.Cancellation);
+        return new([.. found.Select(f => new ImagePrediction(f.Image.Id, [.. f.Classes.Select(c => new ClassProbability(c.Class, c.Name, c.Probability))]))]);
     }
 }

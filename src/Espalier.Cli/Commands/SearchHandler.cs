@@ -1,8 +1,5 @@
 using Espalier.Cli.Output;
 using Espalier.Models.Data;
-using Espalier.Ofb;
-using Espalier.Runs;
-using Espalier.Training;
 
 namespace Espalier.Cli.Commands;
 
@@ -13,42 +10,21 @@ internal static class SearchHandler
 
     public static CompressResult Run(SearchOptions options, CommandContext context)
     {
+        var run = new CommandRun(context, options.Output);
         var data = ImageDataset.Open(options.Data, LabelPolicy.Required);
-        var model = WeightedModel.Open(options.Model, context);
-        var request = new SearchRequest
+        var model = new EspalierModel(WeightedModel.Open(options.Model, context));
+        model.Search(options.Output, new Espalier.SearchOptions
         {
-            Model = model.FoldLayerScale(),
             Target = options.Target,
             Data = data,
             Eval = options.Eval is { } eval ? ImageDataset.Open(eval, LabelPolicy.Required) : null,
-            HoldOut = options.Training.HoldOut ?? SearchRequest.DefaultHoldOut(data),
-            Options = OfbSetup.Options(options.Profile, options.Switches).With(options.Training, options.Accumulate, model.Architecture.ImageSize),
-            Effort = options.Effort is { Steps: null, Minutes: null, Epochs: null }
-                ? new TrainingEffort(Epochs: DefaultEpochs)
-                : new TrainingEffort(options.Effort.Steps, options.Effort.Epochs, options.Effort.Time),
+            HoldOut = options.Training.HoldOut,
+            Ofb = OfbSetup.Options(options.Profile, options.Switches).With(options.Training, options.Accumulate, model.Architecture.ImageSize),
+            Effort = options.Effort.OrEpochs(DefaultEpochs),
             TellWidths = context.Common.Verbose,
             Strict = options.Training.Strict,
-            Seed = (ulong)context.Common.Seed,
-            Compute = Computing.Of(context),
-        };
-        context.CheckOutput(options.Output, request.Reads);
-        request = request with
-        {
-            Target = request.Target.Measured(request.Model, target => new OfbMethod(request with { Target = target }, context.Time).Plan.Example, context),
-        };
-        var method = new OfbMethod(request, context.Time);
-        foreach (var warning in method.Plan.Warnings) context.Progress.Report(ProgressUpdate.Message("plan", warning));
-        using var folder = context.OpenRun(options.Output, request.Reads);
-        request.Target.Remember(folder);
-        var result = method.Run(folder, context.Progress, context.Cancellation);
-        var report = OfbReport.Of(method, result, folder) with
-        {
-            Profile = options.Profile,
-            Output = options.Output,
-            LatencyKept = request.Target.Achieved(request.Model, folder.Result, context),
-        };
-        context.Write(report, folder);
-        folder.Complete();
-        return CompressResult.Of(report);
+            CacheFolder = FewShotSetup.CacheFolder(),
+        }.For(run, context), context.Progress, context.Cancellation);
+        return CompressResult.Of(run.Report);
     }
 }

@@ -21,7 +21,7 @@ internal static class StudyHandler
         if (options.List) return new StudyResult([.. rows.Select(r => CommandLineText.Of(r.CommandLine))]);
         if (options.Output is not { } output) throw new UsageException("Give a folder for the study: -o DIR (or --list to see its rows).");
         using var folder = Open(output, options.File, context);
-        var head = new StudyHead(study, context.CommandLine, CliVersion.Text);
+        var head = new StudyHead(study, context.CommandLine, EspalierVersion.Text);
         try
         {
             for (var i = 0; i < rows.Length; i++)

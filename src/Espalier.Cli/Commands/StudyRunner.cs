@@ -55,7 +55,7 @@ internal sealed class StudyRunner
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            _errors[row.Id] = error.Message;
+            _errors[row.Id] = Text(error);
         }
         // What the row held outside of scopes goes now, not in the middle of the next one.
         GC.Collect();
@@ -83,6 +83,8 @@ internal sealed class StudyRunner
         return candidates.IsEmpty ? row : _store.Choose(candidates, _failedCandidates)?.LearningRate is { } rate ? row with { LearningRate = rate } : null;
     }
 
+    private static string Text(Exception error) => error is EspalierException own ? ErrorText.Of(own) : error.Message;
+
     private StudyRow Choose(StudyRow row)
     {
         foreach (var candidate in _study.Candidates(row, _rows))
@@ -95,7 +97,7 @@ internal sealed class StudyRunner
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 // A rate that is too high fails; the others are still there.
-                _failedCandidates[candidate.Id] = error.Message;
+                _failedCandidates[candidate.Id] = Text(error);
             }
         }
         return Resolved(row) ?? throw new FailureException("No learning rate could be chosen: "

@@ -1,8 +1,6 @@
 using Espalier.Budget;
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
-using Espalier.OwnMethod;
-using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
 
@@ -17,16 +15,12 @@ internal static class SweepHandler
             throw new UsageException($"--steps names the steps of {each.Length} models, but there are {options.Points}.");
         if (options.From <= options.To) throw new UsageException($"--from {options.From} must be above --to {options.To}.");
         var effort = options.Effort is { Steps: null, Minutes: null } ? new EffortSettings(null, 20 + 2.5 * (options.Points - 1), null) : options.Effort;
-        var request = FewShotSetup.Request(options.Model, Target(options, options.Points - 1), options.Method,
-            options.Images, options.Number, effort, context, options.Eval);
-        var sweep = EspalierSetup.Sweep(request, options.Method, [.. Enumerable.Range(0, options.Points).Select(k => Target(options, k))],
-            context.Time, options.Effort.Each, options.Batch);
-        using var folder = context.OpenRun(options.Output, request.Reads);
-        var result = sweep.Run(folder, context.Progress, context.Cancellation);
-        var report = SweepReport.Of(sweep, result, folder) with { Output = options.Output };
-        ReportFiles.Write(report, folder.Path);
-        folder.Complete();
-        return SweepCommandResult.Of(report);
+        var run = new CommandRun(context, options.Output);
+        var model = FewShotSetup.Model(options.Model, options.Method, context);
+        var shared = FewShotSetup.Options(Target(options, options.Points - 1), options.Method, options.Images, options.Number, effort, options.Eval, run, context);
+        model.Sweep(options.Output, EspalierSetup.Sweep(shared, [.. Enumerable.Range(0, options.Points).Select(k => Target(options, k))], options.Method,
+            options.Effort.Each, options.Batch), context.Progress, context.Cancellation);
+        return SweepCommandResult.Of(run.Report);
     }
 
     // Evenly spaced from the first to the last.

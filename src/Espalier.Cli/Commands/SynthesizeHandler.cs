@@ -1,5 +1,4 @@
 using Espalier.Cli.Output;
-using Espalier.MetricSets;
 
 namespace Espalier.Cli.Commands;
 
@@ -8,18 +7,13 @@ internal static class SynthesizeHandler
 {
     public static SynthesizeResult Run(SynthesizeOptions options, CommandContext context)
     {
-        var request = new SynthesisRequest
+        var run = new CommandRun(context, options.Output);
+        var result = new EspalierModel(WeightedModel.Open(options.Model, context)).Synthesize(options.Output, new Espalier.SynthesizeOptions
         {
-            Model = WeightedModel.Open(options.Model, context),
             Count = options.Count,
             Steps = options.Effort.Steps,
             Time = options.Effort.Time,
-            Seed = (ulong)context.Common.Seed,
-            Compute = Computing.Of(context.Common),
-        };
-        using var folder = context.OpenRun(options.Output, request.Model.Files);
-        var result = new SynthesisMethod(request, context.Time).Run(folder, context.Progress, context.Cancellation);
-        folder.Complete();
-        return new SynthesizeResult(options.Output, result.Count, result.Steps, result.Loss, folder.State.Seconds);
+        }.For(run, context), context.Progress, context.Cancellation);
+        return new SynthesizeResult(options.Output, result.Count, result.Steps, result.Loss, run.Seconds);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Cli.Options;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Espalier.Budget;
 using Espalier.Reports;
 using Spectre.Console;
 
@@ -31,6 +32,17 @@ public sealed record PlanResult : CommandResult
 
     /// <summary>What ofb may choose from.</summary>
     public ImmutableArray<PlanSubmodule>? Submodules { get; init; }
+
+    /// <summary>The plan of a method for what was asked of it, in the measure it was asked in.</summary>
+    public static PlanResult For(Limit limit, string method, ImmutableArray<PlanOptionResult> options, int chosen) => new()
+    {
+        TargetMacs = limit.Measure == CostMeasure.Parameters ? null : limit.Amount,
+        TargetParams = limit.Measure == CostMeasure.Parameters ? limit.Amount : null,
+        Count = limit.Measure == CostMeasure.MacsFull ? "full" : "budget",
+        Method = method,
+        Options = options,
+        Chosen = chosen,
+    };
 
     public override void Write(IAnsiConsole console)
     {

@@ -7,6 +7,9 @@ namespace Espalier.Cli.Output;
 /// <summary>The look all tables share, and numbers as people read them.</summary>
 internal static class Tables
 {
+    // A result is read alone: with a digit more than a report, which is there to compare.
+    private const string Digits = "0.00";
+
     /// <summary>Writes a table: first column left, the others right.</summary>
     public static void WriteTable(this IAnsiConsole console, IReadOnlyList<string> head, IEnumerable<IReadOnlyList<string>> rows)
     {
@@ -39,12 +42,12 @@ internal static class Tables
     /// <summary>Writes a line of plain text; brackets in it are not markup, and no character in it is a command to the terminal.</summary>
     public static void WriteText(this IAnsiConsole console, string text) => console.Write(new Text(Printable.Lines(text) + "\n"));
 
-    public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+    public static string Count(long value) => ReportNumbers.Count(value);
 
-    public static string Percent(double fraction) => (100 * fraction).ToString("0.00", CultureInfo.InvariantCulture) + " %";
+    public static string Percent(double fraction) => ReportNumbers.Percent(fraction, Digits);
 
     public static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
 
     /// <summary>What is left, as a share of what was.</summary>
-    public static string Share(long before, long after) => before > 0 ? Percent((double)after / before) : "";
+    public static string Share(long before, long after) => ReportNumbers.Share(before, after, Digits);
 }

@@ -8,14 +8,7 @@ internal static class ProgressOutput
 {
     /// <summary>Does <paramref name="work"/> while its progress is shown.</summary>
     public static T During<T>(CliStreams streams, CommonSettings common, TimeProvider time, Func<IProgress<ProgressUpdate>, T> work) =>
-        common.Quiet ? work(new NoProgress())
+        common.Quiet ? work(NoProgress.Instance)
         : streams.ErrorIsTerminal ? BarProgress.During(streams, work)
         : work(new LineProgress(streams.Error, time));
-
-    private sealed class NoProgress : IProgress<ProgressUpdate>
-    {
-        public void Report(ProgressUpdate value)
-        {
-        }
-    }
 }

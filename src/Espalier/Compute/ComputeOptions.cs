@@ -59,7 +59,7 @@ public sealed record ComputeOptions
         var index = Device.Contains(':') ? int.Parse(Device.AsSpan(Device.IndexOf(':') + 1)) : 0;
         var devices = TorchRuntime.CudaDevices;
         if (index >= devices)
-            throw new UsageException($"--device {Device}: this libtorch ({TorchRuntime.Version}) sees {devices} CUDA devices; " +
-                "use --device cpu, or point ESPALIER_TORCH at a CUDA build.");
+            throw new UsageException($"{Device}: this libtorch ({TorchRuntime.Version}) sees {devices} CUDA devices; " +
+                "use the device cpu, or point ESPALIER_TORCH at a CUDA build.") { Settings = [nameof(Device)] };
     }
 }

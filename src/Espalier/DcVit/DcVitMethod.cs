@@ -12,7 +12,7 @@ namespace Espalier.DcVit;
 /// one after another, finetuning after each by mimicking the teacher's features. Every part is a resumable step of the run. Whole-block
 /// dropping is the same method with another edit, PRACTISE with another recovery besides.
 /// </summary>
-public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IFewShotMethod
+public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, TimeProvider time) : IRankingMethod
 {
     private readonly Structure _structure = Planned(request, options);
 

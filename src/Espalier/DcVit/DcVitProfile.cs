@@ -73,6 +73,6 @@ public sealed record DcVitProfile
     {
         "clean" => Clean,
         "official" => Official,
-        _ => throw new UsageException($"--profile {name}: the profiles are clean and official."),
+        _ => throw new UsageException($"There is no profile {name}; the profiles are clean and official.") { Settings = [nameof(DcVitOptions.Profile)] },
     };
 }

@@ -41,7 +41,7 @@ public sealed record DensePlan : Structure
 
     public override ImmutableArray<string> Warnings => ChosenOption.Ratio >= CrippledMlpRatio ? [] :
         [string.Create(CultureInfo.InvariantCulture, $"{Count} blocks keep only {ChosenOption.Units[0]} of "
-            + $"{Blocks.Hidden} hidden units each (MLP ratio {ChosenOption.Ratio:0.###}); a larger --k keeps more.")];
+            + $"{Blocks.Hidden} hidden units each (MLP ratio {ChosenOption.Ratio:0.###}); a larger k keeps more.")];
 
     private protected override double PreferredRatio => Profile.PreferredMlpRatio;
 

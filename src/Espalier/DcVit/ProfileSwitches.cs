@@ -31,10 +31,10 @@ public static class ProfileSwitches
     {
         if (FinetuneSwitches.Topics.Contains(topic)) return options with { Finetune = options.Finetune.With(topic, setting) };
         if (!s_topics.TryGetValue(topic, out var change))
-            throw new UsageException($"--switch {topic}: there is no such topic; the topics are {string.Join(", ", Topics)}.");
+            throw new UsageException($"{topic}: there is no such topic; the topics are {string.Join(", ", Topics)}.") { Settings = ["Switch"] };
         return options with
         {
-            Profile = change(options.Profile, setting) ?? throw new UsageException($"--switch {topic}={setting}: {topic} has no such setting."),
+            Profile = change(options.Profile, setting) ?? throw new UsageException($"{topic}={setting}: {topic} has no such setting.") { Settings = ["Switch"] },
         };
     }
 

@@ -57,9 +57,9 @@ public abstract record Structure(Architecture Net, Limit Limit, ImmutableArray<i
     public static Structure Plan(Architecture net, Target target, DcVitOptions options, ulong seed = 0)
     {
         if (options.Order is { } listed && listed.Distinct().Count() != listed.Length)
-            throw new UsageException($"--order {string.Join(",", listed)} names a block twice.");
+            throw new UsageException($"The order {string.Join(",", listed)} names a block twice.") { Settings = [nameof(options.Order)] };
         if (options is { Order: { } order, K: { } k } && order.Length != k)
-            throw new UsageException($"--order names {order.Length} blocks but --k asks for {k}.");
+            throw new UsageException($"The order names {order.Length} blocks but {k} are asked for.") { Settings = [nameof(options.Order), nameof(options.K)] };
         var edit = Of(net, target.Resolve(net.Cost()), options);
         ImmutableArray<DcVitOption> all = [.. edit.Feasible()];
         if (all.IsEmpty || edit.Limit.Met(edit.Before)) throw edit.Unreachable();
@@ -126,7 +126,8 @@ public abstract record Structure(Architecture Net, Limit Limit, ImmutableArray<i
     {
         if ((options.Order ?? options.Candidates) is not { } named) return null;
         return named.FirstOrDefault(options.Keep.Contains, -1) is var kept and not -1
-            ? throw new UsageException($"--keep says that block {kept} must stay, --order or --blocks says that it may go.") : named;
+            ? throw new UsageException($"Block {kept} is to stay, but the {(options.Order is null ? "candidates name" : "order names")} it as one that may go.")
+            { Settings = [nameof(options.Keep), options.Order is null ? nameof(options.Candidates) : nameof(options.Order)] } : named;
     }
 
     private static Structure Of(Architecture net, Limit limit, DcVitOptions options)
@@ -146,7 +147,7 @@ public abstract record Structure(Architecture Net, Limit Limit, ImmutableArray<i
     {
         if (forced is not { } k) return all.IndexOf(all.FirstOrDefault(o => o.Ratio is not { } ratio || ratio >= PreferredRatio) ?? all[^1]);
         return all.FirstOrDefault(o => o.Blocks == k) is { } option ? all.IndexOf(option) : throw new BudgetException(
-            $"--k {k} cannot meet {Limit.Describe()} on {Net.Name}: {all[0].Blocks} to {all[^1].Blocks} blocks can, whichever they are.");
+            $"{k} blocks cannot meet {Limit.Describe()} on {Net.Name}: {all[0].Blocks} to {all[^1].Blocks} can, whichever they are.") { Settings = [nameof(DcVitOptions.K)] };
     }
 
     // The blocks a choice takes without ranking; null when it ranks.

@@ -67,9 +67,21 @@ public sealed class Evaluator(TimeProvider time)
     /// <summary>Images per forward pass that suit their size.</summary>
     public static int BatchFor(Preprocessing preprocessing) => preprocessing.Size <= SmallImage ? 250 : 50;
 
-    /// <summary>An evaluator with a batch that suits the model's images.</summary>
-    public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null) =>
-        new(time) { BatchSize = BatchFor(model.Preprocessing), Bf16 = compute.EvaluatesInBf16, OnProgress = onProgress, Group = compute.Group };
+    /// <summary>An evaluator as the options of the arithmetic ask for it.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="compute">How to compute.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="onProgress">Told how many images are done, of how many.</param>
+    /// <param name="batch">Images per forward pass; null for what suits the model's images.</param>
+    public static Evaluator For(Model model, ComputeOptions compute, TimeProvider time, Action<int, int>? onProgress = null, int? batch = null) => new(time)
+    {
+        BatchSize = batch ?? BatchFor(model.Preprocessing),
+        Bf16 = compute.EvaluatesInBf16,
+        // On the processor itself, decoding and computing share the cores.
+        LoaderThreads = compute.Device == "cpu" ? Math.Max(1, compute.ThreadCount / 2) : compute.ThreadCount,
+        OnProgress = onProgress,
+        Group = compute.Group,
+    };
 
     /// <summary>Mean cross-entropy on labelled images.</summary>
     /// <exception cref="InputException">Labels are missing, or one lies outside the model's classes.</exception>

@@ -25,5 +25,5 @@ public static class ImageTensors
     /// <exception cref="UsageException">One array cannot hold them.</exception>
     internal static int Floats(int images, int channels, int size) =>
         (long)images * channels * size * size is var floats && floats <= Array.MaxLength ? (int)floats
-            : throw new UsageException($"{images} images of {size}×{size} pixels at a time are more than one array can hold; give a smaller --batch.");
+            : throw new UsageException($"{images} images of {size}×{size} pixels at a time are more than one array can hold; give a smaller batch.") { Settings = ["Batch"] };
 }

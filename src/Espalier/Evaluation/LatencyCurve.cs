@@ -71,6 +71,7 @@ public sealed record LatencyCurve(long DenseMacsFull, ImmutableArray<LatencyPoin
             (macs, kept) = (point.MacsFull, next);
         }
         throw new BudgetException(FormattableString.Invariant(
-            $"--latency: the smallest structure timed here keeps {100 * kept:0} % of the latency; ask for more than that, or state the target in MACs."));
+            $"The smallest structure timed here keeps {100 * kept:0} % of the latency; ask for more than that, or state the target in MACs."))
+        { Settings = ["Latency"] };
     }
 }

@@ -70,12 +70,12 @@ public sealed record FewShotRequest
     {
         if (Model.Architecture.MergesTokens)
             throw new UsageException($"{Model.Architecture.Name} merges tokens, so its features cannot be compared one by one; "
-                + "compress the network it was made from, with --merge-tokens.");
+                + "compress the network it was made from, and have tokens merged.") { Settings = ["MergeTokens"] };
         if (Images is not null) Draw(Images);
         if (Eval is not null) Evaluator.Require(Eval, Model.Architecture);
         if (OtherMetricSet() is { } set && Images is null)
-            throw new UsageException($"--metric-set {set.Name} goes with --images: "
-                + "without any, the synthetic images are what is trained on and what blocks are ranked on.");
+            throw new UsageException($"The metric set {set.Name} goes with images: "
+                + "without any, the synthetic images are what is trained on and what blocks are ranked on.") { Settings = [nameof(MetricSet), nameof(Images)] };
         return this;
     }
 

@@ -19,3 +19,11 @@ public interface IFewShotMethod
     /// <param name="cancellation">Stops between two gradient steps; the run can be resumed.</param>
     FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation);
 }
+
+/// <summary>A method that ranks blocks, and can do that alone.</summary>
+public interface IRankingMethod : IFewShotMethod
+{
+    /// <summary>Runs, or goes on with, the method up to the ranking.</summary>
+    /// <inheritdoc cref="IFewShotMethod.Compress"/>
+    FewShotResult Rank(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation);
+}

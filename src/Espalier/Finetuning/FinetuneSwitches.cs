@@ -35,8 +35,8 @@ public static class FinetuneSwitches
     public static FinetuneOptions With(this FinetuneOptions options, string topic, string setting)
     {
         if (!s_topics.TryGetValue(topic, out var change))
-            throw new UsageException($"--switch {topic}: there is no such topic; the topics are {string.Join(", ", Topics)}.");
-        return change(options, setting) ?? throw new UsageException($"--switch {topic}={setting}: {topic} has no such setting.");
+            throw new UsageException($"{topic}: there is no such topic; the topics are {string.Join(", ", Topics)}.") { Settings = ["Switch"] };
+        return change(options, setting) ?? throw new UsageException($"{topic}={setting}: {topic} has no such setting.") { Settings = ["Switch"] };
     }
 
     private static FinetuneOptions? From(string profile) => profile switch

@@ -61,7 +61,8 @@ public static class UpdateRanges
     internal static void Require(Architecture net, UpdateRange range)
     {
         if (net is CnnArchitecture && range is (UpdateRange.MlpBiases or UpdateRange.Attention))
-            throw new UsageException($"--update: {net.Name} is a convolutional network, which has neither MLPs nor attentions; give before, all, inter or ln.");
+            throw new UsageException($"{net.Name} is a convolutional network, which has neither MLPs nor attentions to move alone; give before, all, inter or ln.")
+            { Settings = [nameof(FinetuneOptions.Update)] };
     }
 
     // The stem moves with the blocks; what comes after them (a convolution, the head) only when everything does.

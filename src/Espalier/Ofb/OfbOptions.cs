@@ -1,5 +1,6 @@
 using System.Globalization;
-using Espalier.Training;
+using System.Text.Json.Serialization;
+using Espalier.Supervised;
 
 namespace Espalier.Ofb;
 
@@ -25,8 +26,12 @@ public sealed record OfbOptions
     public static OfbOptions Official { get; } = new()
     {
         AllWrites = false, MaskPositions = false, Clamped = false, CounterCost = false, Guarded = false, KeepMoments = false, AlphaPeak = null,
-        LinearRate = true,
+        LinearRate = true, Profile = "official",
     };
+
+    /// <summary>The profile it began as, for reports.</summary>
+    [JsonIgnore]
+    public string Profile { get; init; } = "clean";
 
     /// <summary>The embedding's mask scales every write to the residual stream; otherwise the input alone.</summary>
     public bool AllWrites { get; init; } = true;
@@ -99,7 +104,7 @@ public sealed record OfbOptions
     {
         "clean" => new(),
         "official" => Official,
-        _ => throw new UsageException($"--profile {profile}: the profiles are clean and official."),
+        _ => throw new UsageException($"There is no profile {profile}; the profiles are clean and official.") { Settings = ["Profile"] },
     };
 
     /// <summary>The options with a recovery that mixes images when they are large, as the published recipe does, and does not when they are small.</summary>
@@ -110,10 +115,10 @@ public sealed record OfbOptions
     public OfbOptions With(string topic, string setting)
     {
         if (!s_topics.TryGetValue(topic, out var entry))
-            throw new UsageException($"--switch {topic}: there is no such topic; the topics are {string.Join(", ", s_topics.Keys)}.");
+            throw new UsageException($"{topic}: there is no such topic; the topics are {string.Join(", ", s_topics.Keys)}.") { Settings = ["Switch"] };
         var known = entry.Settings.Split('|');
         var isNumber = known.Contains("NUMBER") && double.TryParse(setting, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1;
         return isNumber || (known.Contains(setting) && setting != "NUMBER") ? entry.With(this, setting)
-            : throw new UsageException($"--switch {topic}={setting}: {topic} is one of {string.Join(", ", known)}.");
+            : throw new UsageException($"{topic}={setting}: {topic} is one of {string.Join(", ", known)}.") { Settings = ["Switch"] };
     }
 }

@@ -15,6 +15,7 @@ public static class OfbReport
         {
             RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
             Method = MethodNames.Ofb,
+            Profile = request.Options.Profile,
             Target = request.Target.ToString(),
             Images = request.Data.Count - request.HoldOut,
             SkippedImages = result.SkippedImages,

@@ -7,6 +7,7 @@ using Espalier.Reports;
 using Espalier.SearchSpaces;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
+using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Ofb;

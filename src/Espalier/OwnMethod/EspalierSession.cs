@@ -97,14 +97,17 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Arc
         var limit = target.Resolve(net.Cost());
         var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)
-            return options.MergeTokens ? throw new UsageException("--like takes a structure, --merge-tokens finds one: give one of the two.")
+            return options.MergeTokens ? throw new UsageException("Widths are to be taken from a network, and others found with merged tokens: ask for one of the two.")
+                { Settings = [nameof(EspalierOptions.Like), nameof(EspalierOptions.MergeTokens)] }
                 : new EspalierPlan(limit, knobs, GivenStructure.Take(net, like, limit, knobs));
         if (!options.MergeTokens || limit.Met(net.Cost())) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
-        if (net is not VitArchitecture vit) throw new UsageException($"--merge-tokens: {net.Name} is a {net.Family}, which has no tokens; leave it out, and widths are cut alone.");
-        if (vit.Staged) throw new UsageException($"--merge-tokens: the windows of {net.Name} need every token in its place; leave it out, and widths are cut alone.");
-        if (limit.Measure == CostMeasure.Parameters) throw new UsageException("--merge-tokens saves MACs but no parameters; state the target in MACs.");
+        if (net is not VitArchitecture vit) throw Unmerged($"{net.Name} is a {net.Family}, which has no tokens to merge; leave that out, and widths are cut alone.");
+        if (vit.Staged) throw Unmerged($"The windows of {net.Name} need every token in its place, so none can be merged; leave that out, and widths are cut alone.");
+        if (limit.Measure == CostMeasure.Parameters) throw Unmerged("Merging tokens saves MACs but no parameters; state the target in MACs.");
         var (merging, blocks) = MergeStart.Find(vit, limit, options.Keep, options.MergingBlocks);
         return limit.Met(VitCost.Of(merging)) ? new EspalierPlan(limit, [], merging) { Tokens = blocks }
             : new EspalierPlan(limit, knobs, UniformStart.Find(merging, limit, knobs)) { Tokens = blocks };
     }
+
+    private static UsageException Unmerged(string why) => new(why) { Settings = [nameof(EspalierOptions.MergeTokens)] };
 }

@@ -68,14 +68,14 @@ public static class EspalierSwitches
     public static EspalierOptions With(this EspalierOptions options, string topic, string setting)
     {
         if (!s_topics.TryGetValue(topic, out var set))
-            throw new UsageException($"--switch {topic}: the topics of espalier are {string.Join(", ", s_topics.Keys.Order(StringComparer.Ordinal))}.");
+            throw new UsageException($"{topic}: the topics of espalier are {string.Join(", ", s_topics.Keys.Order(StringComparer.Ordinal))}.") { Settings = ["Switch"] };
         try
         {
             return set(options, setting);
         }
         catch (FormatException)
         {
-            throw new UsageException($"--switch {topic}={setting}: {topic} has no such setting.");
+            throw new UsageException($"{topic}={setting}: {topic} has no such setting.") { Settings = ["Switch"] };
         }
     }
 

@@ -96,7 +96,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private static ImmutableArray<Target> Checked(ImmutableArray<Target> targets)
     {
         if (targets.FirstOrDefault(t => t.Form != TargetForm.KeepMacs) is { } other)
-            throw new UsageException($"{other} in a family: its sizes are shares of the MACs that stay, such as --keep-macs 0.75.");
+            throw new UsageException($"{other} in a family: its sizes are shares of the MACs that stay, such as 0.75.") { Settings = ["KeepMacs"] };
         foreach (var (larger, smaller) in targets.Zip(targets.Skip(1)))
             if (smaller.Value >= larger.Value || smaller.Count != larger.Count)
                 throw new UsageException($"{smaller} after {larger} in a family: each size must be smaller than the one before it, by the same count.");

@@ -14,11 +14,12 @@ internal static class ReportNumbers
         return scaled.ToString(scaled >= 100 ? "0" : scaled >= 10 ? "0.0" : unit.Length == 0 ? "0" : "0.00", CultureInfo.InvariantCulture) + unit;
     }
 
-    internal static string Percent(double? fraction) =>
-        fraction is { } value ? (100 * value).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "–";
+    internal static string Percent(double? fraction, string digits = "0.0") =>
+        fraction is { } value ? (100 * value).ToString(digits, CultureInfo.InvariantCulture) + " %" : "–";
 
     /// <summary>After as a share of before.</summary>
-    internal static string Share(long? before, long? after) => before > 0 && after is { } value ? Percent((double)value / before.Value) : "";
+    internal static string Share(long? before, long? after, string digits = "0.0") =>
+        before > 0 && after is { } value ? Percent((double)value / before.Value, digits) : "";
 
     /// <summary>A change of a fraction, in points.</summary>
     internal static string Points(double? before, double? after) =>

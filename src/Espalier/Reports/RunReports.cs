@@ -62,7 +62,7 @@ internal static class RunReports
     /// <summary>A remark when training images were left out.</summary>
     public static IEnumerable<string> Skipped(int images)
     {
-        if (images > 0) yield return $"{images} training {(images == 1 ? "image" : "images")} could not be read and {(images == 1 ? "was" : "were")} left out (--strict refuses them).";
+        if (images > 0) yield return $"{images} training {(images == 1 ? "image" : "images")} could not be read and {(images == 1 ? "was" : "were")} left out (a strict training refuses them).";
     }
 
     /// <summary>A remark when time ended a training before its planned steps were done.</summary>

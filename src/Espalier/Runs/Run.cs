@@ -22,7 +22,7 @@ public sealed class Run
         if (steps.Select(s => s.Name).Distinct().Count() != steps.Count) throw new ArgumentException("Two steps have the same name.", nameof(steps));
         var done = folder.State.Done;
         if (done.Length > steps.Count || !steps.Take(done.Length).Select(s => s.Name).SequenceEqual(done))
-            throw new InputException($"'{folder.Path}' was begun with other steps ({string.Join(", ", done)}); start again with --force.");
+            throw new InputException($"'{folder.Path}' was begun with other steps ({string.Join(", ", done)}); start again in its place.") { Settings = [nameof(RunOptions.Existing)] };
     }
 
     /// <summary>Does the steps that are not done yet.</summary>

@@ -54,10 +54,10 @@ public sealed class RunFolder : IDisposable
         path = FullPath(path);
         if (File.Exists(path)) throw new UsageException($"'{path}' is a file; give a folder for the output.");
         if (!HoldsFiles(path)) return;
-        if (!force) throw new UsageException(Refusal(path));
+        if (!force) throw new UsageException(Refusal(path)) { Settings = [nameof(RunOptions.Existing)] };
         var owns = IsOwned(path);
         if (OutputPaths.FirstWithin(path, reads, entry => IsCleared(entry, owns)) is { } read)
-            throw new UsageException($"'{path}' holds '{read}', which the run reads: --force would destroy it. Choose another folder for the output.");
+            throw new UsageException($"'{path}' holds '{read}', which the run reads. Choose another folder for the output: replacing this one would destroy what the run is made from.") { Settings = [nameof(RunOptions.Existing)] };
     }
 
     /// <summary>Starts a run in <paramref name="path"/>; refuses a folder that holds files unless <paramref name="force"/> is set.</summary>
@@ -96,7 +96,7 @@ public sealed class RunFolder : IDisposable
             var state = File.Exists(System.IO.Path.Combine(path, StateFile))
                 ? ReadJson(path, StateFile, RunJson.Default.RunState)
                 : new RunState();
-            if (state.Seconds is not (>= 0 and < MostSeconds)) throw new InputException($"'{System.IO.Path.Combine(path, StateFile)}' says that {state.Seconds} seconds were worked; start again with --force.");
+            if (state.Seconds is not (>= 0 and < MostSeconds)) throw new InputException($"'{System.IO.Path.Combine(path, StateFile)}' says that {state.Seconds} seconds were worked; start again in its place.") { Settings = [nameof(RunOptions.Existing)] };
             var folder = new RunFolder(path, manifest, state, held);
             folder.DeleteRemovedSteps();
             if (state.Clearing) folder.ClearEarlier();
@@ -122,7 +122,7 @@ public sealed class RunFolder : IDisposable
         if (mark.FormatVersion is null) throw new InputException($"Cannot read '{System.IO.Path.Combine(path, ManifestFile)}': it names no format version.");
         if (mark.FormatVersion != RunManifest.CurrentFormat)
             throw new InputException($"'{path}' was made by Espalier {mark.Version ?? "of an unknown version"}, whose run folders (format {mark.FormatVersion}) "
-                + $"this version (format {RunManifest.CurrentFormat}) cannot resume; resume it there, or start again with --force.");
+                + $"this version (format {RunManifest.CurrentFormat}) cannot resume; resume it there, or start again in its place.") { Settings = [nameof(RunOptions.Existing)] };
         return ReadJson(path, ManifestFile, RunJson.Default.RunManifest);
     }
 
@@ -181,8 +181,8 @@ public sealed class RunFolder : IDisposable
 
     private static string Refusal(string path) =>
         File.Exists(System.IO.Path.Combine(path, ManifestFile)) && !File.Exists(System.IO.Path.Combine(path, ModelFile))
-            ? $"'{path}' already holds a run; go on with it ({CommandLineText.Of(["resume", path])}), replace it with --force, or choose another folder."
-            : $"'{path}' already holds files; choose another folder or replace them with --force.";
+            ? $"'{path}' already holds a run; go on with it ({CommandLineText.Of(["resume", path])}), replace it, or choose another folder."
+            : $"'{path}' already holds files; choose another folder or replace them.";
 
     private static bool HoldsFiles(string path) =>
         Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(e => !IsTrace(System.IO.Path.GetFileName(e)));

@@ -218,7 +218,7 @@ public sealed class TrainingLoop : IDisposable
         }
         catch (Exception e) when (e is TorchOutOfMemoryException or OutOfMemoryException)
         {
-            throw new FailureException($"Out of memory at step {Step + 1} of {_options.Steps} with a batch of {atOnce}; give a smaller --batch or a smaller model.", e);
+            throw new FailureException($"Out of memory at step {Step + 1} of {_options.Steps} with a batch of {atOnce}; give a smaller batch or a smaller model.", e) { Settings = ["Batch"] };
         }
         _average?.Update(Step);
         using var noGrad = new NoGrad();
@@ -283,6 +283,6 @@ public sealed class TrainingLoop : IDisposable
     private FailureException Diverged(string broken) => Diverged($"{broken} became NaN or infinite up to step {Step}", "");
 
     private FailureException Diverged(string what, string where) => new(FormattableString.Invariant(
-        $"{what} of {_options.Steps} (learning rate {_options.LearningRate.At(Step, _options.Steps):G3}){where}; lower the learning rate or use --precision fp32.")
-        + (Checkpoint is null ? "" : " The last state in which all was finite is kept."));
+        $"{what} of {_options.Steps} (learning rate {_options.LearningRate.At(Step, _options.Steps):G3}){where}; {(Checkpoint is null ? "" : "the last state in which all was finite is kept; ")}lower the learning rate or compute in fp32."))
+    { Settings = ["LearningRate", "Precision"] };
 }

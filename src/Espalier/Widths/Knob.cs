@@ -24,7 +24,7 @@ public readonly record struct Knob(int Block, WidthKind Kind)
     public static ImmutableArray<Knob> Of(Architecture net, IReadOnlyCollection<WidthKind> kinds, IReadOnlyCollection<int> kept, int multipleOf = 1)
     {
         foreach (var block in kept)
-            if (block < 0 || block >= net.Depth) throw new UsageException($"--keep names block {block}; {net.Name} has blocks 0 to {net.Depth - 1}.");
+            if (block < 0 || block >= net.Depth) throw new UsageException($"Block {block} is to stay; {net.Name} has blocks 0 to {net.Depth - 1}.") { Settings = ["Keep"] };
         return
         [
             .. from i in Enumerable.Range(0, net.Depth)

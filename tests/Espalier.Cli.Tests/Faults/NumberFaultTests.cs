@@ -5,7 +5,7 @@ using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Runs;
 using Espalier.Testing;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Cli.Tests.Faults;
 

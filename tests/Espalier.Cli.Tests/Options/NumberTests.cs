@@ -33,7 +33,7 @@ public sealed class NumberTests
     {
         var run = CliRun.Of("bench", "vit_tiny_patch16_224", "--batch", "100000", "--quiet");
         run.Code.ShouldBe(ExitCodes.Usage);
-        run.ErrorLine.ShouldContain("give a smaller --batch");
+        run.ErrorLine.ShouldContain("give a smaller batch (--batch).");
     }
 
     private static bool IsNumber(Type type) => type == typeof(int?) || type == typeof(long?) || type == typeof(double?) || type == typeof(long[]);

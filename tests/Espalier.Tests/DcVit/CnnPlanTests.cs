@@ -88,10 +88,10 @@ public class CnnPlanTests : TorchTest
         Usage(new() { Variant = BlockVariant.RemoveMlp }).ShouldContain("cnn-dense");
         Usage(new() { MlpInit = MlpInit.GeluSample }).ShouldContain("at random");
         Usage(new() { Candidates = [1, 3] }).ShouldContain("block 3 cannot be cut alone; those that can are 1, 2, 4");
-        Usage(new() { Order = [1], Keep = [1] }).ShouldContain("--keep");
+        Usage(new() { Order = [1], Keep = [1] }).ShouldContain("Block 1 is to stay");
         Usage(new() { Order = [1, 1] }).ShouldContain("twice");
         OutOfReach(new(TargetForm.KeepMacs, 0.2), new() { Variant = BlockVariant.Drop }).ShouldContain("it reaches");
-        OutOfReach(s_fifth, new() { Variant = BlockVariant.Drop, K = 2 }).ShouldContain("--k 2");
+        OutOfReach(s_fifth, new() { Variant = BlockVariant.Drop, K = 2 }).ShouldContain("2 blocks cannot meet");
         OutOfReach(new(TargetForm.Macs, 9e9), new()).ShouldContain("it reaches");
         Structure.Plan(net, s_fifth, new() { Keep = [1, 2] }).Candidates.ShouldBe([4, 5, 6, 8, 9, 10, 11, 12, 14, 15]);
     }
@@ -107,7 +107,7 @@ public class CnnPlanTests : TorchTest
         foreach (var name in moves.Split(' ')) names.ShouldContain(name);
         foreach (var name in stays.Split(' ')) names.ShouldNotContain(name);
         names.ShouldAllBe(name => !model.IsBuffer(name));
-        Should.Throw<UsageException>(() => UpdateRanges.Names(model, UpdateRange.Attention, [1], 2, true, 5)).Message.ShouldContain("--update");
+        Should.Throw<UsageException>(() => UpdateRanges.Names(model, UpdateRange.Attention, [1], 2, true, 5)).Settings.ShouldBe(["Update"]);
     }
 
     private static CnnArchitecture Net(string name) => (CnnArchitecture)ModelRegistry.Find(name)!.Architecture;

@@ -74,7 +74,7 @@ public class DensePlanTests
         var plan = Plan(L, "0.751734186");
         (plan.ChosenOption.Blocks, plan.Warnings.Length).ShouldBe((7, 0));
         Plan(L, "0.751734186", blocks: 6).Warnings.ShouldHaveSingleItem()
-            .ShouldBe("6 blocks keep only 24 of 4096 hidden units each (MLP ratio 0.024); a larger --k keeps more.");
+            .ShouldBe("6 blocks keep only 24 of 4096 hidden units each (MLP ratio 0.024); a larger k keeps more.");
         var tiny = Plan(Ti, "0.84");
         (tiny.Options[0].Blocks, tiny.Options[0].Hidden, tiny.ChosenOption.Blocks).ShouldBe((2, 13, 3));
     }
@@ -138,7 +138,7 @@ public class DensePlanTests
     [Theory]
     [InlineData(Ti, "0.98", null, "it reaches 0.2064 G MACs (budget) to 1.0494 G MACs (budget) (19.14% to 97.29%).")]
     [InlineData(Ti, "0.1", null, "it reaches 0.2064 G MACs (budget) to 1.0494 G MACs (budget) (19.14% to 97.29%).")]
-    [InlineData(Ti, "0.751734186", 3, "--k 3 cannot meet 0.8108 G MACs (budget) on vit_tiny_patch16_224: 4 to 9 blocks can, whichever they are.")]
+    [InlineData(Ti, "0.751734186", 3, "3 blocks cannot meet 0.8108 G MACs (budget) on vit_tiny_patch16_224: 4 to 9 can, whichever they are.")]
     public void Out_of_reach_gives_the_reachable_range(string name, string keep, int? blocks, string message) =>
         Should.Throw<BudgetException>(() => Plan(name, keep, blocks: blocks)).Message.ShouldEndWith(message);
 

@@ -78,8 +78,8 @@ public class WholeBlockPlanTests
     {
         string Usage(DcVitOptions options) => Should.Throw<UsageException>(() => Plan(Base, "0.9", options)).Message;
         Usage(s_drop with { Order = [2, 2] }).ShouldContain("twice");
-        Usage(s_drop with { Order = [2, 3], K = 3 }).ShouldContain("--order names 2 blocks but --k asks for 3");
-        Usage(s_drop with { Candidates = [2, 3], Keep = [3] }).ShouldContain("--keep says that block 3 must stay");
+        Usage(s_drop with { Order = [2, 3], K = 3 }).ShouldContain("The order names 2 blocks but 3 are asked for");
+        Usage(s_drop with { Candidates = [2, 3], Keep = [3] }).ShouldContain("Block 3 is to stay, but the candidates name it");
         Plan(Base, "0.9", s_drop with { Keep = [2, 3] }).Candidates.ShouldBe([1, 4, 5, 6, 7, 8, 9, 10]);
         Plan(Base, "0.9", s_drop with { Order = [7, 4] }).Order!.Value.ShouldBe([7, 4]);
     }

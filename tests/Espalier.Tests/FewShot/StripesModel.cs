@@ -8,6 +8,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
+using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Tests.FewShot;

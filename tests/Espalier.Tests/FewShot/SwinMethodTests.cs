@@ -73,7 +73,7 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
     public void Tokens_are_not_merged()
     {
         Should.Throw<UsageException>(() => Espalier("a", Request(steps: 0), new EspalierOptions { MergeTokens = true })).Message
-            .ShouldBe("--merge-tokens: the windows of stripes-swin need every token in its place; leave it out, and widths are cut alone.");
+            .ShouldBe("The windows of stripes-swin need every token in its place, so none can be merged; leave that out, and widths are cut alone.");
     }
 
     private FewShotRequest Request(long steps) => toy.Request("swin", Keep, count: 40, steps);

@@ -7,7 +7,7 @@ using Espalier.Ofb;
 using Espalier.Runs;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Tests.Ofb;
 

@@ -5,7 +5,7 @@ using Espalier.Models.Vit;
 using Espalier.Ofb;
 using Espalier.Runs;
 using Espalier.Tests.FewShot;
-using Espalier.Training;
+using Espalier.Supervised;
 
 namespace Espalier.Tests.Ofb;
 

@@ -108,7 +108,7 @@ public class SearchTaskTests : TorchTest
 
     [Fact]
     public void Unknown_switches_are_named() =>
-        Should.Throw<UsageException>(() => s_options.With("lambda", "2")).Message.ShouldBe("--switch lambda=2: lambda is one of ramp, NUMBER.");
+        Should.Throw<UsageException>(() => s_options.With("lambda", "2")).Message.ShouldBe("lambda=2: lambda is one of ramp, NUMBER.");
 
     [Theory]
     [InlineData(1)]

@@ -30,7 +30,7 @@ public sealed class RunFolderTests : IDisposable
 
         var error = Should.Throw<UsageException>(() => RunFolder.Create(_temporary["run"], Manifest, force: false));
 
-        error.Message.ShouldContain("--force");
+        error.Settings.ShouldBe([nameof(RunOptions.Existing)]);
         Directory.GetFileSystemEntries(_temporary["run"]).Length.ShouldBe(1);
     }
 

@@ -100,7 +100,7 @@ public sealed class RunTests : IDisposable
         using var folder = Create();
         Execute(folder, Step("plan"));
 
-        Should.Throw<InputException>(() => Execute(folder, Step("other"))).Message.ShouldContain("--force");
+        Should.Throw<InputException>(() => Execute(folder, Step("other"))).Settings.ShouldBe([nameof(RunOptions.Existing)]);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
+using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

@@ -5,6 +5,7 @@ using Espalier.Models.Data;
 using Espalier.Tests.Runs;
 using Espalier.Torch;
 using Espalier.Torch.Distributed;
+using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

@@ -62,7 +62,7 @@ public class TrainingLoopTests : TorchTest
         using (var seven = new TrainingLoop(good, good, s_options) { StopEarly = () => good.After.Count == 7 }) seven.Run();
         using var loop = new TrainingLoop(bad, bad, s_options);
         Should.Throw<FailureException>(() => loop.Run()).Message
-            .ShouldBe("The loss became NaN at step 8 of 60 (learning rate 0.0967); lower the learning rate or use --precision fp32.");
+            .ShouldBe("The loss became NaN at step 8 of 60 (learning rate 0.0967); lower the learning rate or compute in fp32.");
         loop.Step.ShouldBe(7);
         bad.Values.ShouldBe(good.Values);
     }

@@ -54,7 +54,7 @@ internal sealed class BatchMaker(ImageDataset dataset, IImageTransform transform
     }
 
     private int Floats(long length) => Math.Min(options.BatchSize, dataset.Count) * length is var floats && floats <= Array.MaxLength ? (int)floats
-        : throw new UsageException($"A batch of {options.BatchSize} images of {transform.Size}×{transform.Size} pixels is more than one array can hold; give a smaller --batch.");
+        : throw new UsageException($"A batch of {options.BatchSize} images of {transform.Size}×{transform.Size} pixels is more than one array can hold; give a smaller batch.") { Settings = [nameof(LoaderOptions.BatchSize)] };
 
     private int[] Order(int epoch)
     {

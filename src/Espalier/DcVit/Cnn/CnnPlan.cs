@@ -31,9 +31,9 @@ public sealed record CnnPlan : Structure
     internal static CnnPlan Of(CnnArchitecture net, Limit limit, BlockVariant variant, DcVitOptions options)
     {
         if (variant is not (BlockVariant.Compress or BlockVariant.Drop))
-            throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (--variant cnn-drop) or narrowed (--variant cnn-dense).");
+            throw new UsageException($"{net.Name} is a convolutional network; its blocks are dropped (cnn-drop) or narrowed (cnn-dense).") { Settings = [nameof(options.Variant)] };
         if (options.MlpInit != MlpInit.RandomSample)
-            throw new UsageException($"--unit-choice: the inner channels of {net.Name}, a convolutional network, are drawn at random.");
+            throw new UsageException($"The inner channels of {net.Name}, a convolutional network, are drawn at random.") { Settings = [nameof(options.MlpInit)] };
         if (options.Finetune.Update is { } update) UpdateRanges.Require(net, update);
         return new CnnPlan(net, limit, CandidatesOf(net, options), variant, forced: (options.K ?? options.Order?.Length) is not null);
     }

@@ -1,7 +1,7 @@
 using Espalier.Reports;
 using Espalier.Runs;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>The report of a training.</summary>
 public static class SupervisedReport
@@ -13,7 +13,7 @@ public static class SupervisedReport
         return RunReports.Begin(folder, request.Model, request.Compute, request.Eval, request.Seed).With(before: null, cost) with
         {
             RepeatCommandLine = result.StoppedEarly ? null : RunReports.Repeat(folder.Manifest, [("--steps", $"{result.Steps}")]),
-            Method = request.FromScratch ? "train" : "finetune",
+            Method = request.Method,
             Images = request.Data.Count - request.HoldOut,
             SkippedImages = result.SkippedImages,
             Top1After = result.Top1,

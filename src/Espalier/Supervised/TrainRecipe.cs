@@ -2,8 +2,9 @@ using System.Text.Json.Serialization;
 using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Torch.Optim;
+using Espalier.Training;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>A recipe of supervised training. The defaults suit a small ViT on tens of thousands of images.</summary>
 public sealed record TrainRecipe

@@ -2,9 +2,10 @@ using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Torch;
+using Espalier.Supervised;
 using Espalier.Training;
 
-namespace Espalier.Tests.Training;
+namespace Espalier.Tests.Supervised;
 
 public class SupervisedTaskTests : TorchTest
 {

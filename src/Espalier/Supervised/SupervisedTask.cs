@@ -1,8 +1,9 @@
 using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
+using Espalier.Training;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>Ordinary training: cross-entropy with labels, with label smoothing, mixup, CutMix and stochastic depth as switches.</summary>
 public sealed class SupervisedTask(Model model, MixUp mix, double dropPath, ulong seed) : ITrainingTask

@@ -1,9 +1,10 @@
 using Espalier.Compute;
 using Espalier.Evaluation;
+using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>How long to train; exactly one is set.</summary>
 /// <param name="Steps">Optimizer steps.</param>
@@ -11,25 +12,21 @@ namespace Espalier.Training;
 /// <param name="Time">Time for the whole command.</param>
 public sealed record TrainingEffort(long? Steps = null, int? Epochs = null, TimeSpan? Time = null);
 
-/// <summary>What <c>train</c> and <c>finetune</c> do.</summary>
-public sealed record SupervisedRequest
+/// <summary>What is asked of everything that learns from labelled images: <c>train</c>, <c>finetune</c> and <c>search</c>.</summary>
+public abstract record TrainingRequest
 {
     public required ModelSource Model { get; init; }
-
-    /// <summary>Start from fresh weights of the model's architecture (<c>train</c>) instead of its own (<c>finetune</c>).</summary>
-    public required bool FromScratch { get; init; }
 
     /// <summary>Labelled training images.</summary>
     public required ImageDataset Data { get; init; }
 
-    /// <summary>Labelled images to measure accuracy on at the end; null measures nothing.</summary>
+    /// <summary>Labelled images to measure accuracy on; null measures nothing.</summary>
     public ImageDataset? Eval { get; init; }
 
-    /// <summary>Training images kept aside and measured at the end; 0 keeps none.</summary>
+    /// <summary>Training images kept aside to measure on; 0 keeps none.</summary>
     public int HoldOut { get; init; }
 
-    public required TrainRecipe Recipe { get; init; }
-
+    /// <summary>Of the whole run.</summary>
     public required TrainingEffort Effort { get; init; }
 
     /// <summary>Refuse a training image that cannot be read, instead of going on without it.</summary>
@@ -42,35 +39,31 @@ public sealed record SupervisedRequest
     /// <summary>Files and folders it reads, which no output may replace.</summary>
     public IEnumerable<string> Reads => Model.Files.Concat(Data.Files).Concat(Eval?.Files ?? []);
 
-    /// <summary>This request, once it is sure that recipe, images and labels go together: all that can be known before there is a run.</summary>
+    /// <summary>The images to train on, and those kept aside.</summary>
+    internal (ImageDataset Train, ImageDataset? Aside) Split() => HeldOut.Split(Data, HoldOut, Seed);
+
+    /// <summary>Makes sure that recipe, images and labels go together: all that can be known before there is a run.</summary>
+    /// <param name="recipe">How it is trained.</param>
+    /// <param name="net">The network that is evaluated.</param>
     /// <exception cref="UsageException">The recipe has a value out of its range, or no image is left to train on.</exception>
     /// <exception cref="InputException">Images have no labels, or others than the network.</exception>
-    internal SupervisedRequest Checked()
+    internal void Check(TrainRecipe recipe, Architecture net)
     {
-        Recipe.Validate();
+        recipe.Validate();
         HeldOut.Check(Data.RequireLabels(), HoldOut);
-        if (Eval is not null) Evaluator.Require(Eval, Model.Architecture with { Classes = Data.ClassCount });
-        return this;
+        if (Eval is not null) Evaluator.Require(Eval, net);
     }
 }
 
-/// <summary>What training came to.</summary>
-public sealed record SupervisedResult(long Steps, double Epochs, double Loss)
+/// <summary>What everything comes to that learned from labelled images.</summary>
+/// <param name="Steps">Optimizer steps taken.</param>
+public abstract record TrainingResult(long Steps)
 {
-    public double? Top1 { get; init; }
-
-    public double? Top5 { get; init; }
-
-    public double? HoldOutTop1 { get; init; }
-
     /// <summary>Training images that could not be read and were left out.</summary>
     public int SkippedImages { get; init; }
 
     /// <summary>True when time ran out before the planned steps were done: the run cannot be repeated exactly.</summary>
     public bool StoppedEarly { get; init; }
-
-    /// <summary>Remarks: a replaced head.</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Mean training loss over stretches of the run, by step.</summary>
     public IReadOnlyList<(long Step, double Loss)> Losses { get; init; } = [];

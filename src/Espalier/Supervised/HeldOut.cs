@@ -1,7 +1,7 @@
 using Espalier.Models;
 using Espalier.Models.Data;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>Training images that are kept aside to measure on.</summary>
 internal static class HeldOut
@@ -10,7 +10,8 @@ internal static class HeldOut
     /// <exception cref="UsageException">Nothing would be.</exception>
     internal static void Check(ImageDataset data, int count)
     {
-        if (count > 0 && count >= data.Count) throw new UsageException($"--hold-out {count} leaves none of the {data.Count} images to train on.");
+        if (count > 0 && count >= data.Count) throw new UsageException($"{count} images kept aside leave none of the {data.Count} to train on.")
+            { Settings = ["HoldOut"] };
     }
 
     /// <summary>Both parts of a set. The held-out images are drawn by the seed, so that recipes of one seed are compared on the same ones.</summary>

@@ -1,7 +1,7 @@
 using Espalier.Models.Data;
 using Espalier.Runs;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>Training images that could not be read: each is told once and counted once, over all epochs and sittings.</summary>
 internal sealed class SkippedImages(string folder, IProgress<ProgressUpdate> progress)

@@ -5,9 +5,9 @@ using Espalier.Ofb;
 using Espalier.Runs;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Training;
+using Espalier.Supervised;
 
-namespace Espalier.Tests.Training;
+namespace Espalier.Tests.Supervised;
 
 /// <summary>
 /// A time bounds all of a training, what is measured after it and the sittings before it. The clock is looked at once a step while steps are timed and

@@ -4,7 +4,7 @@ using Espalier.Models.Data;
 using Espalier.Runs;
 using Espalier.Torch.Distributed;
 
-namespace Espalier.Training;
+namespace Espalier.Supervised;
 
 /// <summary>
 /// The clock of a run that trains: how many steps fit into its time besides what is measured, and when the training has to end though steps are
@@ -100,5 +100,5 @@ internal sealed record TrainedRecord(long Steps, long Planned)
     internal void Write(string folder) => StepFile.Write(folder, FileName, this);
 
     internal static TrainedRecord Read(string folder) => StepFile.Read<TrainedRecord>(folder, FileName)
-        ?? throw new InputException($"'{folder}' does not say how far the training came: it was left by another version; start again with --force.");
+        ?? throw new InputException($"'{folder}' does not say how far the training came: it was left by another version; start again in its place.") { Settings = [nameof(RunOptions.Existing)] };
 }
