@@ -3,7 +3,7 @@ using Espalier.Models;
 
 namespace Espalier.Widths;
 
-/// <summary>Brings a structure to just below its limit by hidden units, the finest widths there are, spread over all blocks.</summary>
+/// <summary>Brings a structure to just below its limit by hidden units, the finest widths there are, spread over all blocks; by heads where those are not enough.</summary>
 public static class Filling
 {
     /// <summary>Takes hidden units away until the limit is met, then gives back as many as fit.</summary>
@@ -21,10 +21,13 @@ public static class Filling
             var widest = shrinkable.MaxBy(k => k.Read(net) / (double)k.Read(given));
             net = widest.Write(net, widest.Down(widest.Read(net) - 1, given));
         }
-        // To where least is left; units of some blocks cost less than those of others, and may still fit when those do not.
-        while (hidden.Where(k => k.Read(net) < k.Read(given)).OrderBy(k => k.Read(net) / (double)k.Read(given))
-                   .Select(k => k.Write(net, k.Down(k.Read(net) + k.Least, given))).FirstOrDefault(n => limit.Met(n.Cost())) is { } wider)
-            net = wider;
+        while (Wider(hidden, k => k.Least) is { } more) net = more;
+        // Where all have their hidden units back, heads have to make up the rest.
+        while (Wider(knobs.Where(k => k.Kind is WidthKind.QueryKey or WidthKind.Value), k => k.Step(given)) is { } more) net = more;
         return net;
+
+        // To where least is left; units of some blocks cost less than those of others, and may still fit when those do not.
+        T? Wider(IEnumerable<Knob> some, Func<Knob, int> step) => some.Where(k => k.Read(net) < k.Read(given)).OrderBy(k => k.Read(net) / (double)k.Read(given))
+            .Select(k => k.Write(net, k.Down(k.Read(net) + step(k), given))).FirstOrDefault(n => limit.Met(n.Cost()));
     }
 }
