@@ -61,6 +61,21 @@ public class WidthsTests
     }
 
     [Fact]
+    public void Where_hidden_units_are_not_enough_heads_make_up_the_rest()
+    {
+        // All hidden units are there, and the heads are far below what the limit allows.
+        var net = VitRegistry.Find("vit_tiny_patch16_224")!.Architecture;
+        var knobs = Knob.Of(net, s_all, []);
+        var limit = new Target(TargetForm.KeepMacs, 0.95).Resolve(VitCost.Of(net));
+        var narrow = net.WithBlocks(b => b with { QkDim = 8, VDim = 8 });
+        var filled = Filling.Fill(narrow, net, limit, knobs);
+        ((double)VitCost.Of(filled).MacsBudget).ShouldBeInRange(0.99 * limit.Amount, limit.Amount);
+        filled.Blocks.ShouldAllBe(b => b.MlpHidden == 768 && b.QkDim % 8 == 0 && b.VDim % 8 == 0);
+        var widths = filled.Blocks.SelectMany(b => new[] { b.QkDim, b.VDim }).ToList();
+        (widths.Max() - widths.Min()).ShouldBeLessThanOrEqualTo(8, "none is left behind");
+    }
+
+    [Fact]
     public void A_cut_of_the_queries_leaves_the_scale_of_the_logits()
     {
         var net = VitRegistry.Find("vit_tiny_patch16_224")!.Architecture;
