@@ -12,7 +12,7 @@ internal static class StructureFinder
     // A half tells most of single widths; of few images, a half is too little to fit.
     private const int LeastForHalves = 200, FewFolds = 5;
     // A round that tries nothing takes this share of one that does.
-    private const double LastRound = 0.4;
+    private const double LastRound = 0.3;
 
     /// <summary>All rounds; those of an earlier sitting are not done again.</summary>
     /// <param name="session">The session.</param>
