@@ -49,7 +49,7 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
         ? Sensitivity.Equal(Teacher)
         : Sensitivity.Measure(Teacher, Samples.Train.Take(GradientImages), new SeededRandom(Request.Seed, "token weights").NextUInt64(), cancellation);
 
-    /// <summary>Few-shot images that structures and blends are judged on: a fifth, a hundred at most. No gradient step sees them.</summary>
+    /// <summary>Few-shot images that blends are judged on: a fifth, a hundred at most. No gradient step sees them.</summary>
     internal ImageDataset Judged => Samples.Train.Take(Math.Clamp(Samples.Train.Count / 5, 1, MostJudged));
 
     /// <summary>The other few-shot images.</summary>

@@ -19,7 +19,7 @@ internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, Im
 internal sealed record SearchPoint(double Kl, int Moves);
 
 /// <summary>
-/// Search and repair: find the structure on part of the images, judged on the rest; then cut and repair on all of them. Leaves the repaired
+/// Search and repair: find the structure, parts of the images judging what is fitted to the rest; then cut and repair on all of them. Leaves the repaired
 /// student.
 /// </summary>
 internal static class SearchStage

@@ -32,7 +32,7 @@ public sealed class Judge : IDisposable
     public double Score(Model student, CancellationToken cancellation = default)
     {
         using var tokens = Embed(student, cancellation);
-        Span<double> sum = [Sum(Distances(student, tokens, 0, cancellation))];
+        Span<double> sum = [Distances(student, tokens, 0, cancellation).Sum()];
         _images.Group?.Sum(sum);
         return Finite(sum[0] / _images.Count);
     }
@@ -57,10 +57,10 @@ public sealed class Judge : IDisposable
             {
                 using var changed = alternative.In(student);
                 var further = Distances(changed, tokens, group.Key, cancellation).Zip(own, (a, b) => a - b).ToArray();
-                sums.Add((alternative, Sum(further), Sum(further.Select(d => d * d))));
+                sums.Add((alternative, further.Sum(), further.Sum(d => d * d)));
             }
         }
-        double[] all = [Sum(own), .. sums.SelectMany(s => new[] { s.Sum, s.Squares })];
+        double[] all = [own.Sum(), .. sums.SelectMany(s => new[] { s.Sum, s.Squares })];
         _images.Group?.Sum(all);
         return (Finite(all[0] / _images.Count), sums.Select((s, k) => (s.Alternative, Growth: Growth.Of(all[1 + 2 * k], all[2 + 2 * k], _images.Count)))
             .ToDictionary(s => s.Alternative, s => s.Growth));
@@ -80,8 +80,6 @@ public sealed class Judge : IDisposable
         Walk(model, tokens, block, (k, logits) => all.AddRange(Functional.KlPerSample(_answers[k], logits).ToArray<double>()), cancellation);
         return all;
     }
-
-    private static double Sum(IEnumerable<double> values) => values.Sum();
 
     private static double Finite(double distance) => double.IsFinite(distance) ? distance : double.PositiveInfinity;
 

@@ -27,11 +27,13 @@ public sealed record Slope(Knob Knob, int Width, double Cost, double GainPerCost
     /// <param name="start">Where the search started; by default, there.</param>
     internal static Slope Of(Knob knob, int width, Growth growth, Architecture structure, CostMeasure measure, Architecture? start = null)
     {
-        double CostAt(int value) => knob.Write(structure, value).Cost().In(measure);
-        var (now, cost) = (knob.Read(structure), CostAt(width) - CostAt(knob.Read(structure)));
+        var (now, here) = (knob.Read(structure), CostAt(knob.Read(structure)));
+        var cost = CostAt(width) - here;
         return new Slope(knob, width, cost, -growth.Kl / cost)
         {
-            Error = growth.Error / Math.Abs(cost), From = start is null ? 0 : CostAt(now) - CostAt(knob.Read(start)), Steps = width - now,
+            Error = growth.Error / Math.Abs(cost), From = start is null ? 0 : here - CostAt(knob.Read(start)), Steps = width - now,
         };
+
+        double CostAt(int value) => knob.Write(structure, value).Cost().In(measure);
     }
 }
