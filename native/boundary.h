@@ -16,7 +16,7 @@
 namespace {
 
 // The version of what both libraries export; the managed side asks for it before it calls anything else.
-constexpr int32_t kInterface = 2;
+constexpr int32_t kInterface = 3;
 
 enum Code : int32_t { kOk = 0, kError = 1, kOutOfMemory = 2 };
 

@@ -10,6 +10,9 @@ public static class Functional
     private static readonly Operator s_logSoftmax = new("aten::log_softmax", "int");
     private static readonly Operator s_attention = new("aten::scaled_dot_product_attention");
     private static readonly Lazy<bool> s_hasAttention = new(() => s_attention.Exists);
+    private static readonly Operator s_packedAttention = new("espalier::attention");
+    private static readonly Operator s_packedAttentionRuns = new("espalier::attention_runs");
+    private static readonly Lazy<bool> s_packsFp32 = new(() => RunsPacked(DType.Float32)), s_packsBf16 = new(() => RunsPacked(DType.BFloat16));
     private static readonly Operator s_conv2d = new("aten::conv2d");
     private static readonly Operator s_bicubic = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
@@ -38,8 +41,8 @@ public static class Functional
     public static Tensor LogSoftmax(this Tensor x, long dim) => s_logSoftmax.Call(x, dim);
 
     /// <summary>
-    /// softmax(Q·Kᵀ·scale)·V as one operator that never holds the logits: libtorch 2's, on an accelerator. Null where there is none; the plain products
-    /// are as good on a processor.
+    /// softmax(Q·Kᵀ·scale)·V as one operator that never holds the logits: libtorch 2's, on an accelerator. Null where there is none; for a
+    /// processor see <see cref="PackedAttention"/>.
     /// </summary>
     /// <param name="query">[B, heads, N, qk_dim].</param>
     /// <param name="key">[B, heads, N, qk_dim].</param>
@@ -52,6 +55,24 @@ public static class Functional
         var own = scale * Math.Sqrt(query.Size(-1));
         return s_attention.Call(Math.Abs(own - 1) < 1e-12 ? query : query * own, key, value);
     }
+
+    /// <summary>
+    /// softmax(Q·Kᵀ·scale)·V of every head, straight from what the linear layer of q|k|v gives, heads side by side as the projection reads them:
+    /// [B, N, heads·v_dim]. Null where the plain products are the better way: off the processor, in other precisions than fp32 and bf16, and on
+    /// processors it has no kernel for. It has no second derivative.
+    /// </summary>
+    /// <param name="qkv">[B, N, heads·(2·qk_dim + v_dim)]: q|k|v, each head-major.</param>
+    /// <param name="heads">How many.</param>
+    /// <param name="qk">Width of a head's queries and keys.</param>
+    /// <param name="v">Width of a head's values.</param>
+    /// <param name="scale">Factor on the logits.</param>
+    public static Tensor? PackedAttention(Tensor qkv, long heads, long qk, long v, double scale)
+    {
+        if (!(qkv.DType switch { DType.Float32 => s_packsFp32.Value, DType.BFloat16 => s_packsBf16.Value, _ => false }) || qkv.Device != "cpu") return null;
+        return s_packedAttention.Call(qkv, heads, qk, v, scale);
+    }
+
+    private static bool RunsPacked(DType precision) => s_packedAttentionRuns.CallNumber((long)precision) != 0;
 
     /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>
     public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0, int groups = 1) =>

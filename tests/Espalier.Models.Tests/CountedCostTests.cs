@@ -70,6 +70,10 @@ public class CountedCostTests : TorchTest
             {
                 case "aten::linear": Layers += Shape(args[0]).Aggregate((a, b) => a * b) * Shape(args[1])[0]; break;
                 case "aten::matmul": Products += Shape(args[0]).Aggregate((a, b) => a * b) * Shape(args[1])[^1]; break;
+                case "espalier::attention":
+                    var qkv = Shape(args[0]);
+                    Products += qkv[0] * args[1].Bits * qkv[1] * qkv[1] * (args[2].Bits + args[3].Bits);
+                    break;
                 case "aten::layer_norm": Norms += 4 * Shape(args[0]).Aggregate((a, b) => a * b); break;
                 case "aten::conv2d":
                     var (x, w) = (Shape(args[0]), Shape(args[1]));

@@ -65,9 +65,9 @@ public static class VitForward
         x = model.Downsample(i, x);
         if (block.IsLinear) return x.Linear(w[$"blocks.{i}.linear.weight"], w[$"blocks.{i}.linear.bias"]).To(x.DType);
         if (!block.HasAttention || (block.TokensMerged == 0 && sizes is null)) return model.AfterMlp(i, model.AfterAttention(i, x, hook), hook);
-        var (outputs, keys) = model.Attend(i, model.AttentionInput(i, x), sizes);
+        var (outputs, keys) = model.Attend(i, model.AttentionInput(i, x), sizes, withKeys: true);
         x = model.AddProjection(i, x, outputs, hook);
-        if (block.TokensMerged > 0) (x, sizes) = TokenMerging.Merge(x, sizes, keys, model.Architecture.PrefixTokens, block.TokensMerged);
+        if (block.TokensMerged > 0) (x, sizes) = TokenMerging.Merge(x, sizes, keys!, model.Architecture.PrefixTokens, block.TokensMerged);
         return model.AfterMlp(i, x, hook);
     }
 
@@ -109,22 +109,24 @@ public static class VitForward
     /// <param name="model">The model.</param>
     /// <param name="i">Index of a block with attention.</param>
     /// <param name="x">Normalised tokens [B, N, D], see <see cref="AttentionInput"/>.</param>
-    public static Tensor HeadOutputs(this VitModel model, int i, Tensor x) => model.Attend(i, x, sizes: null).Outputs;
+    public static Tensor HeadOutputs(this VitModel model, int i, Tensor x) => model.Attend(i, x, sizes: null, withKeys: false).Outputs;
 
-    // Also the keys, [B, heads, qk_dim, N]. A token that stands for s others is attended to as if it were there s times (ToMe, eq. 1).
-    private static (Tensor Outputs, Tensor Keys) Attend(this VitModel model, int i, Tensor x, Tensor? sizes)
+    // Also the keys, [B, heads, qk_dim, N], where they are asked for. A token that stands for s others is attended to as if it were there s times (ToMe, eq. 1).
+    private static (Tensor Outputs, Tensor? Keys) Attend(this VitModel model, int i, Tensor x, Tensor? sizes, bool withKeys)
     {
         var (block, w) = (model.Architecture.Blocks[i], model.Weights);
         var windows = WindowLayout.Of(block, x.Size(1));
         if (windows is not null) x = windows.Split(x);
         var (b, n) = (x.Size(0), x.Size(1));
         long heads = block.Heads, qk = block.QkDim, v = block.VDim;
-        var parts = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], block.QkvBias ? w[$"blocks.{i}.attn.qkv.bias"] : null)
-            .Split([heads * qk, heads * qk, heads * v], -1);
+        var scale = block.AttentionScale ?? 1 / Math.Sqrt(qk);
+        var packed = x.Linear(w[$"blocks.{i}.attn.qkv.weight"], block.QkvBias ? w[$"blocks.{i}.attn.qkv.bias"] : null);
+        if (windows is null && sizes is null && !withKeys && !block.QkNorm && Functional.PackedAttention(packed, heads, qk, v, scale) is { } whole)
+            return (whole, null);
+        var parts = packed.Split([heads * qk, heads * qk, heads * v], -1);
         var q = model.QkNormed(i, "q_norm", parts[0].Reshape(b, n, heads, qk)).Transpose(1, 2);
         var k = model.QkNormed(i, "k_norm", parts[1].Reshape(b, n, heads, qk)).Permute(0, 2, 3, 1);
         var values = parts[2].Reshape(b, n, heads, v).Transpose(1, 2);
-        var scale = block.AttentionScale ?? 1 / Math.Sqrt(qk);
         if (windows is null && sizes is null && Functional.FusedAttention(q, k.Transpose(2, 3), values, scale) is { } fused)
             return (fused.Transpose(1, 2).Reshape(b, n, heads * v), k);
         var logits = (q * scale).MatMul(k);

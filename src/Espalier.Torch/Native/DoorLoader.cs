@@ -9,7 +9,7 @@ namespace Espalier.Torch.Native;
 /// </summary>
 internal static unsafe class DoorLoader
 {
-    private const int InterfaceVersion = 2; // kInterface in native/boundary.h
+    private const int InterfaceVersion = 3; // kInterface in native/boundary.h
     private const string FileName = "libespalier_torch.so";
     private const string GroupFileName = "libespalier_group.so";
     private const string Package = "Espalier.Native.linux-x64";
