@@ -7,44 +7,12 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <cpuid.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 
-#include "head.h"
+#include "operators.h"
 
 namespace {
-
-// Processors with tiles multiply bf16 several times faster in libtorch's own products than by pairs.
-bool has_tiles() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) != 0;
-}
-
-// Null where the plain products are the better way. ATEN_CPU_CAPABILITY lowers the instruction set as it does libtorch's.
-const HeadKernels* choose(at::ScalarType dtype) {
-  const char* wanted = std::getenv("ATEN_CPU_CAPABILITY");
-  const bool any = wanted == nullptr || std::strcmp(wanted, "avx512") == 0;
-  const bool avx512 = any && __builtin_cpu_supports("avx512f");
-  if (dtype == at::kBFloat16)
-    return avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16") && !has_tiles()
-        ? &kHeadAvx512Bf16 : nullptr;
-  if (dtype != at::kFloat) return nullptr;
-  if (avx512) return &kHeadAvx512;
-  const bool avx2 = any || std::strcmp(wanted, "avx2") == 0;
-  return avx2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kHeadAvx2 : nullptr;
-}
-
-const HeadKernels* kernels(at::ScalarType dtype) {
-  static const HeadKernels* const fp32 = choose(at::kFloat);
-  static const HeadKernels* const bf16 = choose(at::kBFloat16);
-  return dtype == at::kFloat ? fp32 : dtype == at::kBFloat16 ? bf16 : nullptr;
-}
-
-bool runs(int64_t dtype) { return kernels(static_cast<at::ScalarType>(dtype)) != nullptr; }
 
 // Where the parts of a head of an image are.
 struct Layout {
@@ -86,7 +54,7 @@ using Memory = std::unique_ptr<void, decltype(&c10::free_cpu)>;
 Memory memory(int64_t size) { return {c10::alloc_cpu(size), &c10::free_cpu}; }
 
 at::Tensor forward(const Layout& layout, const at::Tensor& qkv, at::Tensor* probabilities) {
-  const auto& kernel = *kernels(qkv.scalar_type());
+  const Kernels& kernel = *kernels(qkv.scalar_type());
   const auto& shape = layout.shape;
   const int64_t heads = layout.images * layout.heads, row = kernel.probability_row(shape);
   auto outputs = at::empty({layout.images, shape.tokens, shape.output_row}, qkv.options());
@@ -110,7 +78,7 @@ at::Tensor forward(const Layout& layout, const at::Tensor& qkv, at::Tensor* prob
 }
 
 at::Tensor backward(const Layout& layout, const at::Tensor& qkv, const at::Tensor& probabilities, const at::Tensor& gradient) {
-  const auto& kernel = *kernels(qkv.scalar_type());
+  const Kernels& kernel = *kernels(qkv.scalar_type());
   const auto& shape = layout.shape;
   const int64_t row = kernel.probability_row(shape);
   auto result = at::empty_like(qkv);
@@ -160,10 +128,8 @@ at::Tensor attention_autograd(const at::Tensor& qkv, int64_t heads, int64_t qk, 
 
 }  // namespace
 
-// Autocast has no say: the precision is that of q|k|v, which the linear layer chose.
-TORCH_LIBRARY(espalier, library) {
+TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def("attention(Tensor qkv, int heads, int qk, int v, float scale) -> Tensor");
-  library.def("attention_runs(int dtype) -> bool", runs);
 }
 
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("attention", attention); }

@@ -11,8 +11,9 @@ public static class Functional
     private static readonly Operator s_attention = new("aten::scaled_dot_product_attention");
     private static readonly Lazy<bool> s_hasAttention = new(() => s_attention.Exists);
     private static readonly Operator s_packedAttention = new("espalier::attention");
-    private static readonly Operator s_packedAttentionRuns = new("espalier::attention_runs");
-    private static readonly Lazy<bool> s_packsFp32 = new(() => RunsPacked(DType.Float32)), s_packsBf16 = new(() => RunsPacked(DType.BFloat16));
+    private static readonly Operator s_ownRuns = new("espalier::runs");
+    private static readonly Operator s_ownGelu = new("espalier::gelu");
+    private static readonly Lazy<bool> s_ownFp32 = new(() => OwnRuns(DType.Float32)), s_ownBf16 = new(() => OwnRuns(DType.BFloat16));
     private static readonly Operator s_conv2d = new("aten::conv2d");
     private static readonly Operator s_bicubic = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator s_crossEntropy = new("aten::cross_entropy_loss");
@@ -32,7 +33,7 @@ public static class Functional
         s_layerNorm.Call(x, weight.Shape, weight, bias, eps);
 
     /// <summary>Exact (erf) GELU.</summary>
-    public static Tensor Gelu(this Tensor x) => s_gelu.Call(x);
+    public static Tensor Gelu(this Tensor x) => HasOwn(x) ? s_ownGelu.Call(x) : s_gelu.Call(x);
 
     /// <summary>exp(x) / Σ exp(x) along one dimension.</summary>
     public static Tensor Softmax(this Tensor x, long dim) => s_softmax.Call(x, dim);
@@ -66,13 +67,14 @@ public static class Functional
     /// <param name="qk">Width of a head's queries and keys.</param>
     /// <param name="v">Width of a head's values.</param>
     /// <param name="scale">Factor on the logits.</param>
-    public static Tensor? PackedAttention(Tensor qkv, long heads, long qk, long v, double scale)
-    {
-        if (!(qkv.DType switch { DType.Float32 => s_packsFp32.Value, DType.BFloat16 => s_packsBf16.Value, _ => false }) || qkv.Device != "cpu") return null;
-        return s_packedAttention.Call(qkv, heads, qk, v, scale);
-    }
+    public static Tensor? PackedAttention(Tensor qkv, long heads, long qk, long v, double scale) =>
+        HasOwn(qkv) ? s_packedAttention.Call(qkv, heads, qk, v, scale) : null;
 
-    private static bool RunsPacked(DType precision) => s_packedAttentionRuns.CallNumber((long)precision) != 0;
+    // Whether operators of our own take the tensor.
+    private static bool HasOwn(Tensor x) =>
+        x.DType switch { DType.Float32 => s_ownFp32.Value, DType.BFloat16 => s_ownBf16.Value, _ => false } && x.Device == "cpu";
+
+    private static bool OwnRuns(DType precision) => s_ownRuns.CallNumber((long)precision) != 0;
 
     /// <summary>x [B, in, H, W], weight [out, in/groups, kH, kW].</summary>
     public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0, int groups = 1) =>

@@ -1,7 +1,7 @@
-// The kernels of head.h in fp32 with AVX2 and FMA.
+// The kernels in fp32 with AVX2 and FMA.
 #include <immintrin.h>
 
-#include "head.h"
+#include "kernels.h"
 
 namespace {
 
@@ -30,5 +30,7 @@ inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); 
 
 }  // namespace
 
-#define ESP_KERNELS kHeadAvx2
-#include "head_kernels.h"
+#include "attention_kernels.h"
+#include "gelu_kernel.h"
+
+extern const Kernels kAvx2 = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward, gelu};

@@ -1,8 +1,8 @@
-// The kernels of head.h in bf16 with AVX-512's products of bf16 pairs, summed in fp32.
+// The kernels in bf16 with AVX-512's products of bf16 pairs, summed in fp32.
 #include <immintrin.h>
 
-#include "head.h"
-#include "head_avx512.h"
+#include "kernels.h"
+#include "vectors_avx512.h"
 
 namespace {
 
@@ -21,5 +21,7 @@ inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_dpbf16_ps(c, (__m51
 
 }  // namespace
 
-#define ESP_KERNELS kHeadAvx512Bf16
-#include "head_kernels.h"
+#include "attention_kernels.h"
+#include "gelu_kernel.h"
+
+extern const Kernels kAvx512Bf16 = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward, gelu};

@@ -1,17 +1,17 @@
-// The kernels of head.h, included once for each instruction set after its Vec and Element. Nothing here may come from another header's inline
-// functions: the linker could then give this instruction set's copy to everyone.
+// Attention, of one head, see kernels.h.
 //
 // Products read a 32-bit unit at a time, one fp32 or a pair of bf16 neighbours along the summed dimension (kPair elements), so that both precisions
 // share every line: `a` is broadcast unit by unit, `b` is packed as rows of units, one row for each step of the sum.
+
+#pragma once
+
+#include "vector_math.h"
 
 namespace {
 
 constexpr int kRows = 6;                 // of a tile of a product held in registers
 constexpr int64_t kBlock = 4 * kRows;    // rows of logits worked on at once: they stay in the nearest cache. Even, for pairs.
 constexpr int kPair = 4 / sizeof(Element);
-
-constexpr int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-constexpr int64_t lower(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // C [R, V vectors] = A·B; the last vector holds `tail` columns.
 template <int R, int V, typename T>
@@ -119,21 +119,6 @@ void pack_sum_over_columns(const Element* x, int64_t stride, int64_t rows, int64
       for (int64_t r = count; r < kLanes; ++r) to[r] = 0;
     }
   }
-}
-
-// 2^x for x <= 0 or little more, within 1e-7; below -126 it stays at 2^-126. Not a number stays so.
-Vec power_of_two(Vec x) {
-  x = larger(all(-126.0f), x);
-  const Vec magic = all(12582912.0f);  // 1.5·2^23: rounds to a whole number in the low bits
-  const Vec shifted = x + magic;
-  const Vec r = x - (shifted - magic);
-  Vec p = all(0.00132764725f);
-  p = p * r + all(0.00967554189f);
-  p = p * r + all(0.0555071309f);
-  p = p * r + all(0.240221202f);
-  p = p * r + all(0.693146944f);
-  p = p * r + all(1.00000012f);
-  return (Vec)((Int)p + ((Int)shifted << 23));
 }
 
 // The columns of the last vector that are tokens: 1, and 0 after them.
@@ -318,5 +303,3 @@ void backward(const HeadShape& s, const void* q, const void* k, const void* v, c
 }
 
 }  // namespace
-
-extern const HeadKernels ESP_KERNELS = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward};
