@@ -57,7 +57,15 @@ door() {
     -I"$torch/include" -I"$torch/include/torch/csrc/api/include")
   local link=(-L"$lib" -Wl,--no-as-needed "${libraries[@]}" -Wl,-rpath,'$ORIGIN' -Wl,-rpath,"$lib")
   say "building against libtorch $major.$minor in $torch"
-  "$cxx" "${common[@]}" "$target/native/door.cpp" -o "$target/program/libespalier_torch.so" "${link[@]}" || die "the door did not build; see above"
+  # Kernels for a processor, one file for each instruction set, as in native/CMakeLists.txt.
+  local kernels=$target/native/kernels objects=("$target"/native/kernels_{avx2,avx512,avx512_bf16}.o)
+  kernel() { "$cxx" "${common[@]}" -O3 -Wno-uninitialized -Wno-maybe-uninitialized "${@:2}" -c "${kernels}_$1.cpp" -o "${kernels}_$1.o" || die "the kernels did not build; see above"; }
+  kernel avx2 -mavx2 -mfma
+  kernel avx512 -mavx512f
+  kernel avx512_bf16 -mavx512f -mavx512bw -mavx512vl -mavx512bf16
+  "$cxx" "${common[@]}" "$target"/native/{door,operators,attention,gelu}.cpp "${objects[@]}" -o "$target/program/libespalier_torch.so" "${link[@]}" ||
+    die "the door did not build; see above"
+  rm "${objects[@]}"
   local gloo=${ESPALIER_GLOO:-$torch/include}
   if [[ -e $gloo/gloo/context.h ]]; then
     "$cxx" "${common[@]}" -I"$gloo" "$target/native/group.cpp" -o "$target/program/libespalier_group.so" "${link[@]}" || die "process groups did not build; see above"

@@ -1,8 +1,7 @@
-// Attention, of one head, see kernels.h.
+// Attention of one head, see kernels.h.
 //
 // Products read a 32-bit unit at a time, one fp32 or a pair of bf16 neighbours along the summed dimension (kPair elements), so that both precisions
 // share every line: `a` is broadcast unit by unit, `b` is packed as rows of units, one row for each step of the sum.
-
 #pragma once
 
 #include "vector_math.h"

@@ -16,4 +16,4 @@ inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); 
 #include "attention_kernels.h"
 #include "gelu_kernel.h"
 
-extern const Kernels kAvx512 = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward, gelu};
+const Kernels kAvx512 = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward, gelu};

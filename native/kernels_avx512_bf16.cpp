@@ -24,4 +24,4 @@ inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_dpbf16_ps(c, (__m51
 #include "attention_kernels.h"
 #include "gelu_kernel.h"
 
-extern const Kernels kAvx512Bf16 = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward, gelu};
+const Kernels kAvx512Bf16 = {probability_row, forward_bytes, backward_bytes, prepare, forward, backward, gelu};

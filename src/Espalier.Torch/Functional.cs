@@ -32,7 +32,7 @@ public static class Functional
     public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double eps) =>
         s_layerNorm.Call(x, weight.Shape, weight, bias, eps);
 
-    /// <summary>Exact (erf) GELU.</summary>
+    /// <summary>Exact (erf) GELU; on most processors by a kernel of our own, which has no second derivative.</summary>
     public static Tensor Gelu(this Tensor x) => HasOwn(x) ? s_ownGelu.Call(x) : s_gelu.Call(x);
 
     /// <summary>exp(x) / Σ exp(x) along one dimension.</summary>
