@@ -24,10 +24,16 @@ internal sealed record Comparison(Workload Work, IReadOnlyList<Pair> Pairs)
         for (var k = 0; k < pairs; k++)
         {
             var (first, second) = k % 2 == 0 ? (espalier, pytorch) : (pytorch, espalier);
-            var (a, b) = (first.Run(work, work.Steps), second.Run(work, work.Steps));
+            var (a, b) = (Measure(first), Measure(second));
             results.Add(k % 2 == 0 ? new Pair(a, b) : new Pair(b, a));
         }
         return new Comparison(work, results);
+
+        Rate Measure(Side side)
+        {
+            if (work.Lead > 0) side.Run(work, work.Lead);
+            return side.Run(work, work.Steps);
+        }
     }
 
     public static double Median(IEnumerable<double> values)

@@ -23,7 +23,7 @@ internal sealed record Report(
                 .Append(Line($"| {Comparison.Median(pairs.Select(p => p.Espalier.Clock)):F1} "))
                 .Append(Line($"| {Comparison.Median(pairs.Select(p => p.PyTorch.Clock)):F1} "))
                 .Append(Spread(pairs.Select(p => p.Ratio)))
-                .Append(Spread(pairs.Select(p => p.CpuRatio)))
+                .Append(work.IsLoading ? "| | " : Spread(pairs.Select(p => p.CpuRatio))) // a worker process of a loader counts when it ends
                 .AppendLine("|");
         }
         if (Memory is var (load, ours, theirs))

@@ -23,7 +23,7 @@ internal static class Works
     public static IWork Make(Workload work, string? images) => work.Mode switch
     {
         "load" or "load-cached" => new Loading(work, images ?? throw new ArgumentException("This work needs a folder of images.")),
-        "mimic" or "middle" => new Mimicking(work, [4]),
+        "mimic" or "middle" or "local" => new Mimicking(work, [4]),
         "rank" => new Mimicking(work, [.. Enumerable.Range(1, 10)]),
         _ => new NetworkSteps(work, Entry),
     };
@@ -85,7 +85,7 @@ internal sealed class NetworkSteps : IWork
 
 /// <summary>
 /// A finetuning step of DC-ViT in every one of some candidates, by the product's own tasks and loop: features at the end (<c>mimic</c>), after the last
-/// block that moves (<c>middle</c>), or candidates trained where they were cut (<c>rank</c>).
+/// block that moves (<c>middle</c>), or trained where they were cut (<c>local</c>, <c>rank</c>).
 /// </summary>
 internal sealed class Mimicking : IWork
 {
@@ -121,7 +121,7 @@ internal sealed class Mimicking : IWork
         var student = attentionless.KeepHidden(block, [.. Enumerable.Range(0, Hidden)]);
         return (student, _work.Mode switch
         {
-            "rank" => new LocalRecovery(lastUpdatable: null, batchStatistics: false).Task(_teacher, student, [block]),
+            "local" or "rank" => new LocalRecovery(lastUpdatable: null, batchStatistics: false).Task(_teacher, student, [block]),
             "middle" => Mimic(FeaturePoint.MiddleBlock),
             _ => Mimic(FeaturePoint.PreGap),
         });

@@ -16,7 +16,7 @@ def make(mode, bf16, threads, size, images):
         return loading(threads, size, images)
     torch.manual_seed(0)
     pixels = torch.randn(size, 3, 224, 224)
-    if mode in ("mimic", "middle"):
+    if mode in ("mimic", "middle", "local"):
         return mimic(VisionTransformer(), 4, pixels)
     if mode == "rank":
         teacher = VisionTransformer()

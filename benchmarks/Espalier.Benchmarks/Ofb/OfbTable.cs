@@ -21,9 +21,9 @@ internal static class OfbTable
         // Gates with L1 first, sizes by a knapsack over them afterwards; the embedding stays whole.
         ["E"] = ["sizes=importance", "lambda=1", "embed=fixed", "pmim=no"],
         ["no-pmim"] = ["pmim=no"],
-        ["no-one-hot"] = ["one_hot=no"],
+        ["whole-one-hot"] = ["one_hot=yes"],
         ["late-one-hot"] = ["one_hot=late"],
-        ["no-variance"] = ["variance=no"],
+        ["no-variance"] = ["one_hot=yes", "variance=no"],
         ["lambda-0.99"] = ["lambda=0.99"],
         ["lambda-0.1"] = ["lambda=0.1"],
         ["fast-importance"] = ["importance_rate=alpha"],

@@ -4,7 +4,7 @@ using Espalier.Supervised;
 
 namespace Espalier.Ofb;
 
-/// <summary>The switches of OFB. The defaults are profile <c>clean</c>: the published code with its defects corrected.</summary>
+/// <summary>The switches of OFB. The defaults are profile <c>clean</c>: the published code with its defects corrected, and what measured better.</summary>
 public sealed record OfbOptions
 {
     private static readonly SortedDictionary<string, (string Settings, Func<OfbOptions, string, OfbOptions> With)> s_topics = new(StringComparer.Ordinal)
@@ -15,7 +15,7 @@ public sealed record OfbOptions
         ["importance_rate"] = ("alpha|weights", (o, v) => o with { FastImportance = v == "alpha" }),
         ["lambda"] = ("ramp|NUMBER", (o, v) => o with { Lambda = v == "ramp" ? null : double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture) }),
         ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
-        ["one_hot"] = ("yes|late|no", (o, v) => o with { OneHot = v != "no", LateOneHot = v == "late" }),
+        ["one_hot"] = ("yes|late|no", (o, v) => o with { OneHot = v switch { "yes" => OneHotLoss.Whole, "late" => OneHotLoss.Late, _ => OneHotLoss.None } }),
         ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
         ["sizes"] = ("probability|importance", (o, v) => o with { SizesByImportance = v == "importance" }),
         ["variance"] = ("yes|no", (o, v) => o with { Variance = v == "yes" }),
@@ -26,7 +26,7 @@ public sealed record OfbOptions
     public static OfbOptions Official { get; } = new()
     {
         AllWrites = false, MaskPositions = false, Clamped = false, CounterCost = false, Guarded = false, KeepMoments = false, AlphaPeak = null,
-        LinearRate = true, Profile = "official",
+        LinearRate = true, OneHot = OneHotLoss.Whole, Profile = "official",
     };
 
     /// <summary>The profile it began as, for reports.</summary>
@@ -60,11 +60,11 @@ public sealed record OfbOptions
     /// <summary>The learning rate of the weights is 2.5e-4·batch/256; otherwise the recipe's.</summary>
     public bool LinearRate { get; init; }
 
-    /// <summary>The one-hot loss, which drives every submodule to a decision; without it the end of the search decides.</summary>
-    public bool OneHot { get; init; } = true;
-
-    /// <summary>See <see cref="OfbSchedule.LateOneHot"/>.</summary>
-    public bool LateOneHot { get; init; }
+    /// <summary>
+    /// The one-hot loss, which drives every submodule to a decision. None by default: a short search is driven to decide before it has learned, and
+    /// what it has reached at its end decides better (docs/results/ofb.md).
+    /// </summary>
+    public OneHotLoss OneHot { get; init; }
 
     /// <summary>The one-hot loss has its Var part; otherwise the entropy alone.</summary>
     public bool Variance { get; init; } = true;

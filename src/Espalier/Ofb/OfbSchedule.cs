@@ -28,11 +28,16 @@ public sealed record OfbSchedule
 
     public double GammaAt(double epoch) => Gamma is { } gamma ? Ramp(gamma, epoch) : 0;
 
-    /// <summary>The one-hot loss sets in halfway through the search and grows to its whole weight; else it has that from the first step.</summary>
-    public bool LateOneHot { get; init; }
+    /// <summary>When the one-hot loss acts.</summary>
+    public OneHotLoss OneHot { get; init; } = OneHotLoss.Whole;
 
     /// <summary>Weight of the one-hot loss, in [0, 1].</summary>
-    public double OneHotAt(double epoch) => LateOneHot ? Math.Clamp(2 * epoch / (FuseShare * Epochs) - 1, 0, 1) : 1;
+    public double OneHotAt(double epoch) => OneHot switch
+    {
+        OneHotLoss.Whole => 1,
+        OneHotLoss.Late => Math.Clamp(2 * epoch / (FuseShare * Epochs) - 1, 0, 1),
+        _ => 0,
+    };
 
     /// <summary>Patches of <paramref name="all"/> that are masked: those beyond the whole number that is kept.</summary>
     public static int Masked(int all, double gamma) => all - (int)Math.Floor(all * (1 - gamma) + 1e-9);

@@ -45,7 +45,7 @@ public sealed class SearchTask : ITrainingTask
     {
         (_net, _plan, _options, _steps, _seed) = (net, plan, options, steps, seed);
         _epochsPerStep = (double)options.Accumulate / batchesPerEpoch;
-        _schedule = new OfbSchedule { Epochs = steps * _epochsPerStep, Gamma = options.Pmim && !plan.Space.Net.Staged ? (0.05, 0.25) : null, LateOneHot = options.LateOneHot };
+        _schedule = new OfbSchedule { Epochs = steps * _epochsPerStep, Gamma = options.Pmim && !plan.Space.Net.Staged ? (0.05, 0.25) : null, OneHot = options.OneHot };
         if (options.Lambda is { } lambda) _schedule = _schedule with { Lambda = (lambda, lambda) };
         _fuse = Math.Max(1, (long)Math.Round(_schedule.FuseShare * steps));
         // A short run would hardly have an event in a third of an epoch.
@@ -225,7 +225,7 @@ public sealed class SearchTask : ITrainingTask
             var submodule = _net.Submodules[k];
             var importance = _net.Extra["score." + submodule.Name].Sigmoid().Sum();
             var term = importance * (submodule.Kind == UnitKind.HeadChannels ? 4e-4 : 1e-4);
-            if (_options.OneHot && !_options.SizesByImportance)
+            if (_options.OneHot != OneHotLoss.None && !_options.SizesByImportance)
                 term += ArchitectureLosses.OneHot(p, _net.Tables[k].LiveCount, _options.Clamped, _options.Variance) * _schedule.OneHotAt(_epoch);
             loss += term * weights.OneHot;
         }

@@ -129,9 +129,10 @@ public class BiMaskTests : TorchTest
     [InlineData(80, 1)]
     public void A_late_one_hot_loss_grows_from_halfway_through_the_search_to_its_end(double epoch, double weight)
     {
-        var schedule = new OfbSchedule { Epochs = 100, LateOneHot = true };
+        var schedule = new OfbSchedule { Epochs = 100, OneHot = OneHotLoss.Late };
         schedule.OneHotAt(epoch).ShouldBe(weight, 1e-12);
-        (schedule with { LateOneHot = false }).OneHotAt(epoch).ShouldBe(1);
+        (schedule with { OneHot = OneHotLoss.Whole }).OneHotAt(epoch).ShouldBe(1);
+        (schedule with { OneHot = OneHotLoss.None }).OneHotAt(epoch).ShouldBe(0);
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public class SearchTaskTests : TorchTest
     }
 
     [Theory]
-    [InlineData("one_hot", "no")]
+    [InlineData("one_hot", "yes")]
     [InlineData("one_hot", "late")]
     [InlineData("variance", "no")]
     [InlineData("pmim", "no")]
