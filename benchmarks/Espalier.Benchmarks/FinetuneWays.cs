@@ -20,7 +20,7 @@ internal static class FinetuneWays
 {
     private const int Block = 4, Hidden = 287, Images = 500; // ViT-Ti, 75.7 % of the MACs, four blocks
 
-    public static void Compare(string model, string folder, long steps)
+    public static void Compare(string model, string folder, long steps, string only)
     {
         using var teacher = ModelSource.Open(model).LoadVit("cpu");
         var source = ImageDataset.Open(folder);
@@ -32,10 +32,12 @@ internal static class FinetuneWays
         Row("as published", Precision.Fp32, FeaturePoint.PreGap, recovery: null, steps);
         Row("as published", Precision.Bf16, FeaturePoint.PreGap, recovery: null, steps);
         Row("`--feature middle_block`", Precision.Bf16, FeaturePoint.MiddleBlock, recovery: null, steps);
-        Row("where it was cut", Precision.Bf16, FeaturePoint.PreGap, new LocalRecovery(lastUpdatable: null, batchStatistics: false), steps);
+        foreach (var before in new[] { 2, 1, 0 })
+            Row($"blocks {Block - before} to {Block + 1} alone", Precision.Bf16, FeaturePoint.PreGap, new LocalRecovery(lastUpdatable: null, batchStatistics: false) { Before = before }, steps);
 
         void Row(string way, Precision precision, FeaturePoint feature, ICandidateRecovery? recovery, long steps)
         {
+            if (!way.Contains(only, StringComparison.Ordinal)) return;
             var compute = new ComputeOptions { Precision = precision };
             compute.Apply();
             using var attentionless = teacher.RemoveAttention(Block);
