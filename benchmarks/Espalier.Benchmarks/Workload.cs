@@ -48,7 +48,7 @@ internal sealed record Workload(string Mode, string Precision, int Threads, int 
         "step" => "forward + backward + AdamW",
         "mimic" => "DC-ViT's finetune, block 4 cut",
         "middle" => "the same, features after block 5 (`--feature middle_block`)",
-        "local" => "the same, where it was cut",
+        "local" => "the same, blocks 2 to 5 alone",
         "rank" => "a step for each of 10 candidates (`--switch ranking=local`)",
         "load" => "JPEG files decoded, cropped, flipped, normalised",
         "load-cached" => "the same, decoded images kept",

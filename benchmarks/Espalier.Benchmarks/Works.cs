@@ -85,7 +85,7 @@ internal sealed class NetworkSteps : IWork
 
 /// <summary>
 /// A finetuning step of DC-ViT in every one of some candidates, by the product's own tasks and loop: features at the end (<c>mimic</c>), after the last
-/// block that moves (<c>middle</c>), or trained where they were cut (<c>local</c>, <c>rank</c>).
+/// block that moves (<c>middle</c>), or trained where they were cut, with two blocks before (<c>local</c>) or none (<c>rank</c>).
 /// </summary>
 internal sealed class Mimicking : IWork
 {
@@ -121,7 +121,7 @@ internal sealed class Mimicking : IWork
         var student = attentionless.KeepHidden(block, [.. Enumerable.Range(0, Hidden)]);
         return (student, _work.Mode switch
         {
-            "local" or "rank" => new LocalRecovery(lastUpdatable: null, batchStatistics: false).Task(_teacher, student, [block]),
+            "local" or "rank" => new LocalRecovery(lastUpdatable: null, batchStatistics: false) { Before = _work.Mode == "local" ? 2 : 0 }.Task(_teacher, student, [block]),
             "middle" => Mimic(FeaturePoint.MiddleBlock),
             _ => Mimic(FeaturePoint.PreGap),
         });
