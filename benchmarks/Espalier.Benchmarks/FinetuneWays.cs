@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Espalier.Compute;
 using Espalier.Evaluation;
@@ -21,33 +20,33 @@ internal static class FinetuneWays
 {
     private const int Block = 4, Hidden = 287, Images = 500; // ViT-Ti, 75.7 % of the MACs, four blocks
 
-    public static void Compare(string model, string folder, long steps)
+    public static void Compare(string model, string folder, long steps, string only)
     {
         using var teacher = ModelSource.Open(model).LoadVit("cpu");
         var source = ImageDataset.Open(folder);
         var images = SampledImages.Of(source, FewShotSampler.Sample(source, Images, seed: 0), seed: 0);
         using var drawn = ImageTensors.Load(images.Train.Take(100), teacher.Preprocessing);
         using var others = ImageTensors.Load(images.HeldOut, teacher.Preprocessing);
-        Console.WriteLine($"| DC-ViT's finetune, block {Block} cut, {steps} steps | precision | s a step | error, drawn images | error, other images |\n|---|---|---:|---:|---:|");
+        Console.WriteLine($"| DC-ViT's finetune, block {Block} cut, {steps} steps | precision | error, drawn images | error, other images |\n|---|---|---:|---:|");
         Row("none", Precision.Fp32, FeaturePoint.PreGap, recovery: null, steps: 0);
         Row("as published", Precision.Fp32, FeaturePoint.PreGap, recovery: null, steps);
         Row("as published", Precision.Bf16, FeaturePoint.PreGap, recovery: null, steps);
         Row("`--feature middle_block`", Precision.Bf16, FeaturePoint.MiddleBlock, recovery: null, steps);
-        Row("where it was cut", Precision.Bf16, FeaturePoint.PreGap, new LocalRecovery(lastUpdatable: null, batchStatistics: false), steps);
+        foreach (var before in new[] { 2, 1, 0 })
+            Row($"blocks {Block - before} to {Block + 1} alone", Precision.Bf16, FeaturePoint.PreGap, new LocalRecovery(lastUpdatable: null, batchStatistics: false) { Before = before }, steps);
 
         void Row(string way, Precision precision, FeaturePoint feature, ICandidateRecovery? recovery, long steps)
         {
+            if (!way.Contains(only, StringComparison.Ordinal)) return;
             var compute = new ComputeOptions { Precision = precision };
             compute.Apply();
             using var attentionless = teacher.RemoveAttention(Block);
             using var student = attentionless.KeepHidden(Block, [.. Enumerable.Range(0, Hidden)]);
-            var begun = Stopwatch.GetTimestamp();
             if (steps > 0)
                 new Finetuner(teacher, images.Train, new FinetuneOptions { Feature = feature }, compute, seed: 0, TimeProvider.System) { Recovery = recovery }
                     .Run(student, [Block], steps, "ways", new LoopHooks(), CancellationToken.None);
-            var seconds = steps > 0 ? Stopwatch.GetElapsedTime(begun).TotalSeconds / steps : 0;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {way} | {compute.PrecisionName} | {seconds:F2} | {Error(student, drawn):F3} | {Error(student, others):F3} |"));
+                $"| {way} | {compute.PrecisionName} | {Error(student, drawn):F3} | {Error(student, others):F3} |"));
         }
 
         double Error(VitModel student, Tensor pixels)

@@ -5,7 +5,7 @@ using Espalier.Benchmarks.Ofb;
 
 // worker: one side of a comparison, spoken to through pipes.
 // few-shot IMAGES [pairs]: steps of few-shot finetunes and rankings against the published way to take them, image loading against torchvision.
-// finetune-ways MODEL IMAGES [steps]: how near equally many steps bring a network, the published way and the faster ones.
+// finetune-ways MODEL IMAGES [steps] [words of a row]: how near equally many steps bring a network, the published way and the faster ones.
 // gemm [repetitions]: the share of the measured bf16 peak that a ViT-B training step reaches.
 // step-memory [batch]: peak memory of a finetune's step next to PyTorch's.
 // processes [pairs]: two processes against one; rounding [model] [threads]: what round widths are worth.
@@ -27,7 +27,7 @@ switch (args)
         FewShot(images, rest.Length > 0 ? int.Parse(rest[0]) : 9);
         return 0;
     case ["finetune-ways", var model, var images, .. var rest]:
-        FinetuneWays.Compare(model, images, rest.Length > 0 ? long.Parse(rest[0]) : 300);
+        FinetuneWays.Compare(model, images, rest.Length > 0 ? long.Parse(rest[0]) : 200, rest.Length > 1 ? rest[1] : "");
         return 0;
     case ["gemm", .. var rest]:
         GemmShare.Measure(rest.Length > 0 ? int.Parse(rest[0]) : 5);
@@ -59,7 +59,7 @@ switch (args)
     default:
         Console.Error.WriteLine("usage: benchmarks/run.sh train-step [pairs] [words a row must contain, such as: backward fp32]");
         Console.Error.WriteLine("       benchmarks/run.sh few-shot IMAGES [pairs]");
-        Console.Error.WriteLine("       benchmarks/run.sh finetune-ways MODEL IMAGES [steps]");
+        Console.Error.WriteLine("       benchmarks/run.sh finetune-ways MODEL IMAGES [steps] [words of a row]");
         Console.Error.WriteLine("       benchmarks/run.sh gemm [repetitions]");
         Console.Error.WriteLine("       benchmarks/run.sh step-memory [batch]");
         Console.Error.WriteLine("       benchmarks/run.sh processes [pairs]");

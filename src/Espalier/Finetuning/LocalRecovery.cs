@@ -5,20 +5,24 @@ using Espalier.Training;
 namespace Espalier.Finetuning;
 
 /// <summary>
-/// Recovers a candidate where it was cut: blocks b to e = b + 1 learn to give what the teacher gives after e, from what enters b. Nothing runs after e,
-/// gradients go no further back than b, and what leads to b, in which student and teacher are alike, runs once for both. No part of the paper, whose
+/// Recovers a candidate where it was cut: blocks b (or some before it, too) to e = b + 1 learn to give what the teacher gives after e, from what enters b. Nothing runs after e,
+/// gradients go no further back than the first that learns, and what leads to it, in which student and teacher are alike, runs once for both. No part of the paper, whose
 /// candidates are finetuned as a whole (§4).
 /// </summary>
 /// <param name="lastUpdatable">See <see cref="FinetuneOptions.LastUpdatable"/>.</param>
 /// <param name="batchStatistics">See <see cref="FinetuneOptions.BatchStatistics"/>.</param>
 public sealed class LocalRecovery(int? lastUpdatable, bool batchStatistics) : ICandidateRecovery
 {
+    /// <summary>How many blocks before the cut learn, too, at least 0.</summary>
+    public int Before { get; init; }
+
     public bool IsJudgedByImages => false;
 
     public ITrainingTask Task(Model teacher, Model student, IReadOnlyCollection<int> compressed)
     {
-        var first = compressed.Last();
-        var last = Math.Max(first, UpdateRanges.LastBlock([first], student.Architecture.Depth, lastUpdatable));
+        var cut = compressed.Last();
+        var last = Math.Max(cut, UpdateRanges.LastBlock([cut], student.Architecture.Depth, lastUpdatable));
+        var first = Math.Max(0, cut - Before);
         // Of a block that was dropped, and none behind it, nothing is left to learn: the one before it takes its part.
         while (first > 0 && !LocalMimic.Names(student, first, last).Any()) first--;
         return new LocalMimic(teacher, student, first, last, isAlikeBefore: compressed.Count == 1) { BatchStatistics = batchStatistics };

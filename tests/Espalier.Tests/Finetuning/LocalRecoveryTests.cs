@@ -49,6 +49,21 @@ public class LocalRecoveryTests : TorchTest
         task.Groups.ShouldHaveSingleItem().Tensors.Select(t => t.Key).ShouldAllBe(name => name.StartsWith("blocks.4."));
     }
 
+    [Theory]
+    [InlineData(1, new[] { 1, 2, 3 })]
+    [InlineData(9, new[] { 0, 1, 2, 3 })]
+    public void Blocks_before_the_cut_learn_when_asked_to(int before, int[] learning)
+    {
+        using var teacher = TestNets.Tiny(1);
+        using var student = s_method.Apply(teacher, 2, 0);
+        var pixels = TestNets.Pixels(teacher.Architecture, 3, 1);
+        var task = new LocalRecovery(lastUpdatable: null, batchStatistics: false) { Before = before }.Task(teacher, student, [2]);
+        task.Groups.ShouldHaveSingleItem().Tensors.Select(t => t.Key).ShouldBe(learning.SelectMany(student.BlockTensors), ignoreOrder: true);
+        using var noGrad = new NoGrad();
+        var wanted = Functional.MseLoss(student.AfterBlock(3, pixels), teacher.AfterBlock(3, pixels)).Item();
+        task.Loss(new TensorBatch(pixels, null), 0).Item().ShouldBe(wanted, 1e-6 * wanted);
+    }
+
     [Fact]
     public void Where_nothing_is_left_to_learn_the_block_before_learns()
     {
