@@ -126,11 +126,11 @@ public static class Functional
     /// <summary>Mean squared difference over all elements.</summary>
     public static Tensor MseLoss(Tensor a, Tensor b) => s_mse.Call(a, b);
 
-    /// <summary>KL(softmax(teacher) ‖ softmax(student)) of each row of logits [B, C]: shape [B], fp32.</summary>
+    /// <summary>KL(softmax(teacher) ‖ softmax(student)) of each row of logits [B, C], which no rounding makes negative: shape [B], fp32.</summary>
     public static Tensor KlPerSample(Tensor teacherLogits, Tensor studentLogits)
     {
         var teacher = teacherLogits.To(DType.Float32).LogSoftmax(-1);
         var student = studentLogits.To(DType.Float32).LogSoftmax(-1);
-        return (teacher.Exp() * (teacher - student)).Sum([-1]);
+        return (teacher.Exp() * (teacher - student)).Sum([-1]).Clamp(0, double.PositiveInfinity);
     }
 }

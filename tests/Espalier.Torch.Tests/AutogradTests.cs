@@ -51,6 +51,14 @@ public class AutogradTests : TorchTest
     }
 
     [Fact]
+    public void Kl_of_answers_that_hardly_differ_is_not_rounded_below_zero()
+    {
+        var teacher = Tensor.RandN([2000, 10]);
+        Functional.KlPerSample(teacher, teacher + Tensor.RandN([2000, 10]) * 1e-5).ToArray<float>().ShouldAllBe(v => v >= 0);
+        Functional.KlPerSample(teacher, teacher * double.NaN).ToArray<float>().ShouldAllBe(v => float.IsNaN(v));
+    }
+
+    [Fact]
     public void Cross_entropy_accepts_probabilities()
     {
         var logits = Values(2, 3);
