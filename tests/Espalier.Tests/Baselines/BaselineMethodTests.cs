@@ -111,9 +111,11 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
     [InlineData("labels", Keep)]
     public void Finetuning_helps(string name, double keep)
     {
-        var result = _runs.Compress("a", Method(name, steps: 60, keep: keep));
+        var result = _runs.Compress("a", Method(name, steps: 150, keep: keep));
         result.Stages[^1].Top1!.Value.ShouldBeGreaterThan(result.Stages[0].Top1!.Value);
-        result.Losses[^1].Loss.ShouldBeLessThan(result.Losses[0].Loss);
+        // One batch is easier than another: a fifth of all.
+        var losses = result.Losses.Select(l => l.Loss).ToList();
+        losses.TakeLast(losses.Count / 5).Average().ShouldBeLessThan(losses.Take(losses.Count / 5).Average());
     }
 
     [Fact]
