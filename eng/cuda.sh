@@ -53,7 +53,8 @@ door() {
   local libraries=(-ltorch -ltorch_cpu -lc10)
   # Nothing here names them, yet loading them is what makes the GPU's kernels known.
   if [[ -e $lib/libtorch_cuda.so ]]; then libraries+=(-ltorch_cuda -lc10_cuda); fi
-  local common=(-O2 -fPIC -shared -fvisibility=hidden -std=c++$standard -DUSE_DISTRIBUTED -DUSE_C10D_GLOO "${flags[@]}"
+  # Without OpenMP at::parallel_for runs on one thread.
+  local common=(-O2 -fopenmp -fPIC -shared -fvisibility=hidden -std=c++$standard -DUSE_DISTRIBUTED -DUSE_C10D_GLOO "${flags[@]}"
     -I"$torch/include" -I"$torch/include/torch/csrc/api/include")
   local link=(-L"$lib" -Wl,--no-as-needed "${libraries[@]}" -Wl,-rpath,'$ORIGIN' -Wl,-rpath,"$lib")
   say "building against libtorch $major.$minor in $torch"

@@ -7,6 +7,8 @@ namespace Espalier.Torch.Tests;
 /// </summary>
 internal sealed class TinyVit : IDisposable
 {
+    private static readonly Operator s_gelu = new("aten::gelu");
+
     private const int Width = 16, Heads = 2, Hidden = 32, Tokens = 5, Batch = 8, Classes = 4;
 
     // Per block: norm1 w, b, qkv w, b, proj w, b, norm2 w, b, fc1 w, b, fc2 w, b. Then the head's w, b.
@@ -81,7 +83,8 @@ internal sealed class TinyVit : IDisposable
                 .Permute(2, 0, 3, 1, 4).Unbind(0);
             var attention = (qkv[0].MatMul(qkv[1].Transpose(-2, -1)) * Math.Pow(Width / Heads, -0.5)).Softmax(-1);
             x += attention.MatMul(qkv[2]).Transpose(1, 2).Reshape(Batch, Tokens, Width).Linear(w[4], w[5]);
-            x += x.LayerNorm(w[6], w[7], 1e-6).Linear(w[8], w[9]).Gelu().Linear(w[10], w[11]);
+            // libtorch's GELU, as on the other side: ours rounds otherwise in bf16.
+            x += s_gelu.Call(x.LayerNorm(w[6], w[7], 1e-6).Linear(w[8], w[9])).Linear(w[10], w[11]);
         }
         return x.Mean([1]).Linear(Parameters[24], Parameters[25]);
     }
