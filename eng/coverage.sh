@@ -10,7 +10,7 @@ rm -rf "$results"
 projects=("$@")
 [[ ${#projects[@]} -gt 0 ]] || projects=(Espalier.Torch.Tests Espalier.Models.Tests Espalier.Tests Espalier.Cli.Tests Espalier.Product.Tests)
 for project in "${projects[@]}"; do
-  dotnet test "$root/tests/$project" -c Release --nologo --collect "XPlat Code Coverage" --settings "$root/eng/coverage.runsettings" \
+  dotnet test "$root/tests/$project" -c Release --nologo --collect "Code Coverage" --settings "$root/eng/coverage.runsettings" \
     --results-directory "$results/$project" </dev/null >&2 || echo "$project: not all of its tests passed" >&2
 done
-/usr/bin/python3 "$root/eng/coverage.py" "$results"/*/*/coverage.cobertura.xml
+/usr/bin/python3 "$root/eng/coverage.py" "$results"/*/*/*.cobertura.xml

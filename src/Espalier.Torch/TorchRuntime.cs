@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Espalier.Torch.Native;
 
 namespace Espalier.Torch;
@@ -20,6 +21,12 @@ public static class TorchRuntime
 
     /// <summary>Number of usable CUDA devices; 0 in a CPU build.</summary>
     public static int CudaDevices => Door.esp_cuda_devices();
+
+    /// <summary>
+    /// Whether libtorch has products of bf16 matrices for this processor: from AVX-512 on. Elsewhere it multiplies number by number, tens of times slower
+    /// than in fp32, and rounds some sums to bf16 on the way.
+    /// </summary>
+    public static bool HasBf16 { get; } = Avx512BW.VL.IsSupported && Avx512DQ.VL.IsSupported;
 
     /// <summary>
     /// Seeds libtorch's process-wide generators on all devices. They are the program's own: a library above this one draws from a

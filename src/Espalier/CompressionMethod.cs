@@ -30,13 +30,27 @@ public sealed record CompressionMethod(string Name, Func<FewShotRequest, TimePro
     public static CompressionMethod Practise(DcVitOptions? options = null) =>
         Blocks(MethodNames.Practise, request => Baselines.Practise.Options(options ?? new(), request.MetricSet.Kind));
 
-    /// <summary>A baseline: the same share of every width of every block of a transformer, by the size of the weights or by chance.</summary>
+    /// <summary>A baseline: the same share of every width of every block, by the size of the weights or by chance.</summary>
     /// <param name="rule">Which units stay.</param>
     /// <param name="options">How to finetune.</param>
     /// <param name="keep">Blocks that stay whole.</param>
     public static CompressionMethod EvenWidths(UnitRule rule = UnitRule.Magnitude, FinetuneOptions? options = null, params ImmutableArray<int> keep) =>
         new(rule == UnitRule.Random ? MethodNames.Random : MethodNames.Magnitude,
             (request, time) => new EvenWidthsMethod(request, rule, options ?? new(), keep, time));
+
+    /// <summary>A rival, for convolutional networks: even widths by magnitude, then a 1×1 convolution a block by least squares, then a finetune.</summary>
+    /// <param name="options">How to finetune.</param>
+    /// <param name="keep">Blocks that stay whole.</param>
+    public static CompressionMethod Fskd(FinetuneOptions? options = null, params ImmutableArray<int> keep) => Aligned(MethodNames.Fskd, AlignmentRule.Fskd, options, keep);
+
+    /// <summary>A rival, for convolutional networks: even widths by magnitude, then cross distillation layer by layer, then a finetune.</summary>
+    /// <param name="options">How to finetune.</param>
+    /// <param name="keep">Blocks that stay whole.</param>
+    public static CompressionMethod CrossDistillation(FinetuneOptions? options = null, params ImmutableArray<int> keep) =>
+        Aligned(MethodNames.CrossDistillation, AlignmentRule.CrossDistillation, options, keep);
+
+    private static CompressionMethod Aligned(string name, AlignmentRule rule, FinetuneOptions? options, ImmutableArray<int> keep) =>
+        new(name, (request, time) => new EvenWidthsMethod(request, UnitRule.Magnitude, options ?? new(), keep, time, rule));
 
     private static CompressionMethod Blocks(string name, Func<FewShotRequest, DcVitOptions> options) =>
         new(name, (request, time) => new DcVitMethod(request, options(request), time));

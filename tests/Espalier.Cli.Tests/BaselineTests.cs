@@ -59,6 +59,8 @@ public sealed class BaselineTests : IDisposable
     [InlineData(2, "--order does not go with --method random", "--method", "random", "--order", "first")]
     [InlineData(2, "--variant does not go with --method practise", "--method", "practise", "--variant", "rm_attn")]
     [InlineData(2, "--loss does not go with --method espalier", "--method", "espalier", "--loss", "kd")]
+    [InlineData(2, "fskd aligns the layers of convolutional networks", "--method", "fskd")]
+    [InlineData(2, "cd aligns the layers of convolutional networks", "--method", "cd")]
     [InlineData(4, "reach", "--method", "practise", "--keep-macs", "0.05")]
     [InlineData(4, "reach", "--method", "random", "--keep-macs", "0.01")]
     public void What_does_not_go_together_is_refused_before_anything_is_written(int code, string message, params string[] arguments)

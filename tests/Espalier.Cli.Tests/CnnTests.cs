@@ -49,6 +49,9 @@ public sealed class CnnTests : IDisposable
     [InlineData("--method dc-vit --variant cnn-dense", "basic")]
     [InlineData("--method drop-blocks", "dropped")]
     [InlineData("--method practise", "dropped")]
+    [InlineData("--method magnitude", "basic")]
+    [InlineData("--method fskd", "basic")]
+    [InlineData("--method cd", "basic")]
     [InlineData("--switch batch_norm=running", "basic")]
     public void A_network_is_compressed_evaluated_exported_and_finetuned(string method, string kind)
     {
@@ -68,7 +71,6 @@ public sealed class CnnTests : IDisposable
     [Theory]
     [InlineData("compress MODEL --keep-macs 0.7 --images DATA --method dc-vit --variant rm_attn --steps 1 -o OUT")]
     [InlineData("plan MODEL --keep-macs 0.7 --method ofb")]
-    [InlineData("compress MODEL --keep-macs 0.7 --images DATA --method magnitude --steps 1 -o OUT")]
     [InlineData("search MODEL --keep-macs 0.7 --data DATA --steps 1 -o OUT")]
     [InlineData("compress MODEL --keep-macs 0.7 --images DATA --merge-tokens --steps 1 -o OUT")]
     public void What_edits_transformers_says_so(string line)

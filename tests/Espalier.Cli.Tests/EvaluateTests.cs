@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Testing;
+using Espalier.Torch;
 
 namespace Espalier.Cli.Tests;
 
@@ -33,6 +34,16 @@ public sealed class EvaluateTests : IDisposable
         using var scored = JsonDocument.Parse(CliRun.Of("evaluate", model, "--data", _folder.WriteImages("data", 5, best), "--json", "--batch", "2").Out);
 
         scored.RootElement.GetProperty("top1").GetDouble().ShouldBe(1);
+    }
+
+    [Fact]
+    public void Bf16_that_a_processor_does_not_have_is_fp32_and_said_to_be()
+    {
+        var (model, data) = (_folder.WriteModel(), _folder.WriteImages("data", 4, 0, 1, 2, 5));
+        var run = CliRun.Of("evaluate", model, "--data", data, "--precision", "bf16");
+        run.Code.ShouldBe(0, run.Error);
+        run.Error.Contains("no bf16 products").ShouldBe(!TorchRuntime.HasBf16, run.Error);
+        CliRun.Of("evaluate", model, "--data", data).Error.ShouldNotContain("bf16");
     }
 
     [Fact]

@@ -34,6 +34,10 @@ public sealed class MethodTests : IDisposable
         ["dc-vit --variant cnn-dense"] = CompressionMethod.DcVit(new() { Variant = BlockVariant.Compress }),
         ["drop-blocks"] = CompressionMethod.DropBlocks(),
         ["practise"] = CompressionMethod.Practise(),
+        ["magnitude"] = CompressionMethod.EvenWidths(),
+        ["random"] = CompressionMethod.EvenWidths(UnitRule.Random),
+        ["fskd"] = CompressionMethod.Fskd(),
+        ["cd --lr 1e-3"] = CompressionMethod.CrossDistillation(new() { LearningRate = 1e-3 }),
     };
 
     private readonly TemporaryFolder _folder = new();
@@ -61,7 +65,7 @@ public sealed class MethodTests : IDisposable
 
     [Fact]
     public void Every_name_but_that_of_a_search_is_a_method_here() =>
-        s_transformers.Values.Select(m => m.Name).Distinct().ShouldBe(MethodNames.All.Remove(MethodNames.Ofb), ignoreOrder: true);
+        s_transformers.Values.Concat(s_convolutional.Values).Select(m => m.Name).Distinct().ShouldBe(MethodNames.All.Remove(MethodNames.Ofb), ignoreOrder: true);
 
     private void EndsTheSame(string model, string typed, CompressionMethod method)
     {

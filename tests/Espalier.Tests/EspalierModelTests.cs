@@ -66,7 +66,8 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
         dense.ChosenOption.HiddenRatio!.Value.ShouldBeInRange(0.25, 1);
         ((CnnArchitecture)dense.Example).Blocks.Count(b => b.Kind == CnnBlockKind.Dropped).ShouldBe(0);
         EspalierModel.Open("swin_tiny_patch4_window7_224").Plan(Target.KeepMacs(0.75)).ChosenOption.MlpRatio!.Value.ShouldBeGreaterThan(0);
-        Should.Throw<UsageException>(() => net.Plan(Target.KeepMacs(0.75), CompressionMethod.EvenWidths())).Message.ShouldContain("convolutional");
+        ((CnnArchitecture)net.Plan(Target.KeepMacs(0.75), CompressionMethod.Fskd()).Example).Blocks.ShouldAllBe(b => b.Hidden < 0.9 * b.Outputs);
+        Should.Throw<UsageException>(() => Toy.Plan(Target.KeepMacs(0.75), CompressionMethod.CrossDistillation())).Message.ShouldContain("convolutional");
         Should.Throw<BudgetException>(() => net.Plan(Target.KeepMacs(0.01), CompressionMethod.Practise())).Message.ShouldContain("reach");
     }
 

@@ -1,3 +1,4 @@
+using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.FewShot;
 
@@ -19,7 +20,7 @@ internal static class CompressHandler
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        if (options.Method.Method is MethodNames.Espalier or MethodNames.Magnitude or MethodNames.Random)
+        if (options.Method.Method != MethodNames.Ofb && !MethodTable.Ranks(options.Method.Method))
             throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var run = new CommandRun(context, options.Output);
         var model = FewShotSetup.Model(options.Model, options.Method, context);

@@ -1,4 +1,5 @@
 using Espalier.Cli.Options;
+using Espalier.DcVit;
 using Espalier.Finetuning;
 
 namespace Espalier.Cli.Commands;
@@ -6,6 +7,14 @@ namespace Espalier.Cli.Commands;
 /// <summary>From the options of <c>compress</c>, <c>rank</c> and <c>plan</c> to how DC-ViT and the baselines finetune.</summary>
 internal static class FinetuneSetup
 {
+    /// <summary>The finetune of the baselines that cut every width alike: that of a profile, with the switches that were typed.</summary>
+    public static FinetuneOptions Finetune(this MethodSettings method, int? batch)
+    {
+        var options = DcVitOptions.For(DcVitProfile.Parse(method.Profile)).Finetune;
+        foreach (var (topic, setting) in method.Switches) options = options.With(topic, setting);
+        return method.Over(options, batch);
+    }
+
     /// <param name="method">What was typed.</param>
     /// <param name="defaults">What holds where nothing was.</param>
     /// <param name="batch">Images per gradient step.</param>

@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using Espalier.Baselines;
 using Espalier.Cli.Options;
 using Espalier.DcVit;
+using Espalier.Finetuning;
 using Espalier.Models;
 
 namespace Espalier.Cli.Commands;
@@ -17,12 +19,18 @@ internal static class MethodSetup
         return method.Method switch
         {
             MethodNames.Espalier => CompressionMethod.Espalier(EspalierSetup.Options(method, batch)),
-            MethodNames.Magnitude => EvenWidthsSetup.Method(UnitRule.Magnitude, method, batch),
-            MethodNames.Random => EvenWidthsSetup.Method(UnitRule.Random, method, batch),
+            MethodNames.Magnitude => CompressionMethod.EvenWidths(UnitRule.Magnitude, Finetune(), Kept()),
+            MethodNames.Random => CompressionMethod.EvenWidths(UnitRule.Random, Finetune(), Kept()),
+            MethodNames.Fskd => CompressionMethod.Fskd(Finetune(), Kept()),
+            MethodNames.CrossDistillation => CompressionMethod.CrossDistillation(Finetune(), Kept()),
             MethodNames.Practise => CompressionMethod.Practise(Blocks()),
             MethodNames.DropBlocks => CompressionMethod.DropBlocks(Blocks()),
             _ => CompressionMethod.DcVit(Blocks()),
         };
+
+        FinetuneOptions Finetune() => method.Finetune(batch);
+
+        ImmutableArray<int> Kept() => FewShotSetup.Kept(method.Keep);
 
         DcVitOptions Blocks() => DcVitSetup.Options(method, net, batch) with { MeasureCandidates = measureCandidates };
     }

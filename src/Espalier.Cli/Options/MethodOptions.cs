@@ -82,7 +82,7 @@ public sealed partial class MethodOptions : OptionGroup
     {
         _usual = usual;
         _method = AddChoice("--method", [.. MethodNames.All],
-            "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search). Baselines: whole blocks dropped, the same after PRACTISE's ranking, every width cut alike by magnitude or at random.");
+            "The compression method (default of compress: espalier, else dc-vit; ofb: plan only, see search). Baselines: whole blocks dropped, the same after PRACTISE's ranking, every width cut alike by magnitude or at random; the same of a CNN, then aligned layer by layer (FSKD, cross distillation).");
         _profile = AddChoice("--profile", ["clean", "official"], "Corrected, or exactly like the published code (default clean).");
         _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);
         _order = Add<string>("--order", "2,4,1|first|last|random", "Compress these blocks in this order, without ranking.");

@@ -7,7 +7,7 @@ namespace Espalier.Cli.Options;
 internal static class MethodTable
 {
     private static readonly string[] s_blocks = [MethodNames.DcVit, MethodNames.DropBlocks, MethodNames.Practise];
-    private static readonly string[] s_finetuned = [.. s_blocks, MethodNames.Magnitude, MethodNames.Random];
+    private static readonly string[] s_finetuned = [.. s_blocks, MethodNames.Magnitude, MethodNames.Random, MethodNames.Fskd, MethodNames.CrossDistillation];
     private static readonly string[] s_fewShot = [MethodNames.Espalier, .. s_finetuned];
 
     private static readonly (string Option, Func<MethodSettings, bool> IsGiven, string[] Methods)[] s_rows =
@@ -35,6 +35,9 @@ internal static class MethodTable
         ("--rank-steps", s => s.RankSteps is not null, s_blocks),
         ("--synthesis-steps", s => s.SynthesisSteps is not null, s_fewShot),
     ];
+
+    /// <summary>Whether the method chooses blocks by ranking them.</summary>
+    public static bool Ranks(string method) => s_blocks.Contains(method);
 
     /// <summary>Refuses what the method does not know.</summary>
     /// <exception cref="UsageException">An option is given that belongs to other methods.</exception>

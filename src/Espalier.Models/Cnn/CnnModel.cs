@@ -68,6 +68,9 @@ public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preproc
         return ((before < 0 ? CnnLayers.Stem(net) : CnnLayers.Branch(net, before)[^1]).Conv, [.. next.OfType<ConvLayer>().Select(l => l.Conv)]);
     }
 
+    /// <summary>Weights of the convolutions of a block's branch, first to last: [outputs, inputs / groups, k, k].</summary>
+    public ImmutableArray<Tensor> Convolutions(int block) => [.. CnnLayers.Branch(Architecture, block).Select(layer => Weights[layer.Conv + ".weight"])];
+
     /// <summary>A layer of a block's branch, a convolution of all its inputs with its norm, as one linear map of a pixel's neighbourhood.</summary>
     public CnnMap Map(int block, Index layer)
     {

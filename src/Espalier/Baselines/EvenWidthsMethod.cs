@@ -4,16 +4,19 @@ using Espalier.Budget;
 using Espalier.FewShot;
 using Espalier.Finetuning;
 using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
+using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Widths;
 
 namespace Espalier.Baselines;
 
 /// <summary>
-/// The plainest way to make a network narrower: every block keeps the same share of its q/k and v dimensions and hidden units, chosen by
-/// the size of their weights or by chance, and the whole network is finetuned once as DC-ViT finetunes.
+/// The plainest way to make a network narrower: every block keeps the same share of its q/k and v dimensions and hidden units, or of its inner
+/// channels, chosen by the size of their weights or by chance, and the whole network is finetuned once as DC-ViT finetunes. A convolutional network may
+/// be aligned with the teacher layer by layer before that.
 /// </summary>
 public sealed class EvenWidthsMethod : IFewShotMethod
 {
@@ -23,7 +26,8 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private readonly UnitRule _rule;
     private readonly FinetuneOptions _options;
-    private readonly VitArchitecture _structure;
+    private readonly AlignmentRule? _alignment;
+    private readonly Architecture _structure;
     private readonly TimeProvider _time;
 
     /// <param name="request">What is asked.</param>
@@ -31,14 +35,18 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <param name="options">How to finetune.</param>
     /// <param name="keep">Blocks that stay whole.</param>
     /// <param name="time">The clock.</param>
-    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time)
+    /// <param name="alignment">How the layers of a convolutional network are aligned first; null leaves them as they were cut.</param>
+    /// <exception cref="UsageException">Layers of a transformer are to be aligned.</exception>
+    public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time, AlignmentRule? alignment = null)
     {
-        (Request, _rule, _time) = (request.JudgedByItsImages().Checked(), rule, time);
+        (Request, _rule, _alignment, _time) = (request.JudgedByItsImages().Checked(), rule, alignment, time);
+        if (alignment is not null && request.Model.Architecture is not CnnArchitecture)
+            throw new UsageException($"{request.Method} aligns the layers of convolutional networks; {request.Model.Architecture.Name} is a {request.Model.Architecture.Family}.");
         options.Validate();
         options.Loss.Require(request);
         _options = options with { Update = options.Update ?? UpdateRange.All };
-        _structure = Structure(request.Model.Vit, request.Target, keep);
-        Plan = CompressionPlan.Of(request.Target.Resolve(VitCost.Of(request.Model.Vit)), _structure);
+        _structure = Structure(request.Model.Architecture, request.Target, keep);
+        Plan = CompressionPlan.Of(request.Target.Resolve(request.Model.Architecture.Cost()), _structure);
     }
 
     public FewShotRequest Request { get; }
@@ -47,13 +55,13 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     public CompressionPlan Plan { get; }
 
-    /// <summary>The structure for a target: even shares of all widths, then single hidden units up to just below it.</summary>
+    /// <summary>The structure for a target: even shares of all widths, then single hidden units or channels up to just below it.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public static VitArchitecture Structure(VitArchitecture net, Target target, ImmutableArray<int> keep)
+    public static T Structure<T>(T net, Target target, ImmutableArray<int> keep) where T : Architecture
     {
         // An attention that is cut gets biases if it had none.
-        var given = net.WithBlocks(b => b with { QkvBias = true });
-        return UniformStart.Find(given, target.Resolve(VitCost.Of(net)), Knob.Of(given, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], keep), even: true);
+        var given = net is VitArchitecture vit ? (T)(Architecture)vit.WithBlocks(b => b with { QkvBias = true }) : net;
+        return UniformStart.Find(given, target.Resolve(net.Cost()), Knob.Of(given, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], keep), even: true);
     }
 
     public FewShotResult Compress(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
@@ -71,16 +79,28 @@ public sealed class EvenWidthsMethod : IFewShotMethod
 
     private void Finetune(FewShotSession session, StepContext context)
     {
-        using var student = new UnitCut(_rule, Request.Seed).Apply((VitModel)session.Teacher, _structure);
+        var units = new UnitCut(_rule, Request.Seed);
+        using var student = units.Apply(session.Teacher, _structure);
         var cut = session.Measure("cut", null, student, context.Cancellation);
+        var aligned = Align(session, units, student, context.Cancellation);
         int[] all = [.. Enumerable.Range(0, _structure.Depth)];
-        var finetuner = new Finetuner((VitModel)session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
+        var finetuner = new Finetuner(session.Teacher, session.Samples.Train, _options, session.Compute, Request.Seed, _time);
         var steps = Steps(session, context, () => finetuner.Measure(student, all));
         var finetune = new FinetuneStep(FinetuneStepName, steps, finetuner.ImagesPerStep, PartsLeft: 1)
             .Run(session, context, hooks => finetuner.Run(student, all, steps, FinetuneStepName, hooks, context.Cancellation));
         var finetuned = session.Measure("finetuned", null, student, context.Cancellation) with { Steps = finetune.Steps, Seconds = finetune.Seconds };
-        StepFile.Write(context.Folder, RecordFile, new PruneRecord(all[^1], cut, finetuned, finetune));
+        StepFile.Write(context.Folder, RecordFile, new PruneRecord(all[^1], cut, finetuned, finetune) { Repaired = aligned });
         ModelFolder.Write(context.Folder, student);
+    }
+
+    // In place; null when nothing is to be aligned.
+    private FewShotStage? Align(FewShotSession session, UnitCut units, Model student, CancellationToken cancellation)
+    {
+        if (_alignment is not { } rule) return null;
+        using var calibration = new Calibration(session.Samples.Train, session.Teacher, cancellation);
+        using var aligned = new LayerAlignment((CnnModel)session.Teacher, rule, units).Run((CnnArchitecture)_structure, calibration, cancellation);
+        student.Weights.CopyFrom(aligned.Weights);
+        return session.Measure("repaired", null, student, cancellation);
     }
 
     private void Finish(FewShotSession session, StepContext context)
@@ -89,6 +109,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
         FinishStage.Run(session, context, student, Collect(session), new JsonObject
         {
             ["units"] = _rule.ToString(),
+            ["alignment"] = _alignment?.ToString(),
             ["learning_rate"] = _options.LearningRate,
             ["batch_size"] = _options.BatchSize,
             ["feature"] = _options.Feature.ToString(),
@@ -100,11 +121,11 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     {
         var folder = session.Folder.StepFolder(FinetuneStepName);
         var pruned = StepFile.Read<PruneRecord>(folder, RecordFile)!;
-        var structure = ModelSource.Open(folder).Vit;
-        return session.Collect(session.Teacher.Architecture.Cost(), VitCost.Of(structure)) with
+        var structure = ModelSource.Open(folder).Architecture;
+        return session.Collect(session.Teacher.Architecture.Cost(), structure.Cost()) with
         {
             Structure = structure,
-            Stages = [pruned.Cut, pruned.Finetuned],
+            Stages = pruned.Repaired is { } repaired ? [pruned.Cut, repaired, pruned.Finetuned] : [pruned.Cut, pruned.Finetuned],
             FinetuneSteps = pruned.Finetune.Steps,
             FinetuneSeconds = pruned.Finetune.Seconds,
             StoppedEarly = pruned.Finetune.Steps < pruned.Finetune.Planned,

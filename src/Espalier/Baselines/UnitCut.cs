@@ -1,4 +1,5 @@
 using Espalier.Models;
+using Espalier.Models.Cnn;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
@@ -19,6 +20,11 @@ public enum UnitRule
 /// <summary>Cuts widths unit by unit, without looking at any image; the tensors of what stays are what they were.</summary>
 public sealed class UnitCut(UnitRule rule, ulong seed)
 {
+    /// <summary>The network with the widths of <paramref name="target"/>, of whatever family; the given one stays as it is.</summary>
+    public Model Apply(Model model, Architecture target) => model is CnnModel cnn
+        ? Enumerable.Range(0, target.Depth).Aggregate(cnn.Clone(), (student, i) => student.Then(s => Narrowed(s, i, ((CnnArchitecture)target).Blocks[i].Hidden)))
+        : Apply((VitModel)model, (VitArchitecture)target);
+
     /// <summary>The network with the widths of <paramref name="target"/>; the given one stays as it is.</summary>
     /// <param name="model">The network.</param>
     /// <param name="target">The same network, with q/k and v dimensions and hidden units as they shall be.</param>
@@ -33,6 +39,39 @@ public sealed class UnitCut(UnitRule rule, ulong seed)
             if (goal.MlpHidden != block.MlpHidden) student = student.Then(s => s.KeepHidden(i, Kept(HiddenScores(s, i), 1, goal.MlpHidden, "hidden", i)));
         }
         return student;
+    }
+
+    /// <summary>The network with one convolutional block at <paramref name="hidden"/> inner channels.</summary>
+    public CnnModel Narrowed(CnnModel model, int block, int hidden)
+    {
+        if (hidden == model.Architecture.Blocks[block].Hidden) return model.Clone();
+        var (last, first) = Channels(model, block, hidden);
+        return model.KeepHidden(block, last, first);
+    }
+
+    /// <summary>Inner channels of a convolutional block that stay, ascending.</summary>
+    /// <returns>Those that enter its last convolution; and of a bottleneck those that enter the middle one, else none.</returns>
+    public (int[] Last, int[] First) Channels(CnnModel model, int block, int keep)
+    {
+        var (last, first) = ChannelScores(model, block);
+        return (Kept(last, 1, keep, "channels", block), first is null ? [] : Kept(first, 1, keep, "channels in the middle", block));
+    }
+
+    /// <summary>
+    /// ‖(its filter, what the next convolution has for it)‖² of each inner channel, with the depthwise filter between them. As in the first filter pruning
+    /// (Li et al., ICLR 2017) weights count as they stand, without the norms behind them.
+    /// </summary>
+    /// <returns>Of the channels ahead of the last convolution; and of a bottleneck of those ahead of the middle one, else null.</returns>
+    public static (float[] Last, float[]? First) ChannelScores(CnnModel model, int block)
+    {
+        using var scope = new TensorScope();
+        var convolutions = model.Convolutions(block);
+        if (model.Architecture.Blocks[block].Kind == CnnBlockKind.Bottleneck)
+            return ((Filters(convolutions[1]) + Columns(convolutions[2])).ToArray<float>(), (Filters(convolutions[0]) + Columns(convolutions[1])).ToArray<float>());
+        return (convolutions[..^1].Aggregate(Columns(convolutions[^1]), (sum, w) => sum + Filters(w)).ToArray<float>(), null);
+
+        static Tensor Filters(Tensor w) => Squares(w).Sum([1, 2, 3]);
+        static Tensor Columns(Tensor w) => Squares(w).Sum([0, 2, 3]);
     }
 
     /// <summary>‖(row of fc1, its bias, column of fc2)‖² of each hidden unit; both rows of one in a gated MLP.</summary>

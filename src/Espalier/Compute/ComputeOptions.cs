@@ -11,6 +11,7 @@ public enum Precision
     /// <summary>bf16 for training where the processor multiplies it faster than fp32, else fp32; evaluation is always fp32.</summary>
     Auto,
     Fp32,
+    /// <summary>bf16 for training and evaluation; on a processor that has no such products (<see cref="TorchRuntime.HasBf16"/>) still fp32.</summary>
     Bf16,
 }
 
@@ -35,10 +36,10 @@ public sealed record ComputeOptions
     public int ThreadCount => Threads ?? Math.Max(1, Environment.ProcessorCount / (Group?.LocalSize ?? 1));
 
     /// <summary>Whether training multiplies matrices in bf16.</summary>
-    public bool TrainsInBf16 => Precision == Precision.Bf16 || (Precision == Precision.Auto && (Device != "cpu" || HasFastBf16));
+    public bool TrainsInBf16 => EvaluatesInBf16 || (Precision == Precision.Auto && (Device != "cpu" || HasFastBf16));
 
     /// <summary>Whether evaluation does: only when asked, so that accuracies do not depend on the machine.</summary>
-    public bool EvaluatesInBf16 => Precision == Precision.Bf16;
+    public bool EvaluatesInBf16 => Precision == Precision.Bf16 && (Device != "cpu" || TorchRuntime.HasBf16);
 
     /// <summary>A training reads its loss every so many steps: reading waits for an accelerator.</summary>
     public int ReadLossEvery => Device == "cpu" ? 1 : 20;

@@ -32,4 +32,8 @@ public sealed record LossPoint(long Step, double Loss);
 /// <param name="Cut">Before the finetune.</param>
 /// <param name="Finetuned">After it.</param>
 /// <param name="Finetune">The finetune; the candidate's own when that was enough.</param>
-internal sealed record PruneRecord(int Block, FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune);
+internal sealed record PruneRecord(int Block, FewShotStage Cut, FewShotStage Finetuned, FinetuneRecord Finetune)
+{
+    /// <summary>Between the two, aligned without a gradient step; null when that was not asked for.</summary>
+    public FewShotStage? Repaired { get; init; }
+}

@@ -17,8 +17,11 @@ public sealed class CnnRepairPass(CnnModel teacher, Calibration calibration, Sen
     // Of each of the streams, three at a time. Maps are large early on, where each holds thousands of places to fit to.
     private const long MostBytes = 1L << 30;
 
-    private protected override long MostImages => MostBytes / Enumerable.Range(0, teacher.Architecture.Depth)
-        .Max(i => (long)teacher.Architecture.SideAfter(i) * teacher.Architecture.SideAfter(i) * teacher.Architecture.Blocks[i].Outputs * sizeof(float));
+    private protected override long MostImages => MostOf(teacher.Architecture);
+
+    /// <summary>Images whose maps are few enough to be held at any depth.</summary>
+    internal static long MostOf(CnnArchitecture net) =>
+        MostBytes / Enumerable.Range(0, net.Depth).Max(i => (long)net.SideAfter(i) * net.SideAfter(i) * net.Blocks[i].Outputs * sizeof(float));
 
     private protected override void Block(ref Model student, int i, Architecture target, TokenStream tokens, TokenStream wanted, CancellationToken cancellation)
     {

@@ -5,7 +5,7 @@ namespace Espalier.Cli.Tests.Options;
 /// <summary>An option does something, or is refused.</summary>
 public sealed class MethodTableTests
 {
-    private const string Blocks = "dc-vit drop-blocks practise", Finetuned = Blocks + " magnitude random", FewShot = "espalier " + Finetuned;
+    private const string Blocks = "dc-vit drop-blocks practise", Finetuned = Blocks + " magnitude random fskd cd", FewShot = "espalier " + Finetuned;
 
     /// <summary>Options with a value that would change something, and the methods that look at them.</summary>
     public static TheoryData<string, string> Rows => new()
@@ -39,7 +39,7 @@ public sealed class MethodTableTests
     public void Every_method_refuses_what_it_does_not_look_at(string option, string methods)
     {
         foreach (var command in new[] { "plan m --keep-macs 0.5", "compress m --keep-macs 0.5 -o out", "rank m --keep-macs 0.5 --images i", "sweep m --from 0.9 --to 0.5 -o out" })
-            foreach (var method in "espalier dc-vit drop-blocks practise magnitude random ofb".Split(' '))
+            foreach (var method in "espalier dc-vit drop-blocks practise magnitude random fskd cd ofb".Split(' '))
             {
                 // There is no model m: a command line that is taken comes as far as that, or to what its command says about the method.
                 var run = CliRun.Of($"{command} --method {method} {option}");

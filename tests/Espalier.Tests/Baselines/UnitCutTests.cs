@@ -2,6 +2,7 @@ using Espalier.Baselines;
 using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Vit;
+using Espalier.Tests.Repair;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Baselines;
@@ -42,6 +43,47 @@ public class UnitCutTests : TorchTest
         cut.Weights["blocks.0.attn.qkv.weight"].Select(1, 0).ToArray<float>().ShouldBe([1, 0, 3, 2, 0, 5]);
         cut.Weights["blocks.0.attn.proj.weight"].ToArray<float>().ShouldBe([3, 0, 0, 0, 0, 0, 0, 0]);
         cut.Architecture.Blocks[0].ShouldBe(s_net.Blocks[0] with { QkDim = 1, VDim = 1, AttentionScale = 1 / Math.Sqrt(2) });
+    }
+
+    [Theory]
+    [InlineData("basic", "1", "2")]
+    [InlineData("inverted residual", "1 2", "3")]
+    [InlineData("bottleneck", "2", "3")]
+    public void A_channels_magnitude_is_its_filters_and_what_the_last_convolution_has_for_it(string kind, string filters, string last)
+    {
+        using var noGrad = new NoGrad();
+        using var model = SmallCnns.OfKind(kind);
+        var convolutions = model.Convolutions(1);
+        var channels = model.Architecture.Blocks[1].Hidden;
+        for (var layer = 0; layer < convolutions.Length; layer++) convolutions[layer].CopyFrom(Tensor.Zeros(convolutions[layer].Shape));
+        // All else is zero: channel c has one weight c in each of its filters and one of 2c behind it.
+        for (var c = 0; c < channels; c++)
+        {
+            foreach (var layer in filters.Split(' ')) convolutions[int.Parse(layer) - 1].Select(0, c).Narrow(0, 0, 1).Narrow(1, 0, 1).Narrow(2, 0, 1).CopyFrom(Tensor.Full([1, 1, 1], c));
+            convolutions[int.Parse(last) - 1].Narrow(0, 1, 1).Narrow(1, c, 1).Narrow(2, 0, 1).Narrow(3, 0, 1).CopyFrom(Tensor.Full([1, 1, 1, 1], 2 * c));
+        }
+        UnitCut.ChannelScores(model, 1).Last.ShouldBe([.. Enumerable.Range(0, channels).Select(c => (float)(c * c * (filters.Split(' ').Length + 4)))]);
+        var (kept, first) = new UnitCut(UnitRule.Magnitude, seed: 0).Channels(model, 1, 5);
+        kept.ShouldBe([.. Enumerable.Range(channels - 5, 5)]);
+        // In the middle of a bottleneck these weights are all that first channel 0 leads to.
+        first.Length.ShouldBe(kind == "bottleneck" ? 5 : 0);
+        if (first.Length > 0) first[0].ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("basic")]
+    [InlineData("inverted residual")]
+    [InlineData("bottleneck")]
+    public void A_convolutional_network_keeps_even_shares_and_what_is_chosen(string kind)
+    {
+        using var model = SmallCnns.OfKind(kind);
+        var target = EvenWidthsMethod.Structure(model.Architecture, new Target(TargetForm.KeepMacs, 0.6), []);
+        var shares = target.Blocks.Zip(model.Architecture.Blocks).Where(b => b.Second.HasInnerChannels).Select(b => (double)b.First.Hidden / b.Second.Hidden).ToList();
+        (shares.Max() - shares.Min()).ShouldBeLessThan(0.2);
+        using var cut = new UnitCut(UnitRule.Random, seed: 3).Apply(model, (Architecture)target);
+        cut.Architecture.IsSame(target).ShouldBeTrue();
+        using var same = new UnitCut(UnitRule.Random, seed: 3).Apply(model, (Architecture)model.Architecture);
+        same.Weights.Differences(model.Weights).ShouldBeEmpty();
     }
 
     [Theory]

@@ -113,7 +113,8 @@ public class CnnRepairTests : TorchTest
         var half = test.Net.Blocks[block].Hidden / 2;
         foreach (var name in test.Teacher.BlockTensors(block).Where(n => test.Teacher.Weights[n].Size(0) == 2 * half))
             test.Teacher.Weights[name].Narrow(0, half, half).CopyFrom(test.Teacher.Weights[name].Narrow(0, 0, half));
-        using var repaired = test.Repaired(test.Teacher, test.Halved(block), new RepairOptions { Strength = 1e-6, RefitWhole = false });
+        // A strength well above the rounding of fp32, by which the two of a pair differ where their maps are worked out in different lanes.
+        using var repaired = test.Repaired(test.Teacher, test.Halved(block), new RepairOptions { Strength = 1e-4, RefitWhole = false });
         var (pixels, answer) = (TestNets.Pixels(test.Net, 4, 9), test.Teacher.Answer(TestNets.Pixels(test.Net, 4, 9)));
         Distance(repaired.Answer(pixels), answer).ShouldBeLessThan(5e-3 * answer.Abs().Max().Item());
     }
@@ -158,7 +159,7 @@ public class CnnRepairTests : TorchTest
     {
         public Case(string kind)
         {
-            Teacher = Random(kind);
+            Teacher = SmallCnns.OfKind(kind);
             Images = TestNets.Images(24, Net.ImageSize, Net.Channels, 5, 1);
             Calibration = new Calibration(Images, Teacher);
             Sensitivity = Sensitivity.Measure(Teacher, Images, 1, CancellationToken.None);
@@ -211,30 +212,6 @@ public class CnnRepairTests : TorchTest
             Teacher.Dispose();
             Calibration.Dispose();
             Sensitivity.Dispose();
-        }
-
-        private static CnnModel Random(string kind)
-        {
-            var isMobile = kind == "inverted residual";
-            var block = kind == "basic" ? CnnBlockKind.Basic : isMobile ? CnnBlockKind.InvertedResidual : CnnBlockKind.Bottleneck;
-            var net = new CnnArchitecture
-            {
-                Name = kind, ImageSize = 12, Channels = 1, Classes = 5, Style = isMobile ? CnnStyle.MobileNetV2 : CnnStyle.ResNet, Stem = new CnnStem(6, 3, 1, Pool: false),
-                Blocks =
-                [
-                    new() { Kind = block, Stage = 0, Inputs = 6, Hidden = isMobile ? 6 : 8, Outputs = 6, Expands = !isMobile },
-                    new() { Kind = block, Stage = 0, Inputs = 6, Hidden = 12, Outputs = 6 },
-                    new() { Kind = block, Stage = 1, Inputs = 6, Hidden = 12, Outputs = 10, Stride = 2, Shortcut = !isMobile },
-                    new() { Kind = block, Stage = 1, Inputs = 10, Hidden = 14, Outputs = 10 },
-                ],
-                HeadWidth = isMobile ? 16 : 0,
-            };
-            var model = net.Random(new Preprocessing { Size = 12, CropFraction = 1, Mean = [0.5], Std = [0.5] }, 3);
-            using var noGrad = new NoGrad();
-            using var scope = new TensorScope();
-            foreach (var (tensor, value) in model.Weights)
-                if (value.Shape.Length == 1) value.CopyFrom(tensor.EndsWith("_var", StringComparison.Ordinal) ? value + Tensor.Rand(value.Shape) : value + Tensor.RandN(value.Shape) * 0.1);
-            return model;
         }
     }
 }

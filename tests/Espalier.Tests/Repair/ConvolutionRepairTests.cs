@@ -13,7 +13,7 @@ public class ConvolutionRepairTests : TorchTest
     [InlineData("fashion-mobilenet", 5)]
     public void A_repair_brings_the_block_nearer_to_the_teachers(string name, int block)
     {
-        using var teacher = Model(name);
+        using var teacher = SmallCnns.Fresh(name);
         var images = TestNets.Images(40, 28, 1, 10, 1);
         using var cut = teacher.KeepHidden(block, [.. Enumerable.Range(0, teacher.Architecture.Blocks[block].Hidden).Where(c => c % 2 == 0)]);
         using var repaired = ConvolutionRepair.Run(teacher, cut, block, images);
@@ -33,7 +33,7 @@ public class ConvolutionRepairTests : TorchTest
     public void What_is_redundant_is_made_up_for_exactly()
     {
         using var noGrad = new NoGrad();
-        using var teacher = Model("fashion-resnet");
+        using var teacher = SmallCnns.Fresh("fashion-resnet");
         const int Block = 1;
         int[] kept = [.. Enumerable.Range(0, 8)];
         foreach (var tensor in new[] { "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var" }.Select(end => teacher.Weights["layer1.1." + end]))
@@ -44,17 +44,5 @@ public class ConvolutionRepairTests : TorchTest
         var answer = teacher.Answer(pixels);
         Distance(repaired.Answer(pixels), answer).ShouldBeLessThan(2e-3 * answer.Abs().Max().Item());
         Distance(cut.Answer(pixels), answer).ShouldBeGreaterThan(0.02 * answer.Abs().Max().Item());
-    }
-
-    // Fresh weights, with norms that are not the identity.
-    private static CnnModel Model(string name)
-    {
-        var entry = ModelRegistry.Find(name)!;
-        var model = (CnnModel)entry.Architecture.Random(entry.Preprocessing, 3);
-        using var noGrad = new NoGrad();
-        using var scope = new TensorScope();
-        foreach (var (tensor, value) in model.Weights)
-            if (value.Shape.Length == 1) value.CopyFrom(tensor.EndsWith("_var", StringComparison.Ordinal) ? value + Tensor.Rand(value.Shape) : value + Tensor.RandN(value.Shape) * 0.1);
-        return model;
     }
 }

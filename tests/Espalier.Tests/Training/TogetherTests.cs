@@ -29,10 +29,12 @@ public class TogetherTests
         var before = Tensor.LiveCount;
         var (losses, weights) = Train(name, null);
         losses.Length.ShouldBe(Steps);
+        var way = Distance(weights, Train(name, null, steps: 0).Weights);
         foreach (var (together, own) in Together.Run(processes, group => Train(name, group)))
         {
             for (var k = 0; k < Steps; k++) together[k].ShouldBe(losses[k], 1e-4, $"step {k + 1}");
-            for (var k = 0; k < weights.Length; k++) ((double)own[k]).ShouldBe(weights[k], 2e-4);
+            // By the way all of them went: Adam moves a single weight whose gradient is next to nothing as that nothing's rounding says.
+            Distance(own, weights).ShouldBeLessThan(3e-4 * way);
         }
         Tensor.LiveCount.ShouldBe(before);
     }
@@ -178,6 +180,8 @@ public class TogetherTests
             together.ShouldBe(loss, 1e-5);
         }
     }
+
+    private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Sum());
 
     /// <summary>Keeps a running mean of what it sees, as a BatchNorm does.</summary>
     private sealed class Counting(Toy toy) : ITrainingTask, IDisposable
