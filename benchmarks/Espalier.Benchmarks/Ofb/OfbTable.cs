@@ -28,6 +28,8 @@ internal static class OfbTable
         ["lambda-0.1"] = ["lambda=0.1"],
         ["fast-importance"] = ["importance_rate=alpha"],
         ["fixed-embed"] = ["embed=fixed"],
+        ["search-0.2"] = ["search_share=0.2"],
+        ["search-0.3"] = ["search_share=0.3"],
         ["official"] = [],
     }.ToImmutableDictionary();
 

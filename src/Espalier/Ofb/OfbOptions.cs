@@ -17,6 +17,7 @@ public sealed record OfbOptions
         ["mask_position"] = ("yes|no", (o, v) => o with { MaskPositions = v == "yes" }),
         ["one_hot"] = ("yes|late|no", (o, v) => o with { OneHot = v switch { "yes" => OneHotLoss.Whole, "late" => OneHotLoss.Late, _ => OneHotLoss.None } }),
         ["pmim"] = ("yes|no", (o, v) => o with { Pmim = v == "yes" }),
+        ["search_share"] = ("NUMBER", (o, v) => o with { SearchShare = double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture) }),
         ["sizes"] = ("probability|importance", (o, v) => o with { SizesByImportance = v == "importance" }),
         ["variance"] = ("yes|no", (o, v) => o with { Variance = v == "yes" }),
         ["writes"] = ("all|input", (o, v) => o with { AllWrites = v == "all" }),
@@ -74,6 +75,9 @@ public sealed record OfbOptions
 
     /// <summary>λ, when it shall not fall from 0.99 to 0.1.</summary>
     public double? Lambda { get; init; }
+
+    /// <summary>Share of the run, in [0, 1], after which the search must be over; the rest is recovery at the size that was found.</summary>
+    public double SearchShare { get; init; } = 0.5;
 
     /// <summary>Keep all residual channels.</summary>
     public bool FixedEmbed { get; init; }

@@ -45,7 +45,10 @@ public sealed class SearchTask : ITrainingTask
     {
         (_net, _plan, _options, _steps, _seed) = (net, plan, options, steps, seed);
         _epochsPerStep = (double)options.Accumulate / batchesPerEpoch;
-        _schedule = new OfbSchedule { Epochs = steps * _epochsPerStep, Gamma = options.Pmim && !plan.Space.Net.Staged ? (0.05, 0.25) : null, OneHot = options.OneHot };
+        _schedule = new OfbSchedule
+        {
+            Epochs = steps * _epochsPerStep, Gamma = options.Pmim && !plan.Space.Net.Staged ? (0.05, 0.25) : null, OneHot = options.OneHot, FuseShare = options.SearchShare,
+        };
         if (options.Lambda is { } lambda) _schedule = _schedule with { Lambda = (lambda, lambda) };
         _fuse = Math.Max(1, (long)Math.Round(_schedule.FuseShare * steps));
         // A short run would hardly have an event in a third of an epoch.

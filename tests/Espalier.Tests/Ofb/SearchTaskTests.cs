@@ -87,6 +87,9 @@ public class SearchTaskTests : TorchTest
     [InlineData("writes", "input")]
     [InlineData("guard", "no")]
     [InlineData("importance_rate", "alpha")]
+    [InlineData("search_share", "0")]
+    [InlineData("search_share", "0.25")]
+    [InlineData("search_share", "1")]
     public void Every_switch_ends_in_a_network(string topic, string setting)
     {
         using var run = new Search(s_options.With(topic, setting), seed: 2, steps: 12);
@@ -95,6 +98,17 @@ public class SearchTaskTests : TorchTest
         run.Net.IsFused.ShouldBeTrue();
         if (topic != "guard") ((double)VitCost.Of(run.Net.Model.Architecture).MacsFull).ShouldBeInRange(run.Plan.Low, run.Plan.Limit.Amount);
         if (topic == "embed") run.Net.Model.Architecture.EmbedDim.ShouldBe(16);
+    }
+
+    [Theory]
+    [InlineData("0.25", 3)]
+    [InlineData("0.5", 6)]
+    [InlineData("0.75", 9)]
+    public void A_search_is_over_after_its_share(string share, long steps)
+    {
+        using var run = new Search(s_options.With("search_share", share), seed: 2, steps: 12);
+        run.Loop.Run();
+        run.Decided.ShouldBe(steps);
     }
 
     [Fact]
