@@ -68,6 +68,24 @@ public sealed class EspalierModel(ModelSource source)
         return method.Create(request, TimeProvider.System).Plan;
     }
 
+    /// <summary>
+    /// The widths that the method <c>espalier</c> would choose, searched and repaired on the images, and the KL it foresees; takes no gradient step and keeps
+    /// nothing.
+    /// </summary>
+    /// <param name="options">What would be done.</param>
+    /// <param name="progress">Told about each step.</param>
+    /// <param name="cancellation">Stops between two steps.</param>
+    /// <exception cref="EspalierException">See its kinds; any other method is refused: <see cref="Plan"/> tells what it could do.</exception>
+    public WidthsPlan PlanWidths(CompressOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
+    {
+        progress ??= NoProgress.Instance;
+        var (request, host) = (options.Request(source), options.HostOf("", "plan"));
+        var method = Measured(options, request, options.Latency(host, options.CacheFolder, progress, cancellation)) as EspalierMethod
+            ?? throw new UsageException($"{options.Method.Name} searches no widths; espalier does.") { Settings = [nameof(options.Method)] };
+        var (structure, result) = RunOptions.RunInPassing(host, folder => method.Search(folder, progress, cancellation));
+        return new WidthsPlan(method.Request.Target.Resolve(result.Before), structure, result.Search.Min(s => s.Kl));
+    }
+
     /// <summary>What OFB could reach, and by which candidates; arithmetic alone.</summary>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
     public OfbPlan PlanSearch(Target target) => OfbPlan.Create(source.FoldLayerScale().Vit, target);
@@ -267,7 +285,7 @@ public sealed class EspalierModel(ModelSource source)
     }
 
     /// <summary>A method bound to a request whose target, should it be a share of the latency, was measured for the structures the method begins with.</summary>
-    internal static IFewShotMethod Measured(CompressOptions options, FewShotRequest request, LatencyTarget latency)
+    private static IFewShotMethod Measured(CompressOptions options, FewShotRequest request, LatencyTarget latency)
     {
         IFewShotMethod Of(Target target) => options.Method.Create(request with { Target = target }, options.Clock);
         return Of(latency.Measured(request.Target, request.Model, target => Of(target).Plan.Example));

@@ -57,6 +57,17 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
     }
 
     [Fact]
+    public void Widths_can_be_planned_as_a_run_would_choose_them()
+    {
+        var plan = Toy.PlanWidths(Small);
+        plan.Limit.Met(plan.Structure.Cost()).ShouldBeTrue();
+        plan.PredictedKl.ShouldBePositive();
+        Toy.Compress(_folder["small"], Small);
+        EspalierModel.Open(_folder["small"]).Architecture.IsSame(plan.Structure).ShouldBeTrue();
+        Should.Throw<UsageException>(() => Toy.PlanWidths(Small with { Method = CompressionMethod.EvenWidths() })).Message.ShouldContain("searches no widths");
+    }
+
+    [Fact]
     public void A_plan_is_for_every_family()
     {
         var net = EspalierModel.Open("resnet34");

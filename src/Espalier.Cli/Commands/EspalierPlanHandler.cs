@@ -1,6 +1,5 @@
 using Espalier.Cli.Options;
 using Espalier.Cli.Output;
-using Espalier.OwnMethod;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
@@ -15,21 +14,16 @@ internal static class EspalierPlanHandler
     {
         var run = new CommandRun(context, output: null);
         var model = FewShotSetup.Model(options.Model, options.Method, context);
-        var asked = FewShotSetup.Options(options.Target, options.Method, options.Images, options.Count, s_effort, eval: null, run, context) with
+        var plan = model.PlanWidths(FewShotSetup.Options(options.Target, options.Method, options.Images, options.Count, s_effort, eval: null, run, context) with
         {
             Method = MethodSetup.Of(options.Method, model.Architecture),
-        };
-        var method = (EspalierMethod)EspalierModel.Measured(asked, asked.Request(model.Source), context.Latency());
-        var (structure, result) = RunOptions.RunInPassing(run, folder => method.Search(folder, context.Progress, context.Cancellation));
-        return PlanResult.For(method.Request.Target.Resolve(result.Before), method.Request.Method,
+        }, context.Progress, context.Cancellation);
+        var cost = plan.Structure.Cost();
+        return PlanResult.For(plan.Limit, MethodNames.Espalier,
         [
             new PlanOptionResult
             {
-                MacsBudget = result.After.MacsBudget,
-                MacsFull = result.After.MacsFull,
-                Params = result.After.Parameters,
-                PredictedKl = result.Search.Min(s => s.Kl),
-                Structure = ReportBlock.Of(structure),
+                MacsBudget = cost.MacsBudget, MacsFull = cost.MacsFull, Params = cost.Parameters, PredictedKl = plan.PredictedKl, Structure = ReportBlock.Of(plan.Structure),
             },
         ], chosen: 0);
     }
