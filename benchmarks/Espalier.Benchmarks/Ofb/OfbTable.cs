@@ -30,6 +30,7 @@ internal static class OfbTable
         ["fixed-embed"] = ["embed=fixed"],
         ["search-0.2"] = ["search_share=0.2"],
         ["search-0.3"] = ["search_share=0.3"],
+        ["search-0.3-no-pmim"] = ["search_share=0.3", "pmim=no"],
         ["official"] = [],
     }.ToImmutableDictionary();
 
