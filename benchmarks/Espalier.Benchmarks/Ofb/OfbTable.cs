@@ -28,9 +28,6 @@ internal static class OfbTable
         ["lambda-0.1"] = ["lambda=0.1"],
         ["fast-importance"] = ["importance_rate=alpha"],
         ["fixed-embed"] = ["embed=fixed"],
-        ["search-0.2"] = ["search_share=0.2"],
-        ["search-0.3"] = ["search_share=0.3"],
-        ["search-0.3-no-pmim"] = ["search_share=0.3", "pmim=no"],
         ["official"] = [],
     }.ToImmutableDictionary();
 
@@ -73,9 +70,12 @@ internal static class OfbTable
         WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
+    // A search with any other switches is named by them: topic=setting,topic=setting.
+    private static ImmutableArray<string>? Switches(string arm) => s_searches.TryGetValue(arm, out var named) ? named : arm.Contains('=') ? [.. arm.Split(',')] : null;
+
     private static ModelSource Make(string arm, string folder, OfbSetting setting)
     {
-        if (s_searches.TryGetValue(arm, out var switches))
+        if (Switches(arm) is { } switches)
         {
             var options = OfbOptions.For(arm == "official" ? "official" : "clean");
             foreach (var change in switches) options = options.With(change.Split('=')[0], change.Split('=')[1]);
