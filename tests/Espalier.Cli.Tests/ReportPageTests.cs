@@ -34,7 +34,7 @@ public sealed class ReportPageTests(ReportRuns runs) : IClassFixture<ReportRuns>
             (await browser.Evaluate<int>("document.querySelectorAll('figure.chart [role=graphics-document][aria-label]').length"))
                 .ShouldBe(charts, "every chart says what it shows");
             (await browser.Evaluate<int>("document.querySelectorAll('figure.chart details[open]').length")).ShouldBe(0);
-            (await browser.Evaluate<double>("Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('svg, figure, pre, p, h1')].map(e => e.getBoundingClientRect().right))"))
+            (await browser.Evaluate<double>("Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('svg, svg .role-legend, figure, pre, p, h1')].map(e => e.getBoundingClientRect().right))"))
                 .ShouldBeLessThanOrEqualTo(width, $"nothing is wider than {width} pixels");
             (await browser.Evaluate<int>("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")).ShouldBeInRange(dark ? 0 : 200, dark ? 60 : 255);
         }

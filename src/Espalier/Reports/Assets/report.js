@@ -29,6 +29,8 @@
   };
   for (const figure of figures) {
     const spec = JSON.parse(figure.querySelector("script").textContent);
+    // A phone has no room for a row of names.
+    config.legend.columns = figure.clientWidth < 480 ? 1 : 0;
     await vegaEmbed(figure.querySelector(".plot"), spec, { mode: "vega-lite", actions: false, renderer: "svg", config, tooltip: { theme: "page" } });
     const details = figure.querySelector("details");
     if (details) details.open = false;
