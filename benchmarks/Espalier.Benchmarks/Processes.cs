@@ -5,9 +5,9 @@ using System.Net.Sockets;
 using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
+using Espalier.Supervised;
 using Espalier.Torch;
 using Espalier.Torch.Distributed;
-using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Benchmarks;

@@ -3,8 +3,8 @@ using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Runs;
-using Espalier.Torch;
 using Espalier.Supervised;
+using Espalier.Torch;
 
 namespace Espalier.Benchmarks;
 

@@ -1,8 +1,8 @@
 using Espalier.Cli.Options;
 using Espalier.Cli.Progress;
 using Espalier.Runs;
-using Spectre.Console;
 using Espalier.Testing;
+using Spectre.Console;
 
 namespace Espalier.Cli.Tests;
 

@@ -7,10 +7,10 @@ using Espalier.Models.Formats;
 using Espalier.OwnMethod;
 using Espalier.Reports;
 using Espalier.Runs;
+using Espalier.Supervised;
 using Espalier.Testing;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Supervised;
 using Microsoft.Extensions.Logging;
 
 namespace Espalier.Tests;

@@ -1,5 +1,5 @@
-using Espalier.Models;
 using System.Globalization;
+using Espalier.Models;
 
 namespace Espalier.Budget;
 

@@ -1,5 +1,5 @@
-using Espalier.Models;
 using System.Collections.Immutable;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Budget;

@@ -1,6 +1,6 @@
 using Espalier.FewShot;
-using Espalier.Models.Formats;
 using Espalier.Models;
+using Espalier.Models.Formats;
 using Espalier.Runs;
 
 namespace Espalier.DcVit;

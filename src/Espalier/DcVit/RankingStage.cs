@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using Espalier.FewShot;
-using Espalier.Models.Formats;
 using Espalier.Models;
 using Espalier.Models.Cnn;
+using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;

@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using Espalier.MetricSets;
-using Espalier.Models.Data;
 using Espalier.Models;
+using Espalier.Models.Data;
 
 namespace Espalier.FewShot;
 

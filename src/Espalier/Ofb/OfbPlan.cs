@@ -1,6 +1,6 @@
-using Espalier.Models;
 using System.Globalization;
 using Espalier.Budget;
+using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.SearchSpaces;
 

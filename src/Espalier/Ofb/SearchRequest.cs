@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
+using Espalier.Budget;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
-using Espalier.Budget;
 using Espalier.Reports;
 using Espalier.Supervised;
 

@@ -5,9 +5,9 @@ using Espalier.Models;
 using Espalier.Models.Vit;
 using Espalier.Reports;
 using Espalier.SearchSpaces;
+using Espalier.Supervised;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
-using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Ofb;

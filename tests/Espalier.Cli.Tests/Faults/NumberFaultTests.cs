@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Runs;
-using Espalier.Testing;
 using Espalier.Supervised;
+using Espalier.Testing;
 
 namespace Espalier.Cli.Tests.Faults;
 

@@ -1,8 +1,8 @@
+using System.Text.Json;
 using Espalier.Cli.Commands;
 using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Testing;
-using System.Text.Json;
 
 namespace Espalier.Cli.Tests.Faults;
 

@@ -1,8 +1,8 @@
-using Espalier.Models.Formats;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Testing;
 
 namespace Espalier.Models.Tests.Data;

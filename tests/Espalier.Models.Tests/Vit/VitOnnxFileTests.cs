@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
 using Espalier.Models.Tests.Formats;
-using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 

@@ -1,7 +1,7 @@
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Tests.Formats;
-using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 

@@ -1,5 +1,5 @@
-using Espalier.Models;
 using Espalier.Budget;
+using Espalier.Models;
 using Espalier.Models.Vit;
 
 namespace Espalier.Tests.Budget;

@@ -5,9 +5,9 @@ using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
 using Espalier.Runs;
+using Espalier.Supervised;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Supervised;
 
 namespace Espalier.Tests.Ofb;
 

@@ -4,8 +4,8 @@ using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Ofb;
 using Espalier.Runs;
-using Espalier.Tests.FewShot;
 using Espalier.Supervised;
+using Espalier.Tests.FewShot;
 
 namespace Espalier.Tests.Ofb;
 

@@ -1,8 +1,8 @@
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
-using Espalier.Torch;
 using Espalier.Supervised;
+using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Tests.Supervised;

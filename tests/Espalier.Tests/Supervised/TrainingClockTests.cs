@@ -3,9 +3,9 @@ using Espalier.Compute;
 using Espalier.Models.Data;
 using Espalier.Ofb;
 using Espalier.Runs;
+using Espalier.Supervised;
 using Espalier.Tests.FewShot;
 using Espalier.Torch;
-using Espalier.Supervised;
 
 namespace Espalier.Tests.Supervised;
 

@@ -2,8 +2,8 @@ using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
-using Espalier.Torch;
 using Espalier.Supervised;
+using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

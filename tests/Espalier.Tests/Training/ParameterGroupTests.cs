@@ -1,7 +1,7 @@
 using Espalier.Models.Vit;
+using Espalier.Supervised;
 using Espalier.Torch;
 using Espalier.Torch.Optim;
-using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

@@ -2,10 +2,10 @@ using Espalier.Compute;
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
+using Espalier.Supervised;
 using Espalier.Tests.Runs;
 using Espalier.Torch;
 using Espalier.Torch.Distributed;
-using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

@@ -1,6 +1,6 @@
 using Espalier.Evaluation;
-using Espalier.Models.Formats;
 using Espalier.MetricSets;
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
 using Espalier.Torch;
 using Espalier.Torch.Optim;

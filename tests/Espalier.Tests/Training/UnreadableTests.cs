@@ -1,9 +1,9 @@
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
+using Espalier.Supervised;
 using Espalier.Torch;
 using Espalier.Torch.Distributed;
-using Espalier.Supervised;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

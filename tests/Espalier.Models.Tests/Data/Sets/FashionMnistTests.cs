@@ -1,5 +1,5 @@
-using Espalier.Models.Formats;
 using Espalier.Models.Data;
+using Espalier.Models.Formats;
 
 namespace Espalier.Models.Tests.Data;
 

@@ -1,7 +1,7 @@
+using Espalier.Models.Formats;
 using Espalier.Models.Formats.Onnx;
 using Espalier.Models.Formats.Onnx.Proto;
 using Espalier.Models.Tests.Vit;
-using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 using Google.Protobuf;
