@@ -113,8 +113,8 @@ public sealed class LayerAlignment(CnnModel teacher, AlignmentRule rule, UnitCut
             Add(student.Before(block, layer, seen[k]), 1 - Correction);
         }
         var solved = Solve(sums, Tensor.Cat([map.Matrix.IndexSelect(1, inputs), map.Offset.Reshape(-1, 1)], 1));
-        var places = Tensor.Eye(map.Matrix.Size(1), DType.Float64, student.Device).IndexSelect(0, inputs);
-        return student.ReplaceLayer(block, layer, solved.Narrow(1, 0, inputs.Length).MatMul(places), solved.Select(1, inputs.Length));
+        var whole = Tensor.ZerosLike(map.Matrix).IndexAdd(1, Tensor.From<long>([.. inputs]).To(student.Device), solved.Narrow(1, 0, inputs.Length));
+        return student.ReplaceLayer(block, layer, whole, solved.Select(1, inputs.Length));
 
         void Add(Tensor x, double weight) => LayerAlignment.Add(sums,
             x.IndexSelect(1, kept).Unfold(map.Kernel, map.Stride).Transpose(1, 2), teacher.AsTokens(teacher.Linear(block, layer, x)), weight);
