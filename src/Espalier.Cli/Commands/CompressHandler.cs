@@ -1,4 +1,3 @@
-using Espalier.Cli.Options;
 using Espalier.Cli.Output;
 using Espalier.FewShot;
 
@@ -20,8 +19,6 @@ internal static class CompressHandler
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
-        if (options.Method.Method != MethodNames.Ofb && !MethodTable.Ranks(options.Method.Method))
-            throw new UsageException($"--method {options.Method.Method} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.");
         var run = new CommandRun(context, options.Output);
         var model = FewShotSetup.Model(options.Model, options.Method, context);
         var result = model.Rank(FewShotSetup.Options(options.Target, options.Method, options.Images, options.Count, options.Effort, options.Eval, run, context) with

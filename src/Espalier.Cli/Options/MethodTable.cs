@@ -36,9 +36,6 @@ internal static class MethodTable
         ("--synthesis-steps", s => s.SynthesisSteps is not null, s_fewShot),
     ];
 
-    /// <summary>Whether the method chooses blocks by ranking them.</summary>
-    public static bool Ranks(string method) => s_blocks.Contains(method);
-
     /// <summary>Refuses what the method does not know.</summary>
     /// <exception cref="UsageException">An option is given that belongs to other methods.</exception>
     public static MethodSettings Checked(this MethodSettings settings) =>
