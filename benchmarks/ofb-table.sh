@@ -16,7 +16,7 @@ row dense --out "$out" --keep 1 "${@}"
 for seed in $seeds; do
   for arm in A B C D E F; do row "$arm" --out "$out" --seed "$seed" --keep 0.5 "$@"; done
   for arm in A C D; do row "$arm" --out "$out" --seed "$seed" --keep 0.3 "$@"; done
-  for arm in no-pmim whole-one-hot late-one-hot no-variance lambda-0.99 lambda-0.1 fast-importance fixed-embed search_share=0.3 search_share=0.2 search_share=0.2,pmim=no official T0 T0-fast; do row "$arm" --out "$out" --seed "$seed" --keep 0.5 "$@"; done
+  for arm in no-pmim whole-one-hot late-one-hot no-variance lambda-0.99 lambda-0.1 fast-importance fixed-embed search_share=0.3 search_share=0.5 search_share=0.5,pmim=no official T0 T0-fast; do row "$arm" --out "$out" --seed "$seed" --keep 0.5 "$@"; done
 done
 for draw in 10 11 12 13 14 15 16; do row C --out "$out" --seed "$draw" --keep 0.5 "$@"; done
 "$root/benchmarks/run.sh" ofb table --out "$out"

@@ -56,7 +56,7 @@ internal static class RankingProbe
     // λ·S + 1 − λ for every unit, as a kept unit's gain would be; a decided one has its gain.
     private static VitModel Gains(Supernet net, OfbSetting setting, OfbPlan plan, long step)
     {
-        var lambda = new OfbSchedule { Epochs = setting.Epochs }.LambdaAt(step / Math.Ceiling((double)setting.Train.Count / new OfbOptions().Recipe.BatchSize));
+        var lambda = new OfbSchedule { Epochs = setting.Epochs, FuseShare = new OfbOptions().SearchShare }.LambdaAt(step / Math.Ceiling((double)setting.Train.Count / new OfbOptions().Recipe.BatchSize));
         using var noGrad = new Torch.NoGrad();
         using var scope = new Torch.TensorScope();
         var factors = plan.Space.Submodules.Select(s => net.Extra.TryGetValue("gain." + s.Name, out var gain)

@@ -27,7 +27,7 @@ public sealed record OfbOptions
     public static OfbOptions Official { get; } = new()
     {
         AllWrites = false, MaskPositions = false, Clamped = false, CounterCost = false, Guarded = false, KeepMoments = false, AlphaPeak = null,
-        LinearRate = true, OneHot = OneHotLoss.Whole, Profile = "official",
+        LinearRate = true, OneHot = OneHotLoss.Whole, SearchShare = 0.5, Profile = "official",
     };
 
     /// <summary>The profile it began as, for reports.</summary>
@@ -76,8 +76,11 @@ public sealed record OfbOptions
     /// <summary>λ, when it shall not fall from 0.99 to 0.1.</summary>
     public double? Lambda { get; init; }
 
-    /// <summary>Share of the run, in [0, 1], after which the search must be over; the rest is recovery at the size that was found.</summary>
-    public double SearchShare { get; init; } = 0.5;
+    /// <summary>
+    /// Share of the run, in [0, 1], after which the search must be over; the rest is recovery at the size that was found. What a search has settled
+    /// after a fifth of a run is worth less than the epochs it would take to settle more (docs/results/ofb.md).
+    /// </summary>
+    public double SearchShare { get; init; } = 0.2;
 
     /// <summary>Keep all residual channels.</summary>
     public bool FixedEmbed { get; init; }

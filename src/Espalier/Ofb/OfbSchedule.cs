@@ -12,7 +12,7 @@ public sealed record OfbSchedule
     public double WarmUpShare { get; init; } = 0.2;
 
     /// <summary>When the search must be over and the gains are folded.</summary>
-    public double FuseShare { get; init; } = 0.5;
+    public required double FuseShare { get; init; }
 
     /// <summary>λ at the start and from W on.</summary>
     public (double First, double Last) Lambda { get; init; } = (0.99, 0.1);

@@ -30,7 +30,7 @@ public sealed class SearchTask : ITrainingTask
     private readonly SearchHistory _history;
     private readonly ulong _seed;
     private readonly long _steps, _interval;
-    private readonly double _epochsPerStep;
+    private readonly double _epochsPerStep, _alphaScale;
     private double _epoch;
     private long _fuse;
     private long? _blockedSince;
@@ -51,6 +51,9 @@ public sealed class SearchTask : ITrainingTask
         };
         if (options.Lambda is { } lambda) _schedule = _schedule with { Lambda = (lambda, lambda) };
         _fuse = Math.Max(1, (long)Math.Round(_schedule.FuseShare * steps));
+        // Σ of α's learning rate over the search is what lets it decide, so its peak follows the number of steps.
+        var rate = Rate;
+        _alphaScale = options.AlphaPeak / Enumerable.Range(0, (int)_fuse).Sum(k => rate.At(k, steps)) ?? 1;
         // A short run would hardly have an event in a third of an epoch.
         _interval = Math.Clamp(batchesPerEpoch / EventsPerEpoch / options.Accumulate, 1, Math.Max(1, _fuse / LeastEvents));
         _pruning = new Pruning(plan.Cost, plan.Low, options.Guarded ? plan.Limit.Amount * (1 + Budget.Limit.Tolerance) : null);
@@ -100,8 +103,8 @@ public sealed class SearchTask : ITrainingTask
             [
                 new("weights", [.. decays[true]]),
                 new("no decay", [.. decays[false], .. Extra("mask_token")]) { Adam = plain },
-                new("importance", [.. Extra("score.")]) { Adam = plain, Scale = _options.FastImportance ? AlphaScale : 1 },
-                .. Extra("alpha.").Select(t => new ParameterGroup(t.Key, [t]) { Adam = alpha, Scale = AlphaScale }),
+                new("importance", [.. Extra("score.")]) { Adam = plain, Scale = _options.FastImportance ? _alphaScale : 1 },
+                .. Extra("alpha.").Select(t => new ParameterGroup(t.Key, [t]) { Adam = alpha, Scale = _alphaScale }),
                 .. Extra("gain.").Select(t => new ParameterGroup(t.Key, [t]) { Adam = plain }),
                 new("decoder", [.. Extra("decoder.weight")]),
                 new("decoder bias", [.. Extra("decoder.bias")]) { Adam = plain },
@@ -113,10 +116,7 @@ public sealed class SearchTask : ITrainingTask
     public TrainingOptions Training(ComputeOptions compute) => new()
     {
         Steps = _steps,
-        LearningRate = new LearningRate
-        {
-            Peak = _options.Peak, Start = 1e-3, Floor = 1e-2, WarmUp = WarmUp.LearningRate, WarmUpShare = _schedule.WarmUpShare,
-        },
+        LearningRate = Rate,
         Adam = new AdamOptions { WeightDecay = _options.Recipe.WeightDecay },
         Accumulate = _options.Accumulate,
         Bf16 = compute.TrainsInBf16,
@@ -180,16 +180,10 @@ public sealed class SearchTask : ITrainingTask
     private IEnumerable<KeyValuePair<string, Tensor>> Extra(string prefix) =>
         _net.Extra.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(t => t.Key, StringComparer.Ordinal);
 
-    // Σ of α's learning rate over the search is what lets it decide, so its peak follows the number of steps.
-    private double AlphaScale
+    private LearningRate Rate => new()
     {
-        get
-        {
-            if (_options.AlphaPeak is not { } sum) return 1;
-            var rate = new LearningRate { Peak = 1, WarmUp = WarmUp.LearningRate, WarmUpShare = _schedule.WarmUpShare };
-            return sum / Enumerable.Range(0, 100).Where(k => k < 100 * _schedule.FuseShare).Sum(k => rate.At(k, 100)) * 100 / _steps / _options.Peak;
-        }
-    }
+        Peak = _options.Peak, Start = 1e-3, Floor = 1e-2, WarmUp = WarmUp.LearningRate, WarmUpShare = _schedule.WarmUpShare,
+    };
 
     // Masks and sizes are exact: their few products are not worth bf16.
     private (Weights Folded, Tensor Embed, Tensor? Loss) Mask(double epoch)

@@ -113,7 +113,7 @@ public class BiMaskTests : TorchTest
     [Fact]
     public void Trust_and_masking_follow_their_schedules()
     {
-        var schedule = new OfbSchedule { Epochs = 100 };
+        var schedule = new OfbSchedule { Epochs = 100, FuseShare = OfbOptions.Official.SearchShare };
         (schedule.WarmUp, schedule.FuseShare).ShouldBe((20, 0.5));
         new[] { 0.0, 5, 10, 20, 60 }.Select(schedule.LambdaAt).ShouldBe([.99, .7675, .545, .1, .1], 1e-12);
         new[] { 0.0, 10, 20, 60 }.Select(schedule.GammaAt).ShouldBe([.05, .15, .25, .25], 1e-12);
@@ -129,7 +129,7 @@ public class BiMaskTests : TorchTest
     [InlineData(80, 1)]
     public void A_late_one_hot_loss_grows_from_halfway_through_the_search_to_its_end(double epoch, double weight)
     {
-        var schedule = new OfbSchedule { Epochs = 100, OneHot = OneHotLoss.Late };
+        var schedule = new OfbSchedule { Epochs = 100, OneHot = OneHotLoss.Late, FuseShare = 0.5 };
         schedule.OneHotAt(epoch).ShouldBe(weight, 1e-12);
         (schedule with { OneHot = OneHotLoss.Whole }).OneHotAt(epoch).ShouldBe(1);
         (schedule with { OneHot = OneHotLoss.None }).OneHotAt(epoch).ShouldBe(0);
