@@ -39,9 +39,12 @@ internal static class StructureFinder
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
                     $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {Judging(round.Fold).Length} held-out images, {round.Moves} widths changed")));
             },
-            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1 + LastRound) / done) < all), // rounds take equally long
+            GoOn = () => session.Agree(time is not { } all || AfterNext() < all),
         };
         return search.Run(plan.Start, rounds ?? (session.Options.Like is null ? session.Options.Rounds ?? folds + 1 : 1), context.Cancellation);
+
+        // Rounds take equally long; how long is not known before this sitting has done one.
+        TimeSpan AfterNext() => done == 0 ? TimeSpan.Zero : session.Time.GetElapsedTime(begun) * ((done + 1 + LastRound) / done);
 
         int[] Judging(int fold) => [.. Enumerable.Range(0, images.Count).Where(i => i % folds == fold)];
 

@@ -12,7 +12,7 @@ internal readonly record struct Growth(double Kl, double Error)
     {
         var mean = sum / count;
         if (!double.IsFinite(mean)) return new(double.PositiveInfinity, 0);
-        // One image alone says nothing of its error.
-        return new(mean, count < 2 ? 0 : Math.Sqrt(Math.Max(0, squares - count * mean * mean) / (count - 1) / count));
+        // One image alone says nothing of its error, so there is no end to what that may be.
+        return new(mean, count < 2 ? double.PositiveInfinity : Math.Sqrt(Math.Max(0, squares - count * mean * mean) / (count - 1) / count));
     }
 }

@@ -67,19 +67,28 @@ internal sealed class Landscape
             k.First().Cost / k.First().Steps));
     }
 
-    // Of widths with a step either way from where they were, whose slopes cancel out.
+    // How the growth per cost, −g + c·(middle of the step), changes between steps of one width from one place: what else sets widths and rounds
+    // apart is in g. Least squares, as exact as growths are alike in error; steps all one way say nothing.
     private static double Curvature(IEnumerable<IGrouping<Knob, Slope>> knobs)
     {
-        var both = knobs.SelectMany(k => k.GroupBy(s => s.From)).Where(k => k.Count() == 2).SelectMany(k => k).ToList();
-        var squares = both.Sum(s => s.Cost * s.Cost);
-        return squares > 0 ? Math.Max(0, 2 * both.Sum(Growth) / squares) : 0;
+        var (products, squares) = (0.0, 0.0);
+        foreach (var steps in knobs.SelectMany(k => k.GroupBy(s => s.From)).Where(k => k.Any(s => s.Cost < 0) && k.Any(s => s.Cost > 0)))
+        {
+            var weight = steps.Sum(s => s.Cost * s.Cost);
+            var (middle, growth) = (steps.Sum(s => s.Cost * s.Cost * Middle(s)) / weight, steps.Sum(s => s.Cost * Growth(s)) / weight);
+            products += steps.Sum(s => s.Cost * (Middle(s) - middle) * (Growth(s) - s.Cost * growth));
+            squares += steps.Sum(s => Math.Pow(s.Cost * (Middle(s) - middle), 2));
+        }
+        return squares > 0 ? Math.Max(0, products / squares) : 0;
     }
+
+    private static double Middle(Slope step) => step.From + step.Cost / 2;
 
     // Least squares over the steps of one width; the position over the depth is its block.
     private static (double Block, double Slope, double Variance) Own(IGrouping<Knob, Slope> knob, double curvature)
     {
         var squares = knob.Sum(s => s.Cost * s.Cost);
-        var slope = knob.Sum(s => s.Cost * (curvature * s.Cost * (s.From + s.Cost / 2) - Growth(s))) / squares;
+        var slope = knob.Sum(s => s.Cost * (curvature * s.Cost * Middle(s) - Growth(s))) / squares;
         var variance = knob.Sum(s => Math.Pow(s.Cost * s.Cost * s.Error, 2)) / (squares * squares);
         return (knob.Key.Block, slope, variance);
     }

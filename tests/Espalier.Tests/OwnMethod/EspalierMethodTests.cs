@@ -63,6 +63,21 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
+    /// <summary>How long a round takes is not known when a search goes on, and it was asked for no more than time.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_timed_search_that_was_stopped_goes_on(int round)
+    {
+        var request = Request(steps: 0) with { Effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromMinutes(1) } };
+        EspalierMethod Method() => new(request, s_options with { Rounds = 3 }, new ManualTime());
+        var whole = _runs.Compress("whole", Method());
+        _runs.CompressUntil("cut", Method(), update => update.Note?.StartsWith($"round {round + 1}", StringComparison.Ordinal) == true);
+        _runs.GoOn("cut", Method()).Search.ShouldBe(whole.Search);
+        whole.Search.Select(s => s.Fold).ShouldBe([0, 1, 0]);
+        _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
+    }
+
     [Theory]
     [InlineData("repair", "off")]
     [InlineData("weigh_tokens", "off")]

@@ -85,6 +85,36 @@ public class LandscapeTests
         best.Blocks.ShouldAllBe(b => b.MlpHidden == 576 + Step / 2);
     }
 
+    /// <summary>A width that stayed where it was is tried again at the same place; one that is whole only ever a step down.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void What_was_seen_again_says_the_same(int rounds)
+    {
+        double[] gains = [.. Enumerable.Range(0, Depth).Select(b => (double)b)];
+        var both = Seen(gains, curvature: 40, error: 0);
+        List<Slope> down = [.. both.Where(s => s.Cost < 0)];
+        List<Slope> some = [.. both.Where(s => s.Knob.Block < 6), .. down.Where(s => s.Knob.Block >= 6)];
+        foreach (var once in new[] { both, some })
+        {
+            var often = new Landscape(Enumerable.Repeat(once, rounds).SelectMany(s => s));
+            Gains(often).ShouldBe(gains, 1e-9);
+            often.Best(s_cut, s_net).Blocks.Select(b => b.MlpHidden).ShouldBe(new Landscape(once).Best(s_cut, s_net).Blocks.Select(b => b.MlpHidden));
+        }
+        // Steps one way alone tell no curvature: their growth is the slope.
+        Gains(new Landscape([.. down, .. down])).ShouldBe([.. gains.Select(g => g + 20)], 1e-9);
+    }
+
+    [Fact]
+    public void Steps_of_unlike_length_tell_the_curvature_too()
+    {
+        double[] gains = [5, 1, 4, 2, 8, 3, 7, 2, 9, 4, 1, 6];
+        Slope[] seen = [.. from b in Enumerable.Range(0, Depth)
+            from cost in new[] { -1.0, 0.25 }
+            select new Slope(new Knob(b, WidthKind.Hidden), 576 + (int)(cost * Step), cost, gains[b] - 1.5 * cost) { Steps = (int)(cost * Step) }];
+        Gains(new Landscape(seen)).ShouldBe(gains, 1e-9);
+    }
+
     [Fact]
     public void What_was_seen_elsewhere_is_read_from_the_start_and_reaches_as_far_as_it_was_tried()
     {
