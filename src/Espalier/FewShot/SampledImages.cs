@@ -7,7 +7,7 @@ using Espalier.Models.Data;
 namespace Espalier.FewShot;
 
 /// <summary>The few-shot training set D_T, and images of the same source that were not drawn, for checks.</summary>
-/// <param name="Train">The drawn images; their labels are not used.</param>
+/// <param name="Train">The drawn images, mixed by the seed, so that any first few of them stand for all; their labels are not used.</param>
 /// <param name="HeldOut">Up to a hundred images that were not drawn; may be empty.</param>
 /// <param name="List">The drawn ids as <c>samples.txt</c> holds them.</param>
 public sealed record SampledImages(ImageDataset Train, ImageDataset HeldOut, string List)
@@ -27,8 +27,11 @@ public sealed record SampledImages(ImageDataset Train, ImageDataset HeldOut, str
     /// <summary>Takes the images of an explicit list.</summary>
     public static SampledImages Of(ImageDataset source, int[] drawn, ulong seed)
     {
+        // A balanced draw lists class after class, a folder often does.
+        var mixed = drawn.ToArray();
+        new SeededRandom(seed, "order of the few-shot set").Shuffle(mixed.AsSpan());
         var rest = Enumerable.Range(0, source.Count).Except(drawn).ToArray();
         new SeededRandom(seed, "held-out images").Shuffle(rest.AsSpan());
-        return new SampledImages(source.Subset(drawn), source.Subset(rest.Take(HeldOutImages)), SampleList.Format(source, drawn));
+        return new SampledImages(source.Subset(mixed), source.Subset(rest.Take(HeldOutImages)), SampleList.Format(source, drawn));
     }
 }
