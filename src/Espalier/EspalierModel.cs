@@ -79,16 +79,17 @@ public sealed class EspalierModel(ModelSource source)
     public WidthsPlan PlanWidths(CompressOptions options, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
         progress ??= NoProgress.Instance;
-        var (request, host) = (options.Request(source), options.HostOf("", "plan"));
-        var method = Measured(options, request, options.Latency(host, options.CacheFolder, progress, cancellation)) as EspalierMethod
-            ?? throw new UsageException($"{options.Method.Name} searches no widths; espalier does.") { Settings = [nameof(options.Method)] };
+        var (request, host) = (options.Request(source), options.HostOf(null, "plan"));
+        var method = Measured<EspalierMethod>(options, request, options.Latency(host, options.CacheFolder, progress, cancellation), "searches no widths; espalier does");
         var (structure, result) = RunOptions.RunInPassing(host, folder => method.Search(folder, progress, cancellation));
-        return new WidthsPlan(method.Request.Target.Resolve(result.Before), structure, result.Search.Min(s => s.Kl));
+        return new WidthsPlan(method.Request.Target.Resolve(result.Before), structure, result.Search.Where(s => s.Fold == 0).Min(s => s.Kl));
     }
 
     /// <summary>What OFB could reach, and by which candidates; arithmetic alone.</summary>
+    /// <param name="target">How small.</param>
+    /// <param name="options">Switches of the search; the defaults when null.</param>
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
-    public OfbPlan PlanSearch(Target target) => OfbPlan.Create(source.FoldLayerScale().Vit, target);
+    public OfbPlan PlanSearch(Target target, OfbOptions? options = null) => OfbPlan.Create(source.FoldLayerScale().Vit, target, options?.FixedEmbed ?? false);
 
     /// <summary>Makes the model smaller with few unlabelled images; leaves a model folder.</summary>
     /// <param name="output">The run folder; it can be opened as a model when the run is done.</param>
@@ -102,7 +103,7 @@ public sealed class EspalierModel(ModelSource source)
         var (request, host) = (options.Request(source), options.HostOf(output, "compress"));
         host.Check(request.Reads);
         var latency = options.Latency(host, options.CacheFolder, progress, cancellation);
-        var method = Measured(options, request, latency);
+        var method = Measured<IFewShotMethod>(options, request, latency);
         Warn(method.Plan.Warnings, progress);
         return options.Run(host, output, method.Request.Reads, folder =>
         {
@@ -123,10 +124,10 @@ public sealed class EspalierModel(ModelSource source)
     public FewShotResult Rank(CompressOptions options, string? output = null, IProgress<ProgressUpdate>? progress = null, CancellationToken cancellation = default)
     {
         progress ??= NoProgress.Instance;
-        var (request, host) = (options.Request(source), options.HostOf(output ?? "", "rank"));
+        var (request, host) = (options.Request(source), options.HostOf(output, "rank"));
         if (output is not null) host.Check(request.Reads);
-        var method = Measured(options, request, options.Latency(host, options.CacheFolder, progress, cancellation)) as IRankingMethod
-            ?? throw new UsageException($"{options.Method.Name} cuts every block a little and ranks none; dc-vit, drop-blocks and practise do.") { Settings = [nameof(options.Method)] };
+        var method = Measured<IRankingMethod>(options, request, options.Latency(host, options.CacheFolder, progress, cancellation),
+            "cuts every block a little and ranks none; dc-vit, drop-blocks and practise do");
         Warn(method.Plan.Warnings, progress);
         if (output is null) return RunOptions.RunInPassing(host, folder => method.Rank(folder, progress, cancellation));
         return options.Run(host, output, method.Request.Reads, folder =>
@@ -285,9 +286,11 @@ public sealed class EspalierModel(ModelSource source)
     }
 
     /// <summary>A method bound to a request whose target, should it be a share of the latency, was measured for the structures the method begins with.</summary>
-    private static IFewShotMethod Measured(CompressOptions options, FewShotRequest request, LatencyTarget latency)
+    // A method of another kind is refused before structures of it are timed.
+    private static T Measured<T>(CompressOptions options, FewShotRequest request, LatencyTarget latency, string otherwise = "") where T : class, IFewShotMethod
     {
-        IFewShotMethod Of(Target target) => options.Method.Create(request with { Target = target }, options.Clock);
+        T Of(Target target) => options.Method.Create(request with { Target = target }, options.Clock) as T
+            ?? throw new UsageException($"{options.Method.Name} {otherwise}.") { Settings = [nameof(options.Method)] };
         return Of(latency.Measured(request.Target, request.Model, target => Of(target).Plan.Example));
     }
 

@@ -65,9 +65,9 @@ public abstract record RunOptions
     }
 
     /// <summary>The one who begins the run.</summary>
-    /// <param name="output">The run folder.</param>
+    /// <param name="output">The run folder; null for a run of which nothing stays.</param>
     /// <param name="command">The task's name, for the run folder.</param>
-    internal IRunHost HostOf(string output, string command) => Host ?? new ProgramRun(output, command, this);
+    internal IRunHost HostOf(string? output, string command) => Host ?? new ProgramRun(output, command, this);
 
     /// <summary>Makes targets of latency ones of MACs.</summary>
     internal LatencyTarget Latency(IRunHost host, string? cacheFolder, IProgress<ProgressUpdate> progress, CancellationToken cancellation) =>

@@ -32,7 +32,7 @@ public sealed record SweepOptions : CompressOptions
     /// <param name="points">How many.</param>
     public static SweepOptions Between(double from, double to, int points)
     {
-        if (points < 1 || from < to) throw new UsageException($"{points} sizes from {from} to {to}: give at least 1, the largest first.");
+        if (points < 1 || from < to) throw new UsageException(FormattableString.Invariant($"{points} sizes from {from} to {to}: give at least 1, the largest first."));
         return new([.. Enumerable.Range(0, points).Select(k => Target.KeepMacs(from + (to - from) * k / Math.Max(1, points - 1)))]);
     }
 

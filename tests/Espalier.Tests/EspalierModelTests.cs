@@ -51,7 +51,9 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
             plan.Limit.Met(plan.Example.Cost()).ShouldBeTrue(method.Name);
             plan.ChosenOption.Structure?.Cost().ShouldBe(plan.ChosenOption.Cost, method.Name);
         }
-        Toy.PlanSearch(Target.KeepMacs(0.5)).Space.Log10Size.ShouldBeGreaterThan(5);
+        var free = Toy.PlanSearch(Target.KeepMacs(0.5)).Space.Log10Size;
+        free.ShouldBeGreaterThan(5);
+        Toy.PlanSearch(Target.KeepMacs(0.5), new() { FixedEmbed = true }).Space.Log10Size.ShouldBeLessThan(free);
         Should.Throw<BudgetException>(() => Toy.Plan(Target.KeepMacs(0.001)));
         Should.Throw<UsageException>(() => Target.KeepMacs(75));
     }
@@ -64,7 +66,10 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
         plan.PredictedKl.ShouldBePositive();
         Toy.Compress(_folder["small"], Small);
         EspalierModel.Open(_folder["small"]).Architecture.IsSame(plan.Structure).ShouldBeTrue();
-        Should.Throw<UsageException>(() => Toy.PlanWidths(Small with { Method = CompressionMethod.EvenWidths() })).Message.ShouldContain("searches no widths");
+        // That is said before any structure is timed.
+        var timed = Small with { Method = CompressionMethod.EvenWidths(), Target = new Target(TargetForm.Latency, 0.9), CacheFolder = _folder["cache"] };
+        Should.Throw<UsageException>(() => Toy.PlanWidths(timed)).Message.ShouldContain("searches no widths");
+        Directory.Exists(_folder["cache"]).ShouldBeFalse();
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Espalier.Budget;
 using Espalier.DcVit;
 using Espalier.FewShot;
 using Espalier.Finetuning;
+using Espalier.Models.Formats;
 using Espalier.Ofb;
 using Espalier.OwnMethod;
 using Espalier.Testing;
@@ -57,8 +58,58 @@ public sealed class OptionsTests(StripesModel toy) : IClassFixture<StripesModel>
     }
 
     [Fact]
+    public void A_search_refuses_what_makes_no_sense()
+    {
+        var odd = new OfbOptions { SearchShare = 1.5, Accumulate = 0, Lambda = -0.5, AlphaPeak = 0 };
+        var request = new SearchRequest { Model = toy.Source, Data = toy.Train, HoldOut = 4, Target = Target.KeepMacs(0.7), Options = odd, Effort = new() { Epochs = 1 }, Seed = 0, Compute = new() };
+        var said = Refusal(() => new OfbMethod(request, TimeProvider.System));
+        foreach (var fault in new[] { "search share 1.5 (in [0, 1])", "lambda -0.5", "sum of alpha's rate 0", "0 batches a step" }) said.ShouldContain(fault);
+    }
+
+    [Fact]
+    public void The_tongue_of_a_program_changes_no_message()
+    {
+        var before = CultureInfo.CurrentCulture;
+        var other = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        other.NumberFormat.NumberDecimalSeparator = ",";
+        CultureInfo.CurrentCulture = other;
+        try
+        {
+            1.5.ToString(CultureInfo.CurrentCulture).ShouldBe("1,5", "the culture is not in force");
+            string[] said =
+            [
+                Refusal(() => new EspalierMethod(Request("espalier"), new() { Refit = 1.5 }, TimeProvider.System)),
+                Refusal(() => new EspalierMethod(Request("espalier"), new() { Repair = new() { Damping = 1.5 }, Distillation = new() { Mix = 1.5 } }, TimeProvider.System)),
+                Refusal(() => new DcVitMethod(Request("dc-vit"), new() { Finetune = new() { MinCropArea = 1.5 } }, TimeProvider.System)),
+                Refusal(() => new DcVitMethod(Request("dc-vit"), new() { Profile = DcVitProfile.Clean with { RoundingGuard = 1.5 } }, TimeProvider.System)),
+                Refusal(() => SweepOptions.Between(0.5, 1.5, 3)),
+            ];
+            foreach (var text in said)
+            {
+                text.ShouldContain("1.5");
+                text.ShouldNotContain("1,5");
+            }
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void What_a_convolutional_network_lacks_cannot_be_trained_alone()
+    {
+        var request = Request("fskd") with { Model = ModelSource.Open("resnet18") };
+        EvenWidthsMethod Method(UpdateRange update) => new(request, UnitRule.Magnitude, new() { Update = update }, keep: [], TimeProvider.System, AlignmentRule.Fskd);
+        Refusal(() => Method(UpdateRange.Attention)).ShouldContain("neither MLPs nor attentions");
+        Method(UpdateRange.All).Plan.Options.ShouldNotBeEmpty();
+    }
+
+    [Fact]
     public void The_ends_of_a_range_are_taken()
     {
+        new OfbOptions { SearchShare = 0, Lambda = 1, AlphaPeak = null }.Validate();
+        OfbOptions.Official.Validate();
         new EspalierOptions { Crops = 0, Refit = 1, Repair = new() { Strength = null, Damping = 1 }, Distillation = new() { MinCropArea = 1, Mix = 1, Ema = 0, Pull = 1, LearningRate = 0 } }.Validate();
         new FinetuneOptions { MinCropArea = 1, LearningRate = 0, WeightDecay = 0, ClipNorm = null, LastUpdatable = 0 }.Validate();
         foreach (var profile in new[] { DcVitProfile.Clean, DcVitProfile.Official }) DcVitOptions.For(profile).Validate();

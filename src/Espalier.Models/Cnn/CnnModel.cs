@@ -11,7 +11,18 @@ namespace Espalier.Models.Cnn;
 /// <param name="Offset">[outputs].</param>
 /// <param name="Kernel">k.</param>
 /// <param name="Stride">Stride.</param>
-public sealed record CnnMap(Tensor Matrix, Tensor Offset, int Kernel, int Stride);
+public sealed record CnnMap(Tensor Matrix, Tensor Offset, int Kernel, int Stride)
+{
+    /// <summary>Matrix and offset side by side: [outputs, inputs·k·k + 1].</summary>
+    public Tensor Affine => Tensor.Cat([Matrix, Offset.Reshape(-1, 1)], 1);
+
+    /// <summary>The columns of <see cref="Matrix"/> that go with channels: a neighbourhood each.</summary>
+    public int[] Inputs(params ReadOnlySpan<int> channels)
+    {
+        var area = Kernel * Kernel;
+        return [.. channels.ToArray().SelectMany(c => Enumerable.Range(c * area, area))];
+    }
+}
 
 /// <summary>A convolutional network with its tensors (timm names), running statistics among them. It owns them.</summary>
 public sealed class CnnModel(CnnArchitecture architecture, Preprocessing preprocessing, Weights weights) : Model(preprocessing, weights)

@@ -23,7 +23,7 @@ public sealed record ModelSource
     /// <summary>The network, for what works on Vision Transformers alone.</summary>
     /// <exception cref="UsageException">It is of another family.</exception>
     public VitArchitecture Vit => Architecture as VitArchitecture ?? throw new UsageException(
-        $"{Architecture.Name} is a {Architecture.Family}; this method edits Vision Transformers alone. Use espalier, dc-vit or drop-blocks.")
+        $"{Architecture.Name} is a {Architecture.Family}; this works on Vision Transformers alone.")
         { Settings = ["Method"] };
 
     /// <summary>The network as its file has it, when that differs in image size or layer scales; the same as <see cref="Architecture"/> else.</summary>

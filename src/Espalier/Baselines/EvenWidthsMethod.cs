@@ -36,15 +36,17 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <param name="keep">Blocks that stay whole.</param>
     /// <param name="time">The clock.</param>
     /// <param name="alignment">How the layers of a convolutional network are aligned first; null leaves them as they were cut.</param>
-    /// <exception cref="UsageException">Layers of a transformer are to be aligned.</exception>
+    /// <exception cref="UsageException">Layers of a transformer are to be aligned, or what only a transformer has is to be trained.</exception>
     public EvenWidthsMethod(FewShotRequest request, UnitRule rule, FinetuneOptions options, ImmutableArray<int> keep, TimeProvider time, AlignmentRule? alignment = null)
     {
         (Request, _rule, _alignment, _time) = (request.JudgedByItsImages().Checked(), rule, alignment, time);
         if (alignment is not null && request.Model.Architecture is not CnnArchitecture)
-            throw new UsageException($"{request.Method} aligns the layers of convolutional networks; {request.Model.Architecture.Name} is a {request.Model.Architecture.Family}.");
+            throw new UsageException($"{request.Method} aligns the layers of convolutional networks; {request.Model.Architecture.Name} is a {request.Model.Architecture.Family}.")
+            { Settings = ["Method"] };
         options.Validate();
         options.Loss.Require(request);
         _options = options with { Update = options.Update ?? UpdateRange.All };
+        UpdateRanges.Require(request.Model.Architecture, _options.Update.Value);
         _structure = Structure(request.Model.Architecture, request.Target, keep);
         Plan = CompressionPlan.Of(request.Target.Resolve(request.Model.Architecture.Cost()), _structure);
     }

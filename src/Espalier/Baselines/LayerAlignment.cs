@@ -36,7 +36,7 @@ public sealed class LayerAlignment(CnnModel teacher, AlignmentRule rule, UnitCut
     private const double Strength = 1e-5;
 
     /// <summary>The teacher narrowed to a structure and aligned; it stays as it is.</summary>
-    /// <param name="target">The teacher's architecture, with inner channels as they shall be.</param>
+    /// <param name="target">The teacher's architecture, with inner channels as they shall be: at least 1, and no more than the teacher's.</param>
     /// <param name="calibration">The images.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     public CnnModel Run(CnnArchitecture target, Calibration calibration, CancellationToken cancellation = default)
@@ -103,8 +103,7 @@ public sealed class LayerAlignment(CnnModel teacher, AlignmentRule rule, UnitCut
     {
         using var scope = new TensorScope();
         var map = student.Map(block, layer);
-        var area = map.Kernel * map.Kernel;
-        int[] inputs = [.. kept.SelectMany(c => Enumerable.Range(c * area, area))];
+        var (inputs, all) = (map.Inputs(kept), (int)map.Matrix.Size(1));
         using var sums = new GramSums(inputs.Length, (int)map.Matrix.Size(0), folds: 1, student.Device);
         for (var k = 0; k < seen.Count; k++)
         {
@@ -112,9 +111,8 @@ public sealed class LayerAlignment(CnnModel teacher, AlignmentRule rule, UnitCut
             Add(teacher.Before(block, layer, wanted[k]), Correction);
             Add(student.Before(block, layer, seen[k]), 1 - Correction);
         }
-        var solved = Solve(sums, Tensor.Cat([map.Matrix.IndexSelect(1, inputs), map.Offset.Reshape(-1, 1)], 1));
-        var whole = Tensor.ZerosLike(map.Matrix).IndexAdd(1, Tensor.From<long>([.. inputs]).To(student.Device), solved.Narrow(1, 0, inputs.Length));
-        return student.ReplaceLayer(block, layer, whole, solved.Select(1, inputs.Length));
+        var solved = Ridge.Widen(Solve(sums, map.Affine.IndexSelect(1, [.. inputs, all])), inputs, all);
+        return student.ReplaceLayer(block, layer, solved.Narrow(1, 0, all), solved.Select(1, all));
 
         void Add(Tensor x, double weight) => LayerAlignment.Add(sums,
             x.IndexSelect(1, kept).Unfold(map.Kernel, map.Stride).Transpose(1, 2), teacher.AsTokens(teacher.Linear(block, layer, x)), weight);

@@ -18,6 +18,8 @@ public enum UnitRule
 }
 
 /// <summary>Cuts widths unit by unit, without looking at any image; the tensors of what stays are what they were.</summary>
+/// <param name="rule">Which units stay.</param>
+/// <param name="seed">Decides <see cref="UnitRule.Random"/>.</param>
 public sealed class UnitCut(UnitRule rule, ulong seed)
 {
     /// <summary>The network with the widths of <paramref name="target"/>, of whatever family; the given one stays as it is.</summary>

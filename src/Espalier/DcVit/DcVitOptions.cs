@@ -58,14 +58,14 @@ public sealed record DcVitOptions
     /// <exception cref="UsageException">At least one is.</exception>
     public void Validate()
     {
-        List<string> faults = [];
-        if (K < 1) faults.Add($"{K} blocks (at least 1)");
-        if (Order is { IsDefaultOrEmpty: true }) faults.Add("an order of no blocks (at least 1)");
-        if (Candidates is { IsDefaultOrEmpty: true }) faults.Add("no candidates (at least 1)");
-        if (Profile.CompressedNormEps is not (null or > 0)) faults.Add($"LayerNorm epsilon {Profile.CompressedNormEps} (above 0)");
-        if (Profile.RoundingGuard is not (>= 0 and < 1)) faults.Add($"rounding guard {Profile.RoundingGuard} (in [0, 1))");
-        if (!(Profile.PreferredMlpRatio >= 0)) faults.Add($"preferred MLP ratio {Profile.PreferredMlpRatio} (at least 0)");
-        if (faults.Count > 0) throw new UsageException($"DC-ViT: {string.Join("; ", faults)}.");
+        var faults = new FaultList();
+        faults.Unless(K is null or >= 1, $"{K} blocks (at least 1)");
+        faults.Unless(Order is not { IsDefaultOrEmpty: true }, $"an order of no blocks (at least 1)");
+        faults.Unless(Candidates is not { IsDefaultOrEmpty: true }, $"no candidates (at least 1)");
+        faults.Unless(Profile.CompressedNormEps is null or > 0, $"LayerNorm epsilon {Profile.CompressedNormEps} (above 0)");
+        faults.Unless(Profile.RoundingGuard is >= 0 and < 1, $"rounding guard {Profile.RoundingGuard} (in [0, 1))");
+        faults.Unless(Profile.PreferredMlpRatio >= 0, $"preferred MLP ratio {Profile.PreferredMlpRatio} (at least 0)");
+        faults.Throw("DC-ViT");
         Finetune.Validate();
     }
 }

@@ -34,7 +34,7 @@ public static class FewShotReport
             Hidden = result.Hidden,
             Stages = [.. result.Stages.Select(Stage)],
             Ranking = [.. result.Ranking.Select(Rank)],
-            Search = [.. result.Search.Select((s, i) => new ReportSearch(i + 1, s.Kl, s.Moves))],
+            Search = [.. result.Search.Select((s, i) => new ReportSearch(i + 1, s.Kl, s.Moves) { Fold = s.Fold })],
             Structure = result.Structure is { } net ? ReportBlock.Of(net) : [],
             Losses = Losses(result),
             Phases =

@@ -59,8 +59,8 @@ public sealed record FewShotResult
     /// <summary>The network the run came to; null when it only ranked.</summary>
     public Architecture? Structure { get; init; }
 
-    /// <summary>Rounds of a structure search: KL from the teacher on held-out images, and widths changed; empty without a search.</summary>
-    public ImmutableArray<(double Kl, int Moves)> Search { get; init; } = [];
+    /// <summary>Rounds of a structure search; empty without one.</summary>
+    public ImmutableArray<SearchPoint> Search { get; init; } = [];
 
     /// <summary>Rounds that searched for widths, as many as the clock allowed.</summary>
     public int WidthRounds { get; init; }

@@ -71,13 +71,13 @@ public sealed record FinetuneOptions
     /// <exception cref="UsageException">At least one is.</exception>
     public void Validate()
     {
-        List<string> faults = [];
-        if (BatchSize < 1) faults.Add($"batch size {BatchSize} (at least 1)");
-        if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) faults.Add($"learning rate {LearningRate} (at least 0)");
-        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay))) faults.Add($"weight decay {WeightDecay} (at least 0)");
-        if (ClipNorm is not (null or > 0)) faults.Add($"clip norm {ClipNorm} (above 0)");
-        if (MinCropArea is not (> 0 and <= 1)) faults.Add($"smallest crop {MinCropArea} (in (0, 1])");
-        if (LastUpdatable < 0) faults.Add($"last block to train {LastUpdatable} (at least 0)");
-        if (faults.Count > 0) throw new UsageException($"Finetune: {string.Join("; ", faults)}.");
+        var faults = new FaultList();
+        faults.Unless(BatchSize >= 1, $"batch size {BatchSize} (at least 1)");
+        faults.Unless(LearningRate >= 0 && double.IsFinite(LearningRate), $"learning rate {LearningRate} (at least 0)");
+        faults.Unless(WeightDecay >= 0 && double.IsFinite(WeightDecay), $"weight decay {WeightDecay} (at least 0)");
+        faults.Unless(ClipNorm is null or > 0, $"clip norm {ClipNorm} (above 0)");
+        faults.Unless(MinCropArea is > 0 and <= 1, $"smallest crop {MinCropArea} (in (0, 1])");
+        faults.Unless(LastUpdatable is null or >= 0, $"last block to train {LastUpdatable} (at least 0)");
+        faults.Throw("Finetune");
     }
 }

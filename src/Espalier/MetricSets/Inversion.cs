@@ -55,17 +55,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
         CancellationToken cancellation = default)
     {
         using var inversion = new Inversion(teacher, options);
-        using (var loop = new TrainingLoop(inversion, inversion, inversion.LoopOptions())
-        {
-            OnStep = hooks?.OnStep,
-            StopEarly = hooks?.StopEarly,
-            Checkpoint = hooks?.Checkpoint,
-            Curve = hooks?.Curve,
-        })
-        {
-            loop.Run(cancellation);
-            loop.Finish();
-        }
+        (hooks ?? new()).Train(inversion, inversion, inversion.LoopOptions(), cancellation);
         return (inversion._best.Alias(), inversion._targets.Alias());
     }
 

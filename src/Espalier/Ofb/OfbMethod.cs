@@ -62,7 +62,7 @@ public sealed class OfbMethod
         {
             OnDecided = context is null ? null : step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
             OnCut = context is null ? null : architecture => TellWidths(architecture, context),
-            IsLate = context is null ? null : () => _run.IsUsed(Patience * Request.Options.SearchShare),
+            IsLate = context is null ? null : () => _run.IsUsed(Math.Min(1, Patience * Request.Options.SearchShare)),
         };
         return new Trainee(net, task, task.Training(Request.Compute))
         {

@@ -106,6 +106,18 @@ public sealed record OfbOptions
     /// <summary>Highest learning rate in use.</summary>
     public double Peak => LinearRate ? 2.5e-4 * Recipe.BatchSize * Accumulate / 256 : Recipe.LearningRate;
 
+    /// <summary>Lists every value out of its range, those of <see cref="Recipe"/> apart.</summary>
+    /// <exception cref="UsageException">At least one is.</exception>
+    public void Validate()
+    {
+        var faults = new FaultList();
+        faults.Unless(SearchShare is >= 0 and <= 1, $"search share {SearchShare} (in [0, 1])");
+        faults.Unless(Lambda is null or (>= 0 and <= 1), $"lambda {Lambda} (in [0, 1])");
+        faults.Unless(AlphaPeak is null || (AlphaPeak > 0 && double.IsFinite(AlphaPeak.Value)), $"sum of alpha's rate {AlphaPeak} (above 0)");
+        faults.Unless(Accumulate >= 1, $"{Accumulate} batches a step (at least 1)");
+        faults.Throw("OFB");
+    }
+
     /// <summary>The options of a profile.</summary>
     public static OfbOptions For(string profile) => profile switch
     {

@@ -35,7 +35,7 @@ public sealed record OfbPlan
 
     /// <summary>What the user should know.</summary>
     public IEnumerable<string> Warnings => Low >= (1 - Tolerance) * Limit.Amount ? [] :
-        [$"no combination of sizes lies within {Tolerance:P0} of the target; the result may use as little as {Limit.Measure.Describe(Low)}"];
+        [$"no combination of sizes lies within {100 * Tolerance} % of the target; the result may use as little as {Limit.Measure.Describe(Low)}"];
 
     /// <summary>Checks a target.</summary>
     /// <param name="net">The network to search in; fractions are of it as given.</param>

@@ -9,9 +9,10 @@ public sealed record OfbSchedule
     /// <summary>W: epochs over which λ falls, γ rises and the learning rate warms up.</summary>
     public double WarmUp => WarmUpShare * Epochs;
 
+    /// <summary>W as a share of the run, in [0, 1]; a search that is over earlier sees λ and γ on their way.</summary>
     public double WarmUpShare { get; init; } = 0.2;
 
-    /// <summary>When the search must be over and the gains are folded.</summary>
+    /// <summary>When the search must be over and the gains are folded, as a share of the run, in [0, 1].</summary>
     public required double FuseShare { get; init; }
 
     /// <summary>λ at the start and from W on.</summary>
@@ -32,7 +33,7 @@ public sealed record OfbSchedule
     public double OneHotAt(double epoch) => OneHot switch
     {
         OneHotLoss.Whole => 1,
-        OneHotLoss.Late => Math.Clamp(2 * epoch / (FuseShare * Epochs) - 1, 0, 1),
+        OneHotLoss.Late when FuseShare > 0 => Math.Clamp(2 * epoch / (FuseShare * Epochs) - 1, 0, 1),
         _ => 0,
     };
 

@@ -23,6 +23,7 @@ public sealed record SearchRequest : TrainingRequest
     {
         if (Data.RequireLabels().ClassCount != Model.Architecture.Classes)
             throw new InputException($"The data has {Data.ClassCount} classes, the model {Model.Architecture.Classes}; finetune the model on this data first.");
+        Options.Validate();
         Check(Options.Recipe, Model.Architecture);
         return this;
     }

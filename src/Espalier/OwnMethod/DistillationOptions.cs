@@ -46,17 +46,17 @@ public sealed record DistillationOptions
     public double MinCropArea { get; init; } = 0.35;
 
     /// <summary>Every value out of its range.</summary>
-    internal IEnumerable<string> Faults()
+    internal void AddFaults(FaultList faults)
     {
-        if (!(FeatureWeight >= 0 && double.IsFinite(FeatureWeight))) yield return $"weight of the features {FeatureWeight} (at least 0)";
-        if (!(LogitWeight >= 0 && double.IsFinite(LogitWeight))) yield return $"weight of the logits {LogitWeight} (at least 0)";
-        if (FeatureEvery < 0) yield return $"features every {FeatureEvery} blocks (at least 0)";
-        if (Pull is not (>= 0 and <= 1)) yield return $"pull {Pull} (in [0, 1])";
-        if (Ema is not (>= 0 and < 1)) yield return $"EMA decay {Ema} (in [0, 1))";
-        if (Mix is not (>= 0 and <= 1)) yield return $"mix {Mix} (in [0, 1])";
-        if (BatchSize < 1) yield return $"batch size {BatchSize} (at least 1)";
-        if (!(LearningRate >= 0 && double.IsFinite(LearningRate))) yield return $"learning rate {LearningRate} (at least 0)";
-        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay))) yield return $"weight decay {WeightDecay} (at least 0)";
-        if (MinCropArea is not (> 0 and <= 1)) yield return $"smallest crop {MinCropArea} (in (0, 1])";
+        faults.Unless(FeatureWeight >= 0 && double.IsFinite(FeatureWeight), $"weight of the features {FeatureWeight} (at least 0)");
+        faults.Unless(LogitWeight >= 0 && double.IsFinite(LogitWeight), $"weight of the logits {LogitWeight} (at least 0)");
+        faults.Unless(FeatureEvery >= 0, $"features every {FeatureEvery} blocks (at least 0)");
+        faults.Unless(Pull is >= 0 and <= 1, $"pull {Pull} (in [0, 1])");
+        faults.Unless(Ema is >= 0 and < 1, $"EMA decay {Ema} (in [0, 1))");
+        faults.Unless(Mix is >= 0 and <= 1, $"mix {Mix} (in [0, 1])");
+        faults.Unless(BatchSize >= 1, $"batch size {BatchSize} (at least 1)");
+        faults.Unless(LearningRate >= 0 && double.IsFinite(LearningRate), $"learning rate {LearningRate} (at least 0)");
+        faults.Unless(WeightDecay >= 0 && double.IsFinite(WeightDecay), $"weight decay {WeightDecay} (at least 0)");
+        faults.Unless(MinCropArea is > 0 and <= 1, $"smallest crop {MinCropArea} (in (0, 1])");
     }
 }

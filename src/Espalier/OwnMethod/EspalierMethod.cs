@@ -91,7 +91,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         {
             Stages = [.. new[] { search.Cut, search.Repaired, finetuned?.Stage }.OfType<FewShotStage>()],
             Structure = student.Architecture,
-            Search = [.. rounds.Select(r => (r.Kl, r.Moves))],
+            Search = rounds,
             WidthRounds = search.Rounds.Length,
             MergingRounds = merging?.Rounds.Length ?? 0,
             SearchSeconds = (merging?.Seconds ?? 0) + search.Seconds,

@@ -58,12 +58,13 @@ public sealed record EspalierOptions
     /// <exception cref="UsageException">At least one is.</exception>
     public void Validate()
     {
-        List<string> faults = [];
-        if (MultipleOf < 1) faults.Add($"widths as multiples of {MultipleOf} (at least 1)");
-        if (Rounds < 1) faults.Add($"{Rounds} rounds (at least 1)");
-        if (Crops is not (>= 0 and <= MostCrops)) faults.Add($"{Crops} crops (0 to {MostCrops})");
-        if (Refit is not (>= 0 and <= 1)) faults.Add($"refit {Refit} (in [0, 1])");
-        faults.AddRange([.. Repair.Faults(), .. Distillation.Faults()]);
-        if (faults.Count > 0) throw new UsageException($"espalier: {string.Join("; ", faults)}.");
+        var faults = new FaultList();
+        faults.Unless(MultipleOf >= 1, $"widths as multiples of {MultipleOf} (at least 1)");
+        faults.Unless(Rounds is null or >= 1, $"{Rounds} rounds (at least 1)");
+        faults.Unless(Crops is >= 0 and <= MostCrops, $"{Crops} crops (0 to {MostCrops})");
+        faults.Unless(Refit is >= 0 and <= 1, $"refit {Refit} (in [0, 1])");
+        Repair.AddFaults(faults);
+        Distillation.AddFaults(faults);
+        faults.Throw("espalier");
     }
 }

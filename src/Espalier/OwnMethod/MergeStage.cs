@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Budget;
+using Espalier.FewShot;
 using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
@@ -45,7 +46,7 @@ internal static class MergeStage
         };
         var rounds = search.Run(start, session.Options.MergingRounds ?? session.Options.Rounds ?? Rounds, context.Cancellation);
         StepFile.Write(context.Folder, RecordFile, new MergeRecord(rounds.MinBy(r => r.Kl)!.Structure,
-            [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))], session.Time.GetElapsedTime(begun).TotalSeconds));
+            [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, 0))], session.Time.GetElapsedTime(begun).TotalSeconds));
     }
 
     internal static MergeRecord? Read(EspalierSession session) => StepFile.Read<MergeRecord>(session.Folder.StepFolder(Name), RecordFile);

@@ -15,9 +15,6 @@ namespace Espalier.OwnMethod;
 /// <param name="Seconds">Time of search and repair.</param>
 internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, ImmutableArray<SearchPoint> Rounds, double Seconds);
 
-/// <summary>One round of a search.</summary>
-internal sealed record SearchPoint(double Kl, int Moves);
-
 /// <summary>
 /// Search and repair: find the structure, parts of the images judging what is fitted to the rest; then cut and repair on all of them. Leaves the repaired
 /// student.
@@ -48,7 +45,7 @@ internal static class SearchStage
             .Run(session.Teacher, best.Structure, cancellation);
         var repaired = session.MeasureFinished("repaired", student, cancellation);
         ModelFolder.Write(context.Folder, student);
-        StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves))],
+        StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, r.Fold))],
             session.Time.GetElapsedTime(begun).TotalSeconds));
     }
 

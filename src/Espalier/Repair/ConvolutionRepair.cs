@@ -38,19 +38,19 @@ public sealed class ConvolutionRepair : IDisposable
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
         if (hidden == Shape.Hidden) return _layer.Refits ? Solved(_model, _sums.Value, ^1, isCut: false) : _model.Clone();
-        var last = Prior(_model, ^1);
+        var last = _model.Map(_index, ^1);
         var kept = Choose("channels", _sums.Value, last, hidden);
         if (Shape.Kind != CnnBlockKind.Bottleneck || !_layer.Options.Solve)
         {
             var narrow = _model.KeepHidden(_index, kept);
             if (!_layer.Options.Solve) return narrow;
-            using (narrow) return Replaced(narrow, ^1, _layer.Solve(_sums.Value, last, Inputs(last, kept), isCut: true));
+            using (narrow) return Replaced(narrow, ^1, _layer.Solve(_sums.Value, last.Affine, last.Inputs(kept), isCut: true));
         }
-        var middle = Prior(_model, 1);
+        var middle = _model.Map(_index, 1);
         // What comes out of the middle is no residual stream: its errors have no metric.
         var first = Choose("channels in the middle", _middle.Value, middle, hidden, _layer with { Metric = _layer.Metric with { Root = null } });
         using var cut = _model.KeepHidden(_index, kept, first);
-        using var half = Replaced(cut, 1, _layer.Solve(_middle.Value, middle, Inputs(middle, first), isCut: true).IndexSelect(0, kept));
+        using var half = Replaced(cut, 1, _layer.Solve(_middle.Value, middle.Affine, middle.Inputs(first), isCut: true).IndexSelect(0, kept));
         using var sums = Sums(half);
         return Solved(half, sums, ^1, isCut: true);
     }
@@ -96,28 +96,12 @@ public sealed class ConvolutionRepair : IDisposable
 
     private Tensor Lack(Tensor x, Tensor wanted) => _model.Skip(_index, x) is { } skip ? wanted - skip : wanted;
 
-    private CnnModel Solved(CnnModel model, GramSums sums, Index layer, bool isCut)
-    {
-        var prior = Prior(model, layer);
-        return Replaced(model, layer, _layer.Solve(sums, prior, [.. Enumerable.Range(0, sums.Inputs)], isCut));
-    }
+    private CnnModel Solved(CnnModel model, GramSums sums, Index layer, bool isCut) =>
+        Replaced(model, layer, _layer.Solve(sums, model.Map(_index, layer).Affine, [.. Enumerable.Range(0, sums.Inputs)], isCut));
 
     private CnnModel Replaced(CnnModel model, Index layer, Tensor solved) =>
         model.ReplaceLayer(_index, layer, solved.Narrow(1, 0, solved.Size(1) - 1), solved.Select(1, solved.Size(1) - 1));
 
-    private Tensor Prior(CnnModel model, Index layer)
-    {
-        var map = model.Map(_index, layer);
-        return Tensor.Cat([map.Matrix, map.Offset.Reshape(-1, 1)], 1);
-    }
-
-    private int[] Choose(string what, GramSums sums, Tensor prior, int keep, LayerRepair? layer = null) =>
-        (layer ?? _layer).Choose(what, sums, prior, [.. Enumerable.Range(0, Shape.Hidden).Select(c => Inputs(prior, c))], keep);
-
-    // The inputs that go with channels: a neighbourhood each.
-    private int[] Inputs(Tensor prior, params int[] channels)
-    {
-        var area = ((int)prior.Size(1) - 1) / Shape.Hidden;
-        return [.. channels.SelectMany(c => Enumerable.Range(c * area, area))];
-    }
+    private int[] Choose(string what, GramSums sums, CnnMap map, int keep, LayerRepair? layer = null) =>
+        (layer ?? _layer).Choose(what, sums, map.Affine, [.. Enumerable.Range(0, Shape.Hidden).Select(c => map.Inputs(c))], keep);
 }

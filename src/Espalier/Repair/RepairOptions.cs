@@ -56,12 +56,12 @@ public sealed record RepairOptions
     public ulong Seed { get; init; }
 
     /// <summary>Every value out of its range.</summary>
-    internal IEnumerable<string> Faults()
+    internal void AddFaults(FaultList faults)
     {
-        if (Damping is not (> 0 and <= 1)) yield return $"damping {Damping} (in (0, 1])";
-        if (!(Compensation > 0 && double.IsFinite(Compensation))) yield return $"compensation {Compensation} (above 0)";
-        if (!(Correction > 0 && double.IsFinite(Correction))) yield return $"correction {Correction} (above 0)";
-        if (CorrectionShare is not (>= 0 and <= 1)) yield return $"correction_share {CorrectionShare} (in [0, 1])";
-        if (Strength is { } strength && !(strength > 0 && double.IsFinite(strength))) yield return $"strength {strength} (above 0)";
+        faults.Unless(Damping is > 0 and <= 1, $"damping {Damping} (in (0, 1])");
+        faults.Unless(Compensation > 0 && double.IsFinite(Compensation), $"compensation {Compensation} (above 0)");
+        faults.Unless(Correction > 0 && double.IsFinite(Correction), $"correction {Correction} (above 0)");
+        faults.Unless(CorrectionShare is >= 0 and <= 1, $"correction_share {CorrectionShare} (in [0, 1])");
+        faults.Unless(Strength is null || (Strength > 0 && double.IsFinite(Strength.Value)), $"strength {Strength} (above 0)");
     }
 }

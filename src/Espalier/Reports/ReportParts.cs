@@ -101,7 +101,11 @@ public sealed record ReportMember
 }
 
 /// <summary>A round of the structure search: KL on held-out calibration images once repaired, and widths changed since the round before.</summary>
-public sealed record ReportSearch(int Round, double Kl, int Moves);
+public sealed record ReportSearch(int Round, double Kl, int Moves)
+{
+    /// <summary>Which part of the images judged: only rounds of one part can be compared. The structure taken is the best of part 0.</summary>
+    public int Fold { get; init; }
+}
 
 /// <summary>One point of the loss curve; <paramref name="Step"/> counts from the start of the run.</summary>
 public sealed record ReportLoss(long Step, double Loss, string? Stage = null);

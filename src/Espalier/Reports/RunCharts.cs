@@ -22,8 +22,11 @@ internal static class RunCharts
     internal static Html Rounds(RunReport r) => r.Search is [var only]
         ? Html.Of($"<p>One round, KL {Metric(only.Kl)} on images nothing was fitted to.</p>")
         : LineChart.Draw("KL on images nothing was fitted to, round by round", new ChartAxis("round", "d"), new ChartAxis("KL"),
-        [.. r.Search.Select(s => new ChartPoint("", s.Round, s.Kl) { Facts = [("round", $"{s.Round}"), ("KL", Metric(s.Kl)), ("widths changed", $"{s.Moves}")] })],
-        "The round with the least KL was taken.");
+        [.. r.Search.Select(s => new ChartPoint(r.Search.Any(other => other.Fold > 0) ? $"judged by part {s.Fold + 1} of the images" : "", s.Round, s.Kl)
+        {
+            Facts = [("round", $"{s.Round}"), ("KL", Metric(s.Kl)), ("widths changed", $"{s.Moves}")],
+        })],
+        "Of the rounds that the first part judged, that with the least KL was taken.");
 
     /// <summary>A search that decides while it trains: expected cost, decisions, λ and γ, then all widths.</summary>
     internal static Html History(ReportHistory history)

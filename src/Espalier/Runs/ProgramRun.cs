@@ -3,11 +3,16 @@ using Espalier.Reports;
 namespace Espalier.Runs;
 
 /// <summary>A run that a program begins by a call of the library: only that program knows what it asked for, so only it can go on.</summary>
-internal sealed class ProgramRun(string output, string command, RunOptions options) : IRunHost
+/// <param name="output">The run folder; null for a run of which nothing stays.</param>
+/// <param name="command">The task's name.</param>
+/// <param name="options">What the program asks for.</param>
+internal sealed class ProgramRun(string? output, string command, RunOptions options) : IRunHost
 {
     private readonly long _begun = options.Clock.GetTimestamp();
 
-    public string? Resumed => options.Existing == ExistingRun.GoOn && RunFolder.Exists(output) ? output : null;
+    public string? Resumed => options.Existing == ExistingRun.GoOn && output is not null && RunFolder.Exists(output) ? output : null;
+
+    private string Output => output ?? throw new InvalidOperationException("Nothing of this run stays, so it has no folder to open.");
 
     // There is no command line that would repeat it.
     private RunManifest Manifest => new()
@@ -20,7 +25,7 @@ internal sealed class ProgramRun(string output, string command, RunOptions optio
 
     public void Check(IEnumerable<string> reads)
     {
-        if (Resumed is null && (options.Compute.Group?.IsFirst ?? true)) RunFolder.Check(output, options.Existing == ExistingRun.Replace, reads);
+        if (Resumed is null && (options.Compute.Group?.IsFirst ?? true)) RunFolder.Check(Output, options.Existing == ExistingRun.Replace, reads);
     }
 
     public RunFolder Open(IEnumerable<string> reads)
@@ -38,8 +43,8 @@ internal sealed class ProgramRun(string output, string command, RunOptions optio
 
     private RunFolder OpenFirst(IEnumerable<string> reads)
     {
-        if (Resumed is null) return Charged(RunFolder.Create(output, Manifest, options.Existing == ExistingRun.Replace, reads));
-        var folder = RunFolder.Open(output);
+        if (Resumed is null) return Charged(RunFolder.Create(Output, Manifest, options.Existing == ExistingRun.Replace, reads));
+        var folder = RunFolder.Open(Output);
         if (!folder.IsComplete) return Charged(folder);
         folder.Dispose();
         throw new UsageException($"'{output}' is finished already; open it as a model, or choose another folder.");

@@ -56,20 +56,20 @@ public sealed record TrainRecipe
     /// <exception cref="UsageException">At least one is.</exception>
     public void Validate()
     {
-        List<string> faults = [];
-        if (BatchSize < 1) faults.Add($"batch size {BatchSize} (at least 1)");
-        if (!(LearningRate > 0)) faults.Add($"learning rate {LearningRate} (above 0)");
-        if (!(WeightDecay >= 0)) faults.Add($"weight decay {WeightDecay} (at least 0)");
-        if (!(WarmUpEpochs >= 0)) faults.Add($"{WarmUpEpochs} epochs of warm-up (at least 0)");
-        if (LabelSmoothing is not (>= 0 and < 1)) faults.Add($"label smoothing {LabelSmoothing} (in [0, 1))");
-        if (MixUp is not (>= 0 and <= 1)) faults.Add($"mixup {MixUp} (in [0, 1])");
-        if (CutMix is not (>= 0 and <= 1)) faults.Add($"cutmix {CutMix} (in [0, 1])");
-        if (RandomErasing is not (>= 0 and <= 1)) faults.Add($"random erasing {RandomErasing} (in [0, 1])");
-        if (DropPath is not (>= 0 and < 1)) faults.Add($"drop-path {DropPath} (in [0, 1))");
-        if (Ema is not (>= 0 and < 1)) faults.Add($"EMA decay {Ema} (in [0, 1))");
-        if (LayerDecay is not (null or (> 0 and <= 1))) faults.Add($"layer decay {LayerDecay} (in (0, 1])");
-        if (!(ClipNorm >= 0)) faults.Add($"clip norm {ClipNorm} (at least 0)");
-        if (faults.Count > 0) throw new UsageException($"Training recipe: {string.Join("; ", faults)}.");
+        var faults = new FaultList();
+        faults.Unless(BatchSize >= 1, $"batch size {BatchSize} (at least 1)");
+        faults.Unless(LearningRate > 0, $"learning rate {LearningRate} (above 0)");
+        faults.Unless(WeightDecay >= 0, $"weight decay {WeightDecay} (at least 0)");
+        faults.Unless(WarmUpEpochs >= 0, $"{WarmUpEpochs} epochs of warm-up (at least 0)");
+        faults.Unless(LabelSmoothing is >= 0 and < 1, $"label smoothing {LabelSmoothing} (in [0, 1))");
+        faults.Unless(MixUp is >= 0 and <= 1, $"mixup {MixUp} (in [0, 1])");
+        faults.Unless(CutMix is >= 0 and <= 1, $"cutmix {CutMix} (in [0, 1])");
+        faults.Unless(RandomErasing is >= 0 and <= 1, $"random erasing {RandomErasing} (in [0, 1])");
+        faults.Unless(DropPath is >= 0 and < 1, $"drop-path {DropPath} (in [0, 1))");
+        faults.Unless(Ema is >= 0 and < 1, $"EMA decay {Ema} (in [0, 1))");
+        faults.Unless(LayerDecay is null or (> 0 and <= 1), $"layer decay {LayerDecay} (in (0, 1])");
+        faults.Unless(ClipNorm >= 0, $"clip norm {ClipNorm} (at least 0)");
+        faults.Throw("Training recipe");
     }
 
     /// <summary>Padded crops for small images, random resized crops with RandAugment for others; random erasing for both.</summary>

@@ -129,6 +129,8 @@ public class BiMaskTests : TorchTest
     [InlineData(80, 1)]
     public void A_late_one_hot_loss_grows_from_halfway_through_the_search_to_its_end(double epoch, double weight)
     {
+        // A search of no length has no half.
+        new OfbSchedule { Epochs = 100, OneHot = OneHotLoss.Late, FuseShare = 0 }.OneHotAt(0).ShouldBe(0);
         var schedule = new OfbSchedule { Epochs = 100, OneHot = OneHotLoss.Late, FuseShare = 0.5 };
         schedule.OneHotAt(epoch).ShouldBe(weight, 1e-12);
         (schedule with { OneHot = OneHotLoss.Whole }).OneHotAt(epoch).ShouldBe(1);
