@@ -65,6 +65,9 @@ public sealed record FewShotResult
     /// <summary>Rounds that searched for widths, as many as the clock allowed.</summary>
     public int WidthRounds { get; init; }
 
+    /// <summary>Drawn images that those looked at; 0 without a round.</summary>
+    public int SearchImages { get; init; }
+
     /// <summary>Rounds that searched for the tokens to merge.</summary>
     public int MergingRounds { get; init; }
 

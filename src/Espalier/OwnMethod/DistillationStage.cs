@@ -17,7 +17,6 @@ internal static class DistillationStage
 {
     internal const string Name = "finetuning";
     private const string RecordFile = "finetuned.json";
-    private const double ReservedShare = 0.02;
 
     internal static void Run(EspalierSession session, StepContext context)
     {
@@ -67,10 +66,7 @@ internal static class DistillationStage
     private static long Steps(EspalierSession session, StepContext context, Model student)
     {
         if (session.Request.Effort.Steps is { } given) return given;
-        return PlannedSteps.Once(context.Folder, () =>
-        {
-            var reserve = TimeSpan.FromSeconds(1.5 * PrepareStage.Read(session).EvaluationSeconds + 2) + session.Budget!.Total * ReservedShare;
-            return Math.Max(0, (long)((session.Budget.TimeFor(Name) - reserve).TotalSeconds / session.Distiller.Measure(student)));
-        }, session.Compute.Group);
+        return PlannedSteps.Once(context.Folder,
+            () => Math.Max(0, (long)((session.Budget!.TimeFor(Name) - session.Reserve).TotalSeconds / session.Distiller.Measure(student))), session.Compute.Group);
     }
 }

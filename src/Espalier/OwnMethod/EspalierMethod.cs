@@ -17,7 +17,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
     /// <summary>How a time is shared out: mostly to the search, as a look by every image pays where gradient steps on few images do not; what it leaves goes to those.</summary>
-    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.8), new("repair", 0.09), new(DistillationStage.Name, 0.01)];
+    public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.8), new(SearchStage.RepairName, 0.09), new(DistillationStage.Name, 0.01)];
 
     public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
 
@@ -93,6 +93,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             Structure = student.Architecture,
             Search = rounds,
             WidthRounds = search.Rounds.Length,
+            SearchImages = search.Images,
             MergingRounds = merging?.Rounds.Length ?? 0,
             SearchSeconds = (merging?.Seconds ?? 0) + search.Seconds,
             FinetuneSteps = finetuned?.Finetune.Steps ?? 0,

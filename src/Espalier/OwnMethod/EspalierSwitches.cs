@@ -46,6 +46,7 @@ public static class EspalierSwitches
         },
         ["merging_rounds"] = (o, s) => o with { MergingRounds = Math.Max(1, Whole(s)) },
         ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, Whole(s)) },
+        ["search_images"] = (o, s) => o with { SearchImages = Whole(s) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },
         ["features"] = (o, s) => Distil(o, d => d with { FeatureWeight = Number(s) }),

@@ -12,8 +12,9 @@ namespace Espalier.OwnMethod;
 /// <param name="Cut">The structure with nothing repaired.</param>
 /// <param name="Repaired">The structure after the closed-form repair, before any gradient step; null when no width was cut.</param>
 /// <param name="Rounds">KL on the held-out images in every round, and how many widths had changed.</param>
+/// <param name="Images">Drawn images the rounds looked at; 0 without a round.</param>
 /// <param name="Seconds">Time of search and repair.</param>
-internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, ImmutableArray<SearchPoint> Rounds, double Seconds);
+internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, ImmutableArray<SearchPoint> Rounds, int Images, double Seconds);
 
 /// <summary>
 /// Search and repair: find the structure, parts of the images judging what is fitted to the rest; then cut and repair on all of them. Leaves the repaired
@@ -22,6 +23,8 @@ internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, Im
 internal static class SearchStage
 {
     internal const string Name = "search";
+    /// <summary>The time for the repair on all images, which ends this step; a family has one for each of its models.</summary>
+    internal const string RepairName = "repair";
     private const string RecordFile = "search.json";
     // The raw cut is only there to be shown: which units go hardly depends on more images.
     private const int CutImages = 50;
@@ -33,11 +36,14 @@ internal static class SearchStage
         if (session.Plan.Knobs.IsEmpty)
         {
             var merged = session.MeasureFinished("cut", session.Teacher, cancellation);
-            StepFile.Write(context.Folder, RecordFile, new SearchRecord(merged, null, [], session.Time.GetElapsedTime(begun).TotalSeconds));
+            StepFile.Write(context.Folder, RecordFile, new SearchRecord(merged, null, [], 0, session.Time.GetElapsedTime(begun).TotalSeconds));
             return;
         }
         var sensitivity = session.MeasureSensitivity(cancellation);
-        var rounds = StructureFinder.Run(session, context, sensitivity, session.PlanAfterMerging(), session.Budget?.TimeFor(Name));
+        var (plan, images) = (session.PlanAfterMerging(), session.Samples.Train.Count);
+        var scope = SearchScope.Of(session, context, sensitivity, plan, [Math.Min(CutImages, images), images], Left());
+        if (scope.Images < images) context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant($"looks at {scope.Images} of {images} images")));
+        var rounds = StructureFinder.Run(session, context, sensitivity, plan, scope, Left());
         var best = StructureSearch.Best(rounds);
         context.Progress.Report(ProgressUpdate.Message(Name, "cutting and repairing on all images"));
         var cut = RawCut(session, best.Structure, sensitivity, cancellation);
@@ -45,8 +51,10 @@ internal static class SearchStage
             .Run(session.Teacher, best.Structure, cancellation);
         var repaired = session.MeasureFinished("repaired", student, cancellation);
         ModelFolder.Write(context.Folder, student);
-        StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, r.Fold))],
+        StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, r.Fold))], scope.Images,
             session.Time.GetElapsedTime(begun).TotalSeconds));
+
+        TimeSpan? Left() => session.Budget is { } budget ? budget.TimeFor(Name, through: RepairName) - session.Reserve : null;
     }
 
     internal static SearchRecord? Read(EspalierSession session) => StepFile.Read<SearchRecord>(session.Folder.StepFolder(Name), RecordFile);

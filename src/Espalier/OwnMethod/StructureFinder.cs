@@ -9,23 +9,17 @@ namespace Espalier.OwnMethod;
 internal static class StructureFinder
 {
     private const string PositionFile = "position.json";
-    // A half tells most of single widths; of few images, a half is too little to fit.
-    private const int LeastForHalves = 200, FewFolds = 5;
-    // A round that tries nothing takes this share of one that does.
-    private const double LastRound = 0.3;
 
     /// <summary>All rounds; those of an earlier sitting are not done again.</summary>
     /// <param name="session">The session.</param>
     /// <param name="context">The step, for progress and for where the search stands.</param>
     /// <param name="sensitivity">What errors cost.</param>
     /// <param name="plan">Target, widths, start.</param>
-    /// <param name="time">For all rounds; null runs all rounds.</param>
-    /// <param name="rounds">How many; by default as the switches say.</param>
-    internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, TimeSpan? time,
-        int? rounds = null)
+    /// <param name="scope">How much it does.</param>
+    /// <param name="time">For all rounds and what comes after them; null runs all rounds.</param>
+    internal static ImmutableArray<SearchRound> Run(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, SearchScope scope, TimeSpan? time)
     {
-        var images = session.Samples.Train;
-        var folds = images.Count >= LeastForHalves ? 2 : Math.Min(FewFolds, images.Count);
+        var (images, folds) = (session.Samples.Train.Take(scope.Images), scope.Folds);
         var begun = session.Time.GetTimestamp();
         var from = StepFile.Read<StoredPosition>(context.Folder, PositionFile)?.Of(plan);
         var done = 0;
@@ -39,12 +33,12 @@ internal static class StructureFinder
                 context.Progress.Report(ProgressUpdate.Message(SearchStage.Name, FormattableString.Invariant(
                     $"round {(from?.Rounds.Length ?? 0) + done}: KL {round.Kl:0.0000} on {Judging(round.Fold).Length} held-out images, {round.Moves} widths changed")));
             },
-            GoOn = () => session.Agree(time is not { } all || AfterNext() < all),
+            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) + Look() * (1 + SearchScope.LastRound) + TimeSpan.FromSeconds(scope.AfterSeconds) < all),
         };
-        return search.Run(plan.Start, rounds ?? (session.Options.Like is null ? session.Options.Rounds ?? folds + 1 : 1), context.Cancellation);
+        return search.Run(plan.Start, scope.Rounds ?? (session.Options.Like is null ? session.Options.Rounds ?? folds + 1 : 1), context.Cancellation);
 
-        // Rounds take equally long; how long is not known before this sitting has done one.
-        TimeSpan AfterNext() => done == 0 ? TimeSpan.Zero : session.Time.GetElapsedTime(begun) * ((done + 1 + LastRound) / done);
+        // Rounds take equally long; before this sitting has done one, as long as was foretold.
+        TimeSpan Look() => done > 0 ? session.Time.GetElapsedTime(begun) / done : TimeSpan.FromSeconds(scope.LookSeconds);
 
         int[] Judging(int fold) => [.. Enumerable.Range(0, images.Count).Where(i => i % folds == fold)];
 

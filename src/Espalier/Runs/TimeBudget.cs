@@ -41,14 +41,18 @@ public sealed class TimeBudget
 
     public bool IsOver => Left == TimeSpan.Zero;
 
-    /// <summary>What <paramref name="phase"/> may use if it starts now: its weight among itself and the phases after it.</summary>
-    public TimeSpan TimeFor(string phase)
+    /// <summary>
+    /// What <paramref name="phase"/>, with the phases after it up to <paramref name="through"/>, may use if it starts now: their weight among themselves and the
+    /// phases after them.
+    /// </summary>
+    public TimeSpan TimeFor(string phase, string? through = null)
     {
-        var index = Phases.ToList().FindIndex(p => p.Name == phase);
-        if (index < 0) throw new ArgumentException($"Unknown phase '{phase}'.", nameof(phase));
-        var rest = Phases.Skip(index).Sum(p => p.Weight);
-        return Left * (Phases[index].Weight / rest);
+        var (first, last) = (IndexOf(phase), IndexOf(through ?? phase));
+        return Left * (Phases[first..(last + 1)].Sum(p => p.Weight) / Phases[first..].Sum(p => p.Weight));
     }
+
+    private int IndexOf(string phase) => Phases.Select((p, i) => (p.Name, i)).Where(p => p.Name == phase).Select(p => (int?)p.i).FirstOrDefault()
+        ?? throw new ArgumentException($"Unknown phase '{phase}'.", nameof(phase));
 
     /// <summary>An even share of <paramref name="phaseTime"/> for the next of <paramref name="partsLeft"/> equal parts.</summary>
     public static TimeSpan Share(TimeSpan phaseTime, int partsLeft) => phaseTime / Math.Max(1, partsLeft);

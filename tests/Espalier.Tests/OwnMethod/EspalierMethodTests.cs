@@ -63,6 +63,34 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         _runs.Bytes("cut").ShouldBe(_runs.Bytes("whole"));
     }
 
+    [Fact]
+    public void A_time_too_short_for_a_look_takes_the_start_as_it_is()
+    {
+        var effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromMilliseconds(1) };
+        var hasty = _runs.Compress("hasty", new EspalierMethod(Request(steps: 0) with { Effort = effort }, s_options with { Rounds = 3 }, TimeProvider.System));
+        (hasty.WidthRounds, hasty.SearchImages).ShouldBe((1, 40));
+        Compress("start", Request(steps: 0), s_options with { Rounds = 1 });
+        _runs.Bytes("hasty").ShouldBe(_runs.Bytes("start"));
+    }
+
+    [Fact]
+    public void A_search_on_some_images_is_repaired_on_all()
+    {
+        var few = Compress("few", Request(steps: 0), s_options with { SearchImages = 20 });
+        (few.WidthRounds, few.SearchImages).ShouldBe((2, 20));
+        var all = Compress("all", Request(steps: 0));
+        all.SearchImages.ShouldBe(40);
+        few.Search[0].Kl.ShouldNotBe(all.Search[0].Kl);
+        // The start, which no image chose, is repaired on the same images.
+        Compress("few start", Request(steps: 0), s_options with { Rounds = 1, SearchImages = 20 });
+        Compress("all start", Request(steps: 0), s_options with { Rounds = 1 });
+        _runs.Bytes("few start").ShouldBe(_runs.Bytes("all start"));
+        // With more time than a look needs, it is the same as without a bound.
+        var slow = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromHours(1) };
+        _runs.Compress("slow", new EspalierMethod(Request(steps: 0) with { Effort = slow }, s_options, TimeProvider.System)).SearchImages.ShouldBe(40);
+        _runs.Bytes("slow").ShouldBe(_runs.Bytes("all"));
+    }
+
     /// <summary>How long a round takes is not known when a search goes on, and it was asked for no more than time.</summary>
     [Theory]
     [InlineData(1)]

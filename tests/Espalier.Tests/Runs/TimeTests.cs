@@ -29,6 +29,7 @@ public sealed class TimeTests
         var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time, s_phases);
 
         budget.TimeFor("ranking").TotalMinutes.ShouldBe(100 * 0.35 / 0.85, 1e-6);
+        budget.TimeFor("ranking", through: "finetuning").TotalMinutes.ShouldBe(100, 1e-6);
         budget.TimeFor("finetuning").TotalMinutes.ShouldBe(100, 1e-6);
     }
 

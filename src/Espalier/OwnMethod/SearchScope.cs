@@ -1,0 +1,62 @@
+using Espalier.Repair;
+using Espalier.Runs;
+
+namespace Espalier.OwnMethod;
+
+/// <summary>How much a structure search does. Decided before its first look and kept, so that a run that is gone on with does the same.</summary>
+/// <param name="Images">Drawn images it looks at.</param>
+/// <param name="Rounds">How many; null: as the switches say.</param>
+/// <param name="LookSeconds">What a look was foretold to take; 0 when nothing depends on it.</param>
+/// <param name="AfterSeconds">What comes after the search in the same time was foretold to take.</param>
+internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, double AfterSeconds)
+{
+    private const string ScopeFile = "scope.json";
+    // A half tells most of single widths; of few images, a half is too little to fit.
+    private const int LeastForHalves = 200, FewFolds = 5;
+    // Fewer images tell nothing of a width.
+    private const int LeastImages = 40;
+    // What is not looked at by all images at once is tried with so much fewer.
+    private const double Fewer = 0.9;
+    /// <summary>A round that tries nothing takes this share of one that does.</summary>
+    internal const double LastRound = 0.3;
+
+    /// <summary>Parts of the images that take turns to judge.</summary>
+    internal int Folds => FoldsOf(Images);
+
+    /// <summary>
+    /// As many images as a time has room to look at once, before all are repaired on; without a time, or when the switches say it, so many as they say. When
+    /// not even few can be looked at, the start is taken as it is.
+    /// </summary>
+    /// <param name="session">The session.</param>
+    /// <param name="context">The step.</param>
+    /// <param name="sensitivity">What errors cost.</param>
+    /// <param name="plan">Target, widths, start.</param>
+    /// <param name="repaired">Images that walks after the search look at.</param>
+    /// <param name="time">For the search and those walks.</param>
+    internal static SearchScope Of(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, int[] repaired, TimeSpan? time)
+    {
+        if (StepFile.Read<SearchScope>(context.Folder, ScopeFile) is { } earlier) return earlier;
+        var all = session.Samples.Train.Count;
+        var asked = Math.Min(session.Options.SearchImages ?? all, all);
+        // A start that is taken as it is takes no look.
+        var scope = time is { } room && session.Options is { Rounds: not 1, Like: null } ? Within(asked) : new SearchScope(asked, null, 0, 0);
+        StepFile.Write(context.Folder, ScopeFile, scope);
+        return scope;
+
+        SearchScope Within(int most)
+        {
+            var begun = session.Time.GetTimestamp();
+            var pace = SearchPace.Measure(session, sensitivity, plan, context.Cancellation);
+            var left = (room - session.Time.GetElapsedTime(begun)).TotalSeconds;
+            double Look(int images) => pace.Look(images - images / FoldsOf(images), images / FoldsOf(images));
+            var after = repaired.Sum(pace.Walk);
+            for (var images = most; images >= Math.Min(LeastImages, most); images = Math.Min(images - 1, (int)(Fewer * images)))
+                if (session.Options.SearchImages is not null || Look(images) * (1 + LastRound) + after < left)
+                    return new(images, null, Look(images), after);
+            var few = Math.Min(LeastImages, most);
+            return new(few, 1, Look(few), after);
+        }
+    }
+
+    private static int FoldsOf(int images) => images >= LeastForHalves ? 2 : Math.Min(FewFolds, images);
+}
