@@ -48,6 +48,7 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
             var begun = session.Time.GetTimestamp();
             var pace = SearchPace.Measure(session, sensitivity, plan, context.Cancellation);
             var left = (room - session.Time.GetElapsedTime(begun)).TotalSeconds;
+            left = session.Compute.Group?.Agree(left) ?? left;
             double Look(int images) => pace.Look(images - images / FoldsOf(images), images / FoldsOf(images));
             var after = repaired.Sum(pace.Walk);
             for (var images = most; images >= Math.Min(LeastImages, most); images = Math.Min(images - 1, (int)(Fewer * images)))

@@ -60,7 +60,8 @@ internal sealed record ChartAxis(string Title, string Format = ".3~g")
 
     internal JsonObject Encode(string field)
     {
-        var scale = Logarithmic ? new JsonObject { ["type"] = "log" } : new JsonObject { ["zero"] = FromZero, ["nice"] = true };
+        // To a power of ten, a logarithmic axis may grow by half its length.
+        var scale = Logarithmic ? new JsonObject { ["type"] = "log", ["nice"] = false } : new JsonObject { ["zero"] = FromZero, ["nice"] = true };
         var axis = new JsonObject { ["title"] = Title, ["format"] = Format, ["tickCount"] = 6 };
         if (Format == "d") axis["tickMinStep"] = 1;
         return new JsonObject { ["field"] = field, ["type"] = "quantitative", ["scale"] = scale, ["axis"] = axis };

@@ -9,7 +9,7 @@ internal static class StudyFigures
     // Column, words, and how its numbers are written on an axis and in a table. The first that rows have is the quality that figures show.
     private static readonly (string Column, string Words, string Format, Func<double, string> Write)[] s_qualities =
     [
-        ("then_top1", "top-1 afterwards", ".0%", v => Percent(v)), ("top1", "top-1", ".0%", v => Percent(v)),
+        ("then_top1", "top-1 afterwards", "%", v => Percent(v)), ("top1", "top-1", "%", v => Percent(v)),
         ("held_out_kl", "KL from the given model, on training images that were not drawn", "~g", Metric),
     ];
 
@@ -22,7 +22,7 @@ internal static class StudyFigures
         if (Quality(groups) is not { } quality || groups.Select(g => g.First.Target).Distinct().Count() < 2) return Html.Empty;
         var points = groups.Where(g => g.Mean("macs_budget_share") is not null && g.Mean(quality.Column) is not null).Select(g =>
             Point(g, quality, Series(g.First, groups, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
-        return Scatter($"{quality.Words} against MACs", new ChartAxis("MACs (budget), of the given model", ".0%"), new ChartAxis(quality.Words, quality.Format), points,
+        return Scatter($"{quality.Words} against MACs", new ChartAxis("MACs (budget), of the given model", "%"), new ChartAxis(quality.Words, quality.Format), points,
             Level(groups, quality.Column), Spread(groups));
     }
 
