@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.DcVit;
+using Espalier.FewShot;
 using Espalier.Models.Cnn;
 using Espalier.Models.Data;
 using Espalier.Models.Formats;
@@ -179,9 +180,23 @@ public sealed class EspalierModelTests(StripesModel toy) : IClassFixture<Stripes
     public void A_share_of_the_latency_is_measured_and_what_was_left_is_reported()
     {
         var options = Small with { Method = CompressionMethod.DcVit(new DcVitOptions { Order = [2, 3] }), Target = new Target(TargetForm.Latency, 0.9), CacheFolder = _folder["cache"] };
-        Toy.Compress(_folder["fast"], options).After.MacsFull.ShouldBeLessThan(Toy.Cost.MacsFull);
+        Compress(attempts: 3).After.MacsFull.ShouldBeLessThan(Toy.Cost.MacsFull);
         Report("fast").LatencyKept!.Value.ShouldBeInRange(0.05, 2);
         Directory.GetFiles(_folder["cache/latency"]).Length.ShouldBe(1);
+
+        // Of so small a network, whatever else the machine does may pass for latency.
+        FewShotResult Compress(int attempts)
+        {
+            try
+            {
+                return Toy.Compress(_folder["fast"], options);
+            }
+            catch (BudgetException) when (attempts > 1)
+            {
+                Directory.Delete(_folder["cache"], recursive: true);
+                return Compress(attempts - 1);
+            }
+        }
     }
 
     [Fact]

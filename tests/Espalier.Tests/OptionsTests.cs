@@ -126,6 +126,13 @@ public sealed class OptionsTests(StripesModel toy) : IClassFixture<StripesModel>
         Refusal(() => Target.Params(amount)).ShouldContain("above 0");
     }
 
+    [Fact]
+    public void Blocks_before_a_cut_are_none_or_some()
+    {
+        Refusal(() => new LocalRecovery(null, false) { Before = -1 }).ShouldContain("at least 0");
+        new LocalRecovery(null, false) { Before = 0 }.Before.ShouldBe(0);
+    }
+
     /// <summary>A comma is no decimal point here, and must not pass for one that parts thousands.</summary>
     [Theory]
     [InlineData("clip", "1,5")]

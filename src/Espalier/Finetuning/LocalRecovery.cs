@@ -14,7 +14,8 @@ namespace Espalier.Finetuning;
 public sealed class LocalRecovery(int? lastUpdatable, bool batchStatistics) : ICandidateRecovery
 {
     /// <summary>How many blocks before the cut learn, too, at least 0.</summary>
-    public int Before { get; init; }
+    /// <exception cref="UsageException">It is less.</exception>
+    public int Before { get; init => field = value >= 0 ? value : throw new UsageException($"{value} blocks before the cut shall learn, too: give at least 0."); }
 
     public bool IsJudgedByImages => false;
 

@@ -88,11 +88,12 @@ public sealed class BaselineMethodTests(StripesModel toy) : IClassFixture<Stripe
     [Fact]
     public void Recovered_blocks_score_better_than_those_only_dropped()
     {
-        var raw = Scores(_runs.Compress("a", Method("practise", steps: 0)));
-        var recovered = Scores(_runs.Compress("b", Method("practise", steps: 30)));
-        foreach (var (block, score) in recovered) score.ShouldBeLessThan(raw[block]);
+        // On eight images a block that is hardly missed may by chance seem to be missed more.
+        var (raw, recovered) = (Scores(steps: 0), Scores(steps: 30));
+        foreach (var (block, score) in recovered) score.ShouldBeLessThan(raw[block], $"block {block}");
 
-        static Dictionary<int, double> Scores(FewShotResult result) => result.Ranking.ToDictionary(r => r.Block, r => r.Metric);
+        Dictionary<int, double> Scores(long steps) => new ulong[] { 7, 1, 2 }.SelectMany(seed => _runs.Compress("a", Method("practise", steps, seed)).Ranking)
+            .GroupBy(r => r.Block).ToDictionary(block => block.Key, block => block.Average(r => r.Metric));
     }
 
     [Fact]
