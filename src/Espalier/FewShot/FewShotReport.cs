@@ -107,7 +107,9 @@ public static class FewShotReport
         List<(string, string)> effort = [("--steps", $"{result.FinetuneSteps}")];
         if (result.SynthesisSteps > 0) effort.Add(("--synthesis-steps", $"{result.SynthesisSteps}"));
         if (result.MergingRounds > 0) effort.Add((RunReports.Switch, $"merging_rounds={result.MergingRounds}"));
-        if (result.WidthRounds > 0) effort.AddRange([(RunReports.Switch, $"rounds={result.WidthRounds}"), (RunReports.Switch, $"search_images={result.SearchImages}")]);
+        if (result.WidthRounds > 0) effort.Add((RunReports.Switch, $"rounds={result.WidthRounds}"));
+        // A single image is all there are, and no number to ask for.
+        if (result.SearchImages > 1) effort.Add((RunReports.Switch, $"search_images={result.SearchImages}"));
         if (result.Ranking.Length > 0) effort.Add(("--rank-steps", $"{result.RankSteps}"));
         return RunReports.Repeat(manifest, effort);
     }

@@ -19,14 +19,17 @@ internal static class RunCharts
         """);
 
     /// <summary>Rounds of a structure search.</summary>
-    internal static Html Rounds(RunReport r) => r.Search is [var only]
-        ? Html.Of($"<p>One round, KL {Metric(only.Kl)} on images nothing was fitted to.</p>")
-        : LineChart.Draw("KL on images nothing was fitted to, round by round", new ChartAxis("round", "d"), new ChartAxis("KL"),
-        [.. r.Search.Select(s => new ChartPoint(r.Search.Any(other => other.Fold > 0) ? $"judged by part {s.Fold + 1} of the images" : "", s.Round, s.Kl)
+    internal static Html Rounds(RunReport r)
+    {
+        if (r.Search is [var only]) return Html.Of($"<p>One round, KL {Metric(only.Kl)} on images nothing was fitted to.</p>");
+        var takeTurns = r.Search.Any(s => s.Fold > 0);
+        return LineChart.Draw("KL on images nothing was fitted to, round by round", new ChartAxis("round", "d"), new ChartAxis("KL"),
+        [.. r.Search.Select(s => new ChartPoint(takeTurns ? $"judged by part {s.Fold + 1} of the images" : "", s.Round, s.Kl)
         {
             Facts = [("round", $"{s.Round}"), ("KL", Metric(s.Kl)), ("widths changed", $"{s.Moves}")],
         })],
-        "Of the rounds that the first part judged, that with the least KL was taken.");
+        takeTurns ? "Of the rounds that the first part judged, that with the least KL was taken." : "The round with the least KL was taken.");
+    }
 
     /// <summary>A search that decides while it trains: expected cost, decisions, λ and γ, then all widths.</summary>
     internal static Html History(ReportHistory history)

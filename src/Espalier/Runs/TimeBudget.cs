@@ -51,8 +51,11 @@ public sealed class TimeBudget
         return Left * (Phases[first..(last + 1)].Sum(p => p.Weight) / Phases[first..].Sum(p => p.Weight));
     }
 
-    private int IndexOf(string phase) => Phases.Select((p, i) => (p.Name, i)).Where(p => p.Name == phase).Select(p => (int?)p.i).FirstOrDefault()
-        ?? throw new ArgumentException($"Unknown phase '{phase}'.", nameof(phase));
+    private int IndexOf(string phase)
+    {
+        var index = Phases.ToList().FindIndex(p => p.Name == phase);
+        return index >= 0 ? index : throw new ArgumentException($"Unknown phase '{phase}'.", nameof(phase));
+    }
 
     /// <summary>An even share of <paramref name="phaseTime"/> for the next of <paramref name="partsLeft"/> equal parts.</summary>
     public static TimeSpan Share(TimeSpan phaseTime, int partsLeft) => phaseTime / Math.Max(1, partsLeft);
