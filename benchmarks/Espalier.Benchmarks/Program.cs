@@ -17,6 +17,8 @@ using Espalier.Benchmarks.Ofb;
 const int Batch = 16;
 switch (args)
 {
+    case [.., "--help"]:
+        goto default;
     case ["worker", .. var rest]:
         Worker.Serve(Console.In, Console.Out, rest.FirstOrDefault());
         return 0;

@@ -46,36 +46,17 @@ public sealed class CommandContext
     /// <summary>The command as typed, for reports.</summary>
     public string CommandLine => CommandLineText.Of(Arguments);
 
+    /// <summary>The run folder as this command has it.</summary>
+    internal RunOpening Opening =>
+        new(RunManifest.Of(Command, Arguments), ResumedFolder, Common.Force, Group, TimeSpan.FromSeconds(Common.SaveEvery), () => Time.GetElapsedTime(_begun));
+
     /// <summary>Starts the run folder, or opens the one being resumed; where several processes share it, all but the first get a copy.</summary>
     /// <param name="output">The folder.</param>
     /// <param name="reads">What the run reads, see <see cref="RunFolder.Check"/>.</param>
     public RunFolder OpenRun(string output, params IEnumerable<string> reads)
     {
-        var run = SharedRun.Open(Group, () => Open(output, reads));
+        var run = Opening.Open(output, reads);
         if (Group?.IsFirst ?? true) Invocation.Begin(ResumedFolder ?? output);
-        run.SaveEvery = TimeSpan.FromSeconds(Common.SaveEvery);
-        return run;
-    }
-
-    /// <summary>Refuses an output that <see cref="OpenRun"/> would refuse, before there is long work for it.</summary>
-    /// <inheritdoc cref="OpenRun"/>
-    public void CheckOutput(string output, params IEnumerable<string> reads)
-    {
-        if (ResumedFolder is null && (Group?.IsFirst ?? true)) RunFolder.Check(output, Common.Force, reads);
-    }
-
-    private RunFolder Open(string output, IEnumerable<string> reads)
-    {
-        var run = ResumedFolder is { } resumed ? RunFolder.Open(resumed) : RunFolder.Create(output, Manifest(), Common.Force, reads);
-        if (!run.IsComplete) return Charged(run);
-        run.Dispose();
-        throw new UsageException($"'{ResumedFolder ?? output}' is finished already; there is nothing to resume.");
-    }
-
-    /// <summary>The run, which has used the time since the command began: what was opened and measured for it.</summary>
-    internal RunFolder Charged(RunFolder run)
-    {
-        run.Charge(Time.GetElapsedTime(_begun));
         return run;
     }
 
@@ -83,14 +64,5 @@ public sealed class CommandContext
     internal CommandContext As(string command, ImmutableArray<string> arguments, CommonSettings common, string? resumedFolder) => new(Invocation, Time)
     {
         Command = command, Arguments = arguments, Common = common, Progress = Progress, ResumedFolder = resumedFolder,
-    };
-
-    /// <summary>What is written into a run folder about this command.</summary>
-    internal RunManifest Manifest() => new()
-    {
-        Command = Command,
-        Arguments = Arguments,
-        WorkingDirectory = Directory.GetCurrentDirectory(),
-        Version = EspalierVersion.Text,
     };
 }

@@ -19,11 +19,11 @@ internal sealed class CommandRun(CommandContext context, string? output, params 
     /// <summary>What the run took, earlier sittings included.</summary>
     public double Seconds { get; private set; }
 
-    public void Check(IEnumerable<string> others) => context.CheckOutput(output!, [.. others, .. reads]);
+    public void Check(IEnumerable<string> others) => context.Opening.Check(output!, [.. others, .. reads]);
 
     public RunFolder Open(IEnumerable<string> others) => context.OpenRun(output!, [.. others, .. reads]);
 
-    public RunFolder OpenTemporary(string path) => context.Charged(RunFolder.Create(path, context.Manifest(), force: false));
+    public RunFolder OpenTemporary(string path) => context.Opening.OpenTemporary(path);
 
     public void Done(RunReport? report, double seconds) => (_report, Seconds) = (report, seconds);
 }

@@ -2,7 +2,6 @@ using Espalier.Budget;
 using Espalier.Cli.Output;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
-using Espalier.Ofb;
 using Espalier.Reports;
 
 namespace Espalier.Cli.Commands;
@@ -13,8 +12,8 @@ internal static class OfbPlanHandler
     public static PlanResult Run(PlanOptions options, CommandContext context)
     {
         var switches = OfbSetup.Options(options.Method.Profile, options.Method.Switches);
-        var source = ModelSource.Open(options.Model).FoldLayerScale();
-        var plan = Plan(context.Latency().Measured(options.Target, source, target => Plan(target).Example));
+        var model = new EspalierModel(ModelSource.Open(options.Model).FoldLayerScale());
+        var plan = model.PlanSearch(context.Latency().Measured(options.Target, model.Source, target => model.PlanSearch(target, switches).Example), switches);
         var cost = VitCost.Of(plan.Example);
         return PlanResult.For(plan.Limit, MethodNames.Ofb,
         [
@@ -29,7 +28,5 @@ internal static class OfbPlanHandler
             Submodules = [.. plan.Space.Submodules.Select(s => new PlanSubmodule(s.Name, s.Table.Count, s.Table.Heads, s.Table.Dims))],
             Warnings = [.. plan.Warnings],
         };
-
-        OfbPlan Plan(Target target) => OfbPlan.Create(source.Vit, target, switches.FixedEmbed);
     }
 }

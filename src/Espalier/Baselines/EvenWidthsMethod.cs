@@ -21,7 +21,6 @@ namespace Espalier.Baselines;
 public sealed class EvenWidthsMethod : IFewShotMethod
 {
     private const string FinetuneStepName = "finetuning", RecordFile = "pruned.json";
-    private const double ReservedShare = 0.02;
     private static readonly ImmutableArray<TimePhase> s_phases = [new(MetricSetStage.Name, 0.15), new(FinetuneStepName, 0.85)];
 
     private readonly UnitRule _rule;
@@ -135,9 +134,6 @@ public sealed class EvenWidthsMethod : IFewShotMethod
         };
     }
 
-    private long Steps(FewShotSession session, StepContext context, Func<double> secondsPerStep) => Request.Effort.Steps ?? PlannedSteps.Once(context.Folder, () =>
-    {
-        var reserve = TimeSpan.FromSeconds(2 * PrepareStage.Read(session).EvaluationSeconds + 2) + session.Budget!.Total * ReservedShare;
-        return Math.Max(1, (long)((session.Budget.TimeFor(FinetuneStepName) - reserve).TotalSeconds / secondsPerStep()));
-    }, session.Compute.Group);
+    private long Steps(FewShotSession session, StepContext context, Func<double> secondsPerStep) => Request.Effort.Steps ?? PlannedSteps.Once(context.Folder,
+        () => Math.Max(1, (long)((session.Budget!.TimeFor(FinetuneStepName) - session.Reserve(evaluations: 2)).TotalSeconds / secondsPerStep())), session.Compute.Group);
 }

@@ -85,7 +85,7 @@ internal static class PruneStage
         return PlannedSteps.Once(session.Folder.StepFolder(StepName(1)), () =>
         {
             var perRound = Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t));
-            return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - Reserve(session)).TotalSeconds / perRound));
+            return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - session.Reserve(evaluations: 2 * Finetunes(session) + 1)).TotalSeconds / perRound));
         }, session.Compute.Group);
     }
 
@@ -97,10 +97,6 @@ internal static class PruneStage
         using var student = RankingStage.Compress(session, session.Teacher, furthest, step: 0);
         return session.Finetuner.Measure(student, [furthest]);
     }
-
-    /// <summary>Time for what comes besides gradient steps: evaluations, metrics, writing.</summary>
-    private static TimeSpan Reserve(DcVitSession session) => TimeSpan.FromSeconds(
-        PrepareStage.Read(session).EvaluationSeconds * (2 * Finetunes(session) + 1) + 2 + session.Budget!.Total.TotalSeconds * 0.02);
 
     /// <summary>Finetunes of the run: one for each block, as far as the blocks are known.</summary>
     internal static int Finetunes(DcVitSession session) => session.Options.Once ? 1

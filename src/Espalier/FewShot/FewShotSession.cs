@@ -15,6 +15,7 @@ namespace Espalier.FewShot;
 /// </summary>
 internal class FewShotSession : IDisposable
 {
+    private const double EndSeconds = 2;
     private SampledImages? _samples;
     private Recoverability? _recoverability;
     private HeldOutCheck? _heldOut;
@@ -45,6 +46,9 @@ internal class FewShotSession : IDisposable
     internal TimeBudget? Budget { get; }
 
     internal TimeProvider Time { get; }
+
+    /// <summary>What to keep of the time for so many evaluations and the run's end.</summary>
+    internal TimeSpan Reserve(double evaluations) => Budget!.Reserve(evaluations * PrepareStage.Read(this).EvaluationSeconds + EndSeconds);
 
     /// <summary>The few-shot images: those on the list of the preparation, or the synthetic set when there are no real ones.</summary>
     internal SampledImages Samples => _samples ??= Request.Images is { } source

@@ -67,6 +67,6 @@ internal static class DistillationStage
     {
         if (session.Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder,
-            () => Math.Max(0, (long)((session.Budget!.TimeFor(Name) - session.Reserve).TotalSeconds / session.Distiller.Measure(student))), session.Compute.Group);
+            () => Math.Max(0, (long)((session.Budget!.TimeFor(Name) - session.EndReserve).TotalSeconds / session.Distiller.Measure(student))), session.Compute.Group);
     }
 }

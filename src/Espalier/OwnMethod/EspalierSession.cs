@@ -16,7 +16,6 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 {
     private const int GradientImages = 96;
     private const int MostJudged = 100;
-    private const double ReservedShare = 0.02;
     private VitArchitecture? _merging;
     private Judge? _judge;
     private Calibration? _judged;
@@ -28,7 +27,7 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     internal EspalierPlan Plan => plan;
 
     /// <summary>What measuring and writing at the end take of a time.</summary>
-    internal TimeSpan Reserve => TimeSpan.FromSeconds(1.5 * PrepareStage.Read(this).EvaluationSeconds + 2) + Budget!.Total * ReservedShare;
+    internal TimeSpan EndReserve => Reserve(evaluations: 1.5);
 
     /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
     internal Model Finished(Model student) => options.MergeTokens

@@ -54,7 +54,7 @@ internal static class SearchStage
         StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, r.Fold))], scope.Images,
             session.Time.GetElapsedTime(begun).TotalSeconds));
 
-        TimeSpan? Left() => session.Budget is { } budget ? budget.TimeFor(Name, through: RepairName) - session.Reserve : null;
+        TimeSpan? Left() => session.Budget is { } budget ? budget.TimeFor(Name, through: RepairName) - session.EndReserve : null;
     }
 
     internal static SearchRecord? Read(EspalierSession session) => StepFile.Read<SearchRecord>(session.Folder.StepFolder(Name), RecordFile);

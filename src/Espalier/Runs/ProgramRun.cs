@@ -14,46 +14,17 @@ internal sealed class ProgramRun(string? output, string command, RunOptions opti
 
     private string Output => output ?? throw new InvalidOperationException("Nothing of this run stays, so it has no folder to open.");
 
-    // There is no command line that would repeat it.
-    private RunManifest Manifest => new()
-    {
-        Command = command,
-        Arguments = [],
-        WorkingDirectory = Directory.GetCurrentDirectory(),
-        Version = EspalierVersion.Text,
-    };
+    private RunOpening Opening => new(
+        // There is no command line that would repeat it.
+        RunManifest.Of(command, []), Resumed, options.Existing == ExistingRun.Replace, options.Compute.Group, options.SaveEvery, () => options.Clock.GetElapsedTime(_begun));
 
-    public void Check(IEnumerable<string> reads)
-    {
-        if (Resumed is null && (options.Compute.Group?.IsFirst ?? true)) RunFolder.Check(Output, options.Existing == ExistingRun.Replace, reads);
-    }
+    public void Check(IEnumerable<string> reads) => Opening.Check(Output, reads);
 
-    public RunFolder Open(IEnumerable<string> reads)
-    {
-        var folder = SharedRun.Open(options.Compute.Group, () => OpenFirst(reads));
-        folder.SaveEvery = options.SaveEvery;
-        return folder;
-    }
+    public RunFolder Open(IEnumerable<string> reads) => Opening.Open(Output, reads);
 
-    public RunFolder OpenTemporary(string path) => Charged(RunFolder.Create(path, Manifest, force: false));
+    public RunFolder OpenTemporary(string path) => Opening.OpenTemporary(path);
 
     public void Done(RunReport? report, double seconds)
     {
-    }
-
-    private RunFolder OpenFirst(IEnumerable<string> reads)
-    {
-        if (Resumed is null) return Charged(RunFolder.Create(Output, Manifest, options.Existing == ExistingRun.Replace, reads));
-        var folder = RunFolder.Open(Output);
-        if (!folder.IsComplete) return Charged(folder);
-        folder.Dispose();
-        throw new UsageException($"'{output}' is finished already; open it as a model, or choose another folder.");
-    }
-
-    // What was measured for the run before it had a folder is a part of its time.
-    private RunFolder Charged(RunFolder run)
-    {
-        run.Charge(options.Clock.GetElapsedTime(_begun));
-        return run;
     }
 }

@@ -29,6 +29,15 @@ public sealed record RunManifest
     /// <summary>Whether a command line says all of it.</summary>
     [JsonIgnore]
     public bool IsTyped => !Arguments.IsEmpty;
+
+    /// <summary>What is begun here and now by this version.</summary>
+    internal static RunManifest Of(string command, ImmutableArray<string> arguments) => new()
+    {
+        Command = command,
+        Arguments = arguments,
+        WorkingDirectory = Directory.GetCurrentDirectory(),
+        Version = EspalierVersion.Text,
+    };
 }
 
 /// <summary>What <c>run.json</c> says in every version.</summary>

@@ -11,6 +11,7 @@ public sealed record TimePhase(string Name, double Weight);
 /// </summary>
 public sealed class TimeBudget
 {
+    private const double UnmeasuredShare = 0.02;
     private readonly TimeProvider _time;
     private readonly long _begun;
     private readonly TimeSpan _spentBefore;
@@ -50,6 +51,10 @@ public sealed class TimeBudget
         var (first, last) = (IndexOf(phase), IndexOf(through ?? phase));
         return Left * (Phases[first..(last + 1)].Sum(p => p.Weight) / Phases[first..].Sum(p => p.Weight));
     }
+
+    /// <summary>What to keep of the time for what comes after the work.</summary>
+    /// <param name="seconds">What of it was measured; loading, writing, and what nobody measures are added.</param>
+    public TimeSpan Reserve(double seconds) => TimeSpan.FromSeconds(seconds) + UnmeasuredShare * Total;
 
     private int IndexOf(string phase)
     {

@@ -14,8 +14,6 @@ internal sealed class TrainingClock
 {
     // Steps are worked out from a few; the rest is for those that take a little longer.
     private const double PlannedShare = 0.95;
-    // For loading, writing, and what nobody measures.
-    private const double ReservedShare = 0.02;
     private const int MeasuredBatches = 2;
     private const string FileName = "clock.json";
     private readonly TrainingEffort _effort;
@@ -77,7 +75,7 @@ internal sealed class TrainingClock
     private Planned WorkOut(Func<double> secondsPerStep, Func<(double During, double After)> secondsMeasuring)
     {
         var (during, after) = secondsMeasuring();
-        var reserve = after + ReservedShare * _budget!.Total.TotalSeconds;
+        var reserve = _budget!.Reserve(after).TotalSeconds;
         var step = secondsPerStep();
         return new(Math.Max(1, (long)((_budget.Left.TotalSeconds - reserve - during) * PlannedShare / step)), reserve, _budget.Spent.TotalSeconds, during);
     }
