@@ -54,7 +54,7 @@ public sealed class TimeBudget
 
     /// <summary>What to keep of the time for what comes after the work.</summary>
     /// <param name="seconds">What of it was measured; loading, writing, and what nobody measures are added.</param>
-    public TimeSpan Reserve(double seconds) => TimeSpan.FromSeconds(seconds) + UnmeasuredShare * Total;
+    internal TimeSpan Reserve(double seconds) => TimeSpan.FromSeconds(seconds) + UnmeasuredShare * Total;
 
     private int IndexOf(string phase)
     {
