@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 constexpr int64_t lower(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// 2^x for x <= 0 or little more, within 1e-7; below -126 it stays at 2^-126. Not a number stays so.
+// 2^x for x <= 0 or little more, within 1e-7; below -126 it stays at 2^-126. A NaN as processors make them stays one.
 Vec power_of_two(Vec x) {
   x = larger(all(-126.0f), x);
   const Vec magic = all(12582912.0f);  // 1.5·2^23: rounds to a whole number in the low bits

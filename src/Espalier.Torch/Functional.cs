@@ -80,7 +80,10 @@ public static class Functional
     public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride = 1, int padding = 0, int groups = 1) =>
         s_conv2d.Call(x, weight, bias, new long[] { stride, stride }, new long[] { padding, padding }, new long[] { 1, 1 }, groups);
 
-    /// <summary>Normalises each channel of x [B, C, …] by its mean and variance, then scales and shifts.</summary>
+    /// <summary>
+    /// Normalises each channel of x [B, C, …] by its mean and variance, then scales and shifts. A single value per channel has no variance of its own: it is
+    /// normalised by the running statistics, and adds nothing to them.
+    /// </summary>
     /// <param name="x">The maps.</param>
     /// <param name="weight">Scale [C].</param>
     /// <param name="bias">Shift [C].</param>
@@ -90,7 +93,7 @@ public static class Functional
     /// <param name="momentum">The batch's share in the running statistics.</param>
     /// <param name="eps">Added to the variance.</param>
     public static Tensor BatchNorm(this Tensor x, Tensor weight, Tensor bias, Tensor mean, Tensor variance, bool training, double momentum, double eps) =>
-        s_batchNorm.Call(x, weight, bias, mean, variance, training, momentum, eps, false /* cudnn */);
+        s_batchNorm.Call(x, weight, bias, mean, variance, training && x.Count > x.Size(1), momentum, eps, false /* cudnn */);
 
     /// <summary>The neighbourhood of every pixel of x [B, C, H, W] for a convolution padded by half of it: [B, C·k², h·w].</summary>
     /// <param name="x">The maps.</param>

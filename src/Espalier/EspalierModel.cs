@@ -236,7 +236,8 @@ public sealed class EspalierModel(ModelSource source)
         if (Architecture.Classes == 0) throw new InputException($"{source.Model} has no head: there are no classes to predict; finetune it on labelled images first.");
         using var model = Load(compute);
         var images = ImmutableArray.CreateBuilder<(ImageItem, ImmutableArray<Classification>)>(data.Count);
-        Evaluator(model, data, "predicting", compute, progress, batch).Predict(model, data, (image, classes) => images.Add((image,
+        // Every process needs all of the answers.
+        Evaluator(model, data, "predicting", compute is null ? null : compute with { Group = null }, progress, batch).Predict(model, data, (image, classes) => images.Add((image,
             [.. classes.Select(c => new Classification(c.Class, ClassNames.IsEmpty ? null : ClassNames[c.Class], c.Probability))])), cancellation);
         return images.DrainToImmutable();
     }

@@ -18,7 +18,7 @@ public sealed class OptionsTests(StripesModel toy) : IClassFixture<StripesModel>
 {
     public static TheoryData<string, EspalierOptions> OddEspalier => new()
     {
-        { "MultipleOf 0", new() { MultipleOf = 0 } }, { "0 rounds", new() { Rounds = 0 } }, { "1 images to search on", new() { SearchImages = 1 } }, { "crops (0 to 100)", new() { Crops = int.MaxValue } }, { "-1 crops", new() { Crops = -1 } },
+        { "MultipleOf 0", new() { MultipleOf = 0 } }, { "0 rounds", new() { Rounds = 0 } }, { "1 images to search on", new() { SearchImages = 1 } }, { "1 images to repair on", new() { RepairImages = 1 } }, { "crops (0 to 100)", new() { Crops = int.MaxValue } }, { "-1 crops", new() { Crops = -1 } },
         { "refit 2", new() { Refit = 2 } }, { "strength 0 (above 0)", new() { Repair = new() { Strength = 0 } } }, { "damping 0", new() { Repair = new() { Damping = 0 } } },
         { "smallest crop 2", new() { Distillation = new() { MinCropArea = 2 } } }, { "mix 2", new() { Distillation = new() { Mix = 2 } } },
         { "EMA decay 1 (in", new() { Distillation = new() { Ema = 1 } } }, { "pull NaN", new() { Distillation = new() { Pull = double.NaN } } },

@@ -142,6 +142,20 @@ public class OperatorTests : TorchTest
     public void Random_operators_take_the_default_generator() => Call("aten::randperm", "", 5).Sum().Item().ShouldBe(10);
 
     [Fact]
+    public void A_batch_norm_of_one_value_goes_by_the_running_statistics_and_leaves_them()
+    {
+        var (mean, variance) = (Tensor.From<float>([1, 2], 2), Tensor.From<float>([4, 9], 2));
+        var one = Tensor.From<float>([5, 5], 1, 2, 1, 1);
+        one.BatchNorm(Tensor.Ones([2]), Tensor.Zeros([2]), mean, variance, training: true, momentum: 0.1, eps: 0).ToArray<float>().ShouldBe([2, 1], 1e-6);
+        mean.ToArray<float>().ShouldBe([1, 2]);
+        variance.ToArray<float>().ShouldBe([4, 9]);
+        // Of two values there is a variance.
+        Tensor.Cat([one, one * 3], 0).BatchNorm(Tensor.Ones([2]), Tensor.Zeros([2]), mean, variance, training: true, momentum: 0.5, eps: 0).ToArray<float>().ShouldBe([-1, -1, 1, 1], 1e-6);
+        mean.ToArray<float>().ShouldBe([5.5f, 6], 1e-6);
+        variance.ToArray<float>().ShouldBe([27, 29.5f], 1e-5);
+    }
+
+    [Fact]
     public void Exists_tells_what_this_libtorch_has()
     {
         new Operator("aten::add", "Tensor").Exists.ShouldBeTrue();

@@ -202,7 +202,7 @@ public sealed unsafe class ProcessGroup : IDisposable
         {
             GroupDoor.Check(call(), doing);
         }
-        catch (TorchException error)
+        catch (TorchException error) when (error is not TorchOutOfMemoryException)
         {
             // The watch knows who was lost; Gloo only that somebody was.
             throw new LostProcessException(_watch.Lost.Wait(s_verdict) ? _watch.Lost.Result : $"The other processes cannot be reached any more ({error.Message}).", error);

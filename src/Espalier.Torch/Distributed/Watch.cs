@@ -61,17 +61,26 @@ internal sealed class Watch : IDisposable
         publish($"{((IPEndPoint)listener.LocalEndPoint!).Port} {Convert.ToHexString(secret)}");
         var lines = new List<(Socket, int)>();
         var begun = Stopwatch.GetTimestamp();
-        while (lines.Count < size - 1)
+        try
         {
-            options.Cancellation.ThrowIfCancellationRequested();
-            if (Stopwatch.GetElapsedTime(begun) > options.Meeting)
-                throw new LostProcessException($"Only {lines.Count + 1} of {size} processes came within {options.Meeting.TotalSeconds:0} seconds; check that all were started and reach this machine.");
-            if (!listener.Poll(s_glance, SelectMode.SelectRead)) continue;
-            var line = listener.Accept();
-            if (Hello(line, secret, options.Silence) is { } rank && rank > 0 && rank < size && lines.All(l => l.Item2 != rank)) lines.Add((line, rank));
-            else line.Dispose();
+            while (lines.Count < size - 1)
+            {
+                options.Cancellation.ThrowIfCancellationRequested();
+                if (Stopwatch.GetElapsedTime(begun) > options.Meeting)
+                    throw new LostProcessException($"Only {lines.Count + 1} of {size} processes came within {options.Meeting.TotalSeconds:0} seconds; check that all were started and reach this machine.");
+                if (!listener.Poll(s_glance, SelectMode.SelectRead)) continue;
+                var line = listener.Accept();
+                if (Hello(line, secret, options.Silence) is { } rank && rank > 0 && rank < size && lines.All(l => l.Item2 != rank)) lines.Add((line, rank));
+                else line.Dispose();
+            }
+            return new Watch([.. lines], size, ((IPEndPoint)lines[0].Item1.LocalEndPoint!).Address, options);
         }
-        return new Watch([.. lines], size, ((IPEndPoint)lines[0].Item1.LocalEndPoint!).Address, options);
+        catch
+        {
+            // Who came learns at once that nothing comes of it.
+            foreach (var (line, _) in lines) line.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Any other process: connects to the first one.</summary>

@@ -72,10 +72,14 @@ internal static unsafe partial class Door
     /// <summary>Throws the text libtorch left on this thread when <paramref name="code"/> is not 0.</summary>
     internal static void Check(int code, string? doing = null)
     {
-        if (code == 0) return;
-        var text = Marshal.PtrToStringUTF8((nint)esp_error()) ?? "";
-        var line = text.Split('\n', 2)[0].Trim();
+        if (code != 0) throw Failure(code, (nint)esp_error(), doing);
+    }
+
+    /// <summary>What a code other than 0 means, with the text that was left for it.</summary>
+    internal static TorchException Failure(int code, nint error, string? doing)
+    {
+        var line = (Marshal.PtrToStringUTF8(error) ?? "").Split('\n', 2)[0].Trim();
         var message = doing is null ? line : $"{doing}: {line}";
-        throw code == 2 ? new TorchOutOfMemoryException(message) : new TorchException(message);
+        return code == 2 ? new TorchOutOfMemoryException(message) : new TorchException(message);
     }
 }

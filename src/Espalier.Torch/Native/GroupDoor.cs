@@ -35,8 +35,6 @@ internal static unsafe partial class GroupDoor
     /// <summary>Throws the text left on this thread when <paramref name="code"/> is not 0.</summary>
     internal static void Check(int code, string doing)
     {
-        if (code == 0) return;
-        var text = (Marshal.PtrToStringUTF8((nint)esp_group_error()) ?? "").Split('\n', 2)[0].Trim();
-        throw new TorchException($"{doing}: {text}");
+        if (code != 0) throw Door.Failure(code, (nint)esp_group_error(), doing);
     }
 }

@@ -135,5 +135,5 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     }
 
     private long Steps(FewShotSession session, StepContext context, Func<double> secondsPerStep) => Request.Effort.Steps ?? PlannedSteps.Once(context.Folder,
-        () => Math.Max(1, (long)((session.Budget!.TimeFor(FinetuneStepName) - session.Reserve(evaluations: 2)).TotalSeconds / secondsPerStep())), session.Compute.Group);
+        () => Math.Max(1, (long)((session.Budget!.TimeFor(FinetuneStepName) - session.Reserve(measurements: 2)).TotalSeconds / secondsPerStep())), session.Compute.Group);
 }

@@ -84,8 +84,8 @@ internal static class PruneStage
         if (session.Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(session.Folder.StepFolder(StepName(1)), () =>
         {
-            var perRound = Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t));
-            return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - session.Reserve(evaluations: 2 * Finetunes(session) + 1)).TotalSeconds / perRound));
+            var (perRound, reserve) = (Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t)), session.Reserve(measurements: 2 * Finetunes(session)));
+            return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - reserve).TotalSeconds / perRound));
         }, session.Compute.Group);
     }
 

@@ -18,8 +18,8 @@ internal sealed class LatencyTarget(ComputeOptions compute, TimeProvider time, I
     // One process measures, alone.
     private readonly ComputeOptions _alone = compute with { Group = null };
 
-    /// <summary>Where measurements are kept for later; null keeps none.</summary>
-    public string? CacheFolder { get; init; }
+    /// <summary>Where measurements on this processor are kept for later; null keeps none. Nothing says which accelerator another time it is.</summary>
+    public string? CacheFolder { get; init => field = compute.Device == "cpu" ? value : null; }
 
     /// <summary>The run that is gone on with; null when there is none.</summary>
     public string? Resumed { get; init; }

@@ -54,8 +54,10 @@ public sealed class ModelComparison(Evaluator evaluator)
                 (sum, squares) = (sum + difference, squares + difference * difference);
             }
         });
+        Span<double> all = [agreed, kl, sum, squares];
+        evaluator.Group?.Sum(all);
         double n = dataset.Count;
-        var mean = sum / n;
-        return new ComparisonResult(agreed / n, kl / n, mean, NormalQuantile * Math.Sqrt(Math.Max(0, squares / n - mean * mean) / n), evaluation);
+        var mean = all[2] / n;
+        return new ComparisonResult(all[0] / n, all[1] / n, mean, NormalQuantile * Math.Sqrt(Math.Max(0, all[3] / n - mean * mean) / n), evaluation);
     }
 }

@@ -110,6 +110,7 @@ public static class FewShotReport
         if (result.WidthRounds > 0) effort.Add((RunReports.Switch, $"rounds={result.WidthRounds}"));
         // A single image is all there are, and no number to ask for.
         if (result.SearchImages > 1) effort.Add((RunReports.Switch, $"search_images={result.SearchImages}"));
+        if (result.RepairImages > 1 && result.RepairImages < result.Samples.Train.Count) effort.Add((RunReports.Switch, $"repair_images={result.RepairImages}"));
         if (result.Ranking.Length > 0) effort.Add(("--rank-steps", $"{result.RankSteps}"));
         return RunReports.Repeat(manifest, effort);
     }

@@ -68,6 +68,9 @@ public sealed record FewShotResult
     /// <summary>Drawn images that those looked at; 0 without a round.</summary>
     public int SearchImages { get; init; }
 
+    /// <summary>Drawn images that were repaired on after a search; 0 without one.</summary>
+    public int RepairImages { get; init; }
+
     /// <summary>Rounds that searched for the tokens to merge.</summary>
     public int MergingRounds { get; init; }
 

@@ -19,6 +19,7 @@ internal class FewShotSession : IDisposable
     private SampledImages? _samples;
     private Recoverability? _recoverability;
     private HeldOutCheck? _heldOut;
+    private double _heldOutSeconds;
     private HeldOutCheck? _training;
 
     /// <param name="request">What was asked for.</param>
@@ -47,8 +48,15 @@ internal class FewShotSession : IDisposable
 
     internal TimeProvider Time { get; }
 
-    /// <summary>What to keep of the time for so many evaluations and the run's end.</summary>
-    internal TimeSpan Reserve(double evaluations) => Budget!.Reserve(evaluations * PrepareStage.Read(this).EvaluationSeconds + EndSeconds);
+    /// <summary>What to keep of the time for the run's end.</summary>
+    /// <param name="measurements">How many networks are still to be measured.</param>
+    /// <param name="passes">Passes over as many images as are held out, besides.</param>
+    internal TimeSpan Reserve(double measurements, double passes = 0)
+    {
+        // The teacher's answers are needed anyway; a student's take as long.
+        _ = HeldOut;
+        return Budget!.Reserve(measurements * PrepareStage.Read(this).EvaluationSeconds + (measurements + passes) * _heldOutSeconds + EndSeconds);
+    }
 
     /// <summary>The few-shot images: those on the list of the preparation, or the synthetic set when there are no real ones.</summary>
     internal SampledImages Samples => _samples ??= Request.Images is { } source
@@ -59,7 +67,17 @@ internal class FewShotSession : IDisposable
     internal Recoverability Recoverability => _recoverability ??= MetricSetStage.Load(this);
 
     /// <summary>The check on images that were not drawn.</summary>
-    private HeldOutCheck HeldOut => _heldOut ??= new HeldOutCheck(Teacher, Samples.HeldOut, Compute.TrainsInBf16);
+    private HeldOutCheck HeldOut
+    {
+        get
+        {
+            if (_heldOut is not null) return _heldOut;
+            var begun = Time.GetTimestamp();
+            _heldOut = new HeldOutCheck(Teacher, Samples.HeldOut, Compute.TrainsInBf16);
+            _heldOutSeconds = Time.GetElapsedTime(begun).TotalSeconds;
+            return _heldOut;
+        }
+    }
 
     /// <summary>The network at one point of its way, measured.</summary>
     /// <param name="stage"><c>cut</c>, <c>repaired</c> or <c>finetuned</c>.</param>

@@ -16,19 +16,19 @@ internal sealed record FinetuneStep(string Title, long Steps, int ImagesPerStep,
     /// <summary>Runs the training.</summary>
     /// <param name="session">The session.</param>
     /// <param name="context">The step; its folder takes the checkpoint.</param>
-    /// <param name="train">Trains a student in place with a loop that is given these hooks.</param>
-    internal FinetuneRecord Run(FewShotSession session, StepContext context, Action<LoopHooks> train)
+    /// <param name="train">Trains a student in place with a loop that is given these hooks; answers how many steps it took.</param>
+    internal FinetuneRecord Run(FewShotSession session, StepContext context, Func<LoopHooks, long> train)
     {
         var (begun, checkpoint) = (session.Time.GetTimestamp(), context.Checkpoint(session.Time));
         var before = checkpoint.Seconds();
         var curve = new LossCurve(Steps, points: 100);
         var meter = new ProgressMeter(context.Progress, session.Time, Title, Steps, "images", ImagesPerStep);
         var share = session.Budget is { } budget ? TimeBudget.Share(budget.Left, PartsLeft) * Patience : (TimeSpan?)null;
-        train(new LoopHooks(
+        var taken = train(new LoopHooks(
             report => meter.Report(report.Step, report.Loss),
             () => session.Budget is { } clock && (clock.IsOver || session.Time.GetElapsedTime(begun) > share),
             checkpoint) { Curve = curve });
-        return new FinetuneRecord(curve.Step, Steps, before + session.Time.GetElapsedTime(begun).TotalSeconds)
+        return new FinetuneRecord(taken, Steps, before + session.Time.GetElapsedTime(begun).TotalSeconds)
         {
             Losses = [.. curve.Points.Select(p => new LossPoint(p.Step, p.Loss))],
         };

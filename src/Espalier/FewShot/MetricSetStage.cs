@@ -72,7 +72,7 @@ internal static class MetricSetStage
         var (effort, most) = (session.Request.Effort, Options(session).Steps);
         if ((effort.SynthesisSteps ?? effort.Steps) is { } given) return (Math.Min(given, most), true);
         var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
-        return (Math.Clamp((long)(session.Budget!.TimeFor(Name).TotalSeconds / seconds), 10, most), false);
+        return (Math.Clamp((long)(session.Budget!.TimeFor(Name).TotalSeconds / seconds), 1, most), false);
     }
 
     private static SynthesisOptions Options(FewShotSession session) => SynthesisOptions.For(session.Teacher.Architecture) with

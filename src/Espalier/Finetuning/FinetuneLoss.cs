@@ -1,3 +1,4 @@
+using Espalier.Evaluation;
 using Espalier.FewShot;
 using Espalier.Models;
 using Espalier.Torch;
@@ -24,9 +25,8 @@ internal static class FinetuneLosses
     internal static void Require(this FinetuneLoss loss, FewShotRequest request)
     {
         if (loss != FinetuneLoss.Labels) return;
-        var images = (request.Images ?? throw new InputException("A loss on labels needs labelled images; synthetic ones have none.")).RequireLabels();
-        if (images.ClassCount > request.Model.Architecture.Classes)
-            throw new InputException($"{images.Name} has {images.ClassCount} classes, the model knows {request.Model.Architecture.Classes}; a loss on labels needs the model's own.");
+        var images = request.Images ?? throw new InputException("A loss on labels needs labelled images; synthetic ones have none.");
+        Evaluator.Require(images, request.Model.Architecture);
     }
 }
 

@@ -22,13 +22,14 @@ public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOption
     /// <param name="stream">Names this finetune, for its own order of images and augmentations.</param>
     /// <param name="hooks">What is told and asked on the way.</param>
     /// <param name="cancellation">Stops between two steps.</param>
-    public void Run(Model student, IReadOnlyCollection<int> compressed, long steps, string stream, LoopHooks hooks,
+    /// <returns>Steps taken: fewer than asked for when the hooks ended it early.</returns>
+    public long Run(Model student, IReadOnlyCollection<int> compressed, long steps, string stream, LoopHooks hooks,
         CancellationToken cancellation)
     {
         using var batches = Batches(stream);
         var task = Task(student, compressed);
         using var owned = task as IDisposable;
-        hooks.Train(task, batches, LoopOptions(steps, batches.BatchesPerEpoch), cancellation);
+        return hooks.Train(task, batches, LoopOptions(steps, batches.BatchesPerEpoch), cancellation);
     }
 
     /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>
@@ -38,8 +39,8 @@ public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOption
         using var batches = Batches("measure");
         var task = Task(copy, compressed);
         using var owned = task as IDisposable;
-        return StepTimer.Measure(onStep => new TrainingLoop(task, batches,
-            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
+        return StepTimer.Measure(hooks => new TrainingLoop(task, batches,
+            LoopOptions(StepTimer.Steps, batches.BatchesPerEpoch) with { ReadLossEvery = 1 }) { OnStep = hooks.OnStep, StopEarly = hooks.StopEarly }, time);
     }
 
     private ITrainingTask Task(Model student, IReadOnlyCollection<int> compressed)
@@ -49,7 +50,7 @@ public sealed class Finetuner(Model teacher, ImageDataset images, FinetuneOption
         var last = UpdateRanges.LastBlock(compressed, depth, options.LastUpdatable);
         var middle = options is { Feature: FeaturePoint.MiddleBlock, Loss: FinetuneLoss.Mimic };
         var names = UpdateRanges.Names(student, options.Update ?? UpdateRange.Before, compressed, last, options.TrainFinalNorm && !middle,
-            reach: middle ? last : depth - 1);
+            reach: middle ? last : depth);
         return options.Loss == FinetuneLoss.Mimic
             ? new FeatureMimic(teacher, student, options.Feature, last, names) { BatchStatistics = options.BatchStatistics }
             : new AnswerLoss(teacher, student, options.Loss, names) { BatchStatistics = options.BatchStatistics };

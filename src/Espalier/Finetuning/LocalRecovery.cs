@@ -6,7 +6,7 @@ namespace Espalier.Finetuning;
 
 /// <summary>
 /// Recovers a candidate where it was cut: blocks b (or some before it, too) to e = b + 1 learn to give what the teacher gives after e, from what enters b. Nothing runs after e,
-/// gradients go no further back than the first that learns, and what leads to it, in which student and teacher are alike, runs once for both. No part of the paper, whose
+/// gradients go no further back than the first that learns, and what leads to it runs once for both as long as nothing else is cut. No part of the paper, whose
 /// candidates are finetuned as a whole (§4).
 /// </summary>
 /// <param name="lastUpdatable">See <see cref="FinetuneOptions.LastUpdatable"/>.</param>

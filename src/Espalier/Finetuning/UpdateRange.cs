@@ -37,7 +37,7 @@ public static class UpdateRanges
     /// <param name="compressed">Indices of all blocks compressed so far; at least one.</param>
     /// <param name="lastBlock">e, see <see cref="LastBlock"/>.</param>
     /// <param name="trainNorm">Whether the final LayerNorm moves.</param>
-    /// <param name="reach">Last block the loss depends on: tensors after it are left out.</param>
+    /// <param name="reach">Last block the loss depends on, L for what comes after all of them: tensors after it are left out.</param>
     public static IReadOnlyList<string> Names(Model model, UpdateRange range, IReadOnlyCollection<int> compressed, int lastBlock,
         bool trainNorm, int reach)
     {
@@ -48,7 +48,7 @@ public static class UpdateRanges
             _ => (0, model.Architecture.Depth - 1),
         };
         var whole = range is UpdateRange.Before or UpdateRange.All or UpdateRange.Inter;
-        if (model is CnnModel cnn) return CnnNames(cnn, range, first, Math.Min(last, reach));
+        if (model is CnnModel cnn) return CnnNames(cnn, range, first, Math.Min(last, reach), withTail: reach == cnn.Architecture.Depth);
         // A norm after the pooling is no part of the tokens that are compared.
         trainNorm &= !((VitModel)model).Architecture.FcNorm;
         return [.. model.Weights.Keys.Where(name => BlockOf(name) is { } block
@@ -66,13 +66,13 @@ public static class UpdateRanges
     }
 
     // The stem moves with the blocks; what comes after them (a convolution, the head) only when everything does.
-    private static IReadOnlyList<string> CnnNames(CnnModel model, UpdateRange range, int first, int last)
+    private static IReadOnlyList<string> CnnNames(CnnModel model, UpdateRange range, int first, int last, bool withTail)
     {
         Require(model.Architecture, range);
         return [.. model.Parameters.Select(t => t.Key).Where(name => !model.IsHead(name) && model.Layer(name) - 1 is var block && range switch
         {
             UpdateRange.LayerNorms => model.IsNorm(name) && block <= last,
-            UpdateRange.All => block <= last || block == model.Architecture.Depth,
+            UpdateRange.All => block <= last || (withTail && block == model.Architecture.Depth),
             _ => block == -1 || (block >= first && block <= last),
         })];
     }

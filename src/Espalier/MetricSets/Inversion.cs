@@ -63,7 +63,7 @@ public sealed class Inversion : ITrainingTask, IBatchSource
     public static double Measure(Model teacher, SynthesisOptions options, TimeProvider time)
     {
         using var inversion = new Inversion(teacher, options with { Steps = StepTimer.Steps });
-        return StepTimer.Measure(onStep => new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = onStep }, time);
+        return StepTimer.Measure(hooks => new TrainingLoop(inversion, inversion, inversion.LoopOptions()) { OnStep = hooks.OnStep, StopEarly = hooks.StopEarly }, time);
     }
 
     /// <summary>Distinct classes drawn without replacement and sorted, one per image; the list is cycled when images outnumber classes.</summary>

@@ -12,6 +12,9 @@ internal static class Blend
 {
     private static readonly double[] s_shares = [0, 0.25, 0.5, 0.75, 1];
 
+    /// <summary>How often the judging images are looked at.</summary>
+    internal static int Passes => s_shares.Length;
+
     /// <summary>Leaves the best blend in <paramref name="finetuned"/>; returns its share of the way.</summary>
     /// <param name="repaired">Where the finetune began.</param>
     /// <param name="finetuned">Where it ended; overwritten.</param>

@@ -66,7 +66,11 @@ internal static class DistillationStage
     private static long Steps(EspalierSession session, StepContext context, Model student)
     {
         if (session.Request.Effort.Steps is { } given) return given;
-        return PlannedSteps.Once(context.Folder,
-            () => Math.Max(0, (long)((session.Budget!.TimeFor(Name) - session.EndReserve).TotalSeconds / session.Distiller.Measure(student))), session.Compute.Group);
+        return PlannedSteps.Once(context.Folder, () =>
+        {
+            var reserve = session.Reserve(measurements: 1.5, passes: session.Options.Blend ? Blend.Passes : 0);
+            // Where there is no time for a step there is none to measure one.
+            return session.Budget!.TimeFor(Name) <= reserve ? 0 : Math.Max(0, (long)((session.Budget.TimeFor(Name) - reserve).TotalSeconds / session.Distiller.Measure(student)));
+        }, session.Compute.Group);
     }
 }

@@ -15,11 +15,12 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
     public int ImagesPerStep => Math.Min(options.BatchSize, images.Count);
 
     /// <summary>Trains the student in place.</summary>
-    public void Run(Model student, long steps, LoopHooks hooks, CancellationToken cancellation)
+    /// <returns>Steps taken: fewer than asked for when the hooks ended it early.</returns>
+    public long Run(Model student, long steps, LoopHooks hooks, CancellationToken cancellation)
     {
         using var batches = Batches();
         using var task = new Distillation(teacher, student, options, seed);
-        hooks.Train(task, batches, LoopOptions(steps), cancellation);
+        return hooks.Train(task, batches, LoopOptions(steps), cancellation);
     }
 
     /// <summary>Seconds of one step, measured on a throw-away copy of the student.</summary>
@@ -28,7 +29,7 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
         using var copy = student.Clone();
         using var batches = Batches();
         using var task = new Distillation(teacher, copy, options, seed);
-        return StepTimer.Measure(onStep => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps) with { ReadLossEvery = 1 }) { OnStep = onStep }, time);
+        return StepTimer.Measure(hooks => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps) with { ReadLossEvery = 1 }) { OnStep = hooks.OnStep, StopEarly = hooks.StopEarly }, time);
     }
 
     private ImageBatches Batches() => new(images,

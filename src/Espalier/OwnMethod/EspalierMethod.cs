@@ -94,6 +94,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             Search = rounds,
             WidthRounds = search.Rounds.Length,
             SearchImages = search.Images,
+            RepairImages = search.RepairImages,
             MergingRounds = merging?.Rounds.Length ?? 0,
             SearchSeconds = (merging?.Seconds ?? 0) + search.Seconds,
             FinetuneSteps = finetuned?.Finetune.Steps ?? 0,

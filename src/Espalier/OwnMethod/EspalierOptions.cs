@@ -39,9 +39,12 @@ public sealed record EspalierOptions
     public int? Rounds { get; init; }
 
     /// <summary>
-    /// Drawn images that the structure search looks at, at least 2; all are repaired on. When null all, or as many as the time has room to look at once.
+    /// Drawn images that the structure search looks at, at least 2. When null all, or as many as the time has room to look at once.
     /// </summary>
     public int? SearchImages { get; init; }
+
+    /// <summary>Drawn images that are repaired on at the end, at least 2. When null all; fewer when the time has no room even for that.</summary>
+    public int? RepairImages { get; init; }
 
     /// <summary>Rounds of the search for the tokens to merge; when null as many as <see cref="Rounds"/>, or six.</summary>
     public int? MergingRounds { get; init; }
@@ -67,6 +70,7 @@ public sealed record EspalierOptions
         faults.Unless(MultipleOf >= 1, $"widths as multiples of {MultipleOf} (at least 1)");
         faults.Unless(Rounds is null or >= 1, $"{Rounds} rounds (at least 1)");
         faults.Unless(SearchImages is null or >= 2, $"{SearchImages} images to search on (at least 2)");
+        faults.Unless(RepairImages is null or >= 2, $"{RepairImages} images to repair on (at least 2)");
         faults.Unless(Crops is >= 0 and <= MostCrops, $"{Crops} crops (0 to {MostCrops})");
         faults.Unless(Refit is >= 0 and <= 1, $"refit {Refit} (in [0, 1])");
         Repair.AddFaults(faults);

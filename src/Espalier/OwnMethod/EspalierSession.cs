@@ -26,9 +26,6 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 
     internal EspalierPlan Plan => plan;
 
-    /// <summary>What measuring and writing at the end take of a time.</summary>
-    internal TimeSpan EndReserve => Reserve(evaluations: 1.5);
-
     /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
     internal Model Finished(Model student) => options.MergeTokens
         ? ((VitModel)student).MergeTokens(_merging ??= MergeStage.Read(this)!.Structure)
@@ -65,8 +62,9 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
         return _judge ??= new Judge(Teacher, _judged, Compute.TrainsInBf16, cancellation);
     }
 
-    /// <summary>All few-shot images, to repair on; loaded once.</summary>
-    internal Calibration Calibrate(CancellationToken cancellation) => _calibration ??= new Calibration(Samples.Train, Teacher, cancellation, options.Crops, Request.Seed, Compute.Group);
+    /// <summary>The few-shot images to repair on: all, unless the switches or the time say fewer; loaded once.</summary>
+    internal Calibration Calibrate(CancellationToken cancellation) =>
+        _calibration ??= new Calibration(Samples.Train.Take(SearchScope.RepairedOn(this)), Teacher, cancellation, options.Crops, Request.Seed, Compute.Group);
 
     public override void Dispose()
     {

@@ -47,6 +47,7 @@ public static class EspalierSwitches
         ["merging_rounds"] = (o, s) => o with { MergingRounds = Math.Max(1, Whole(s)) },
         ["rounds"] = (o, s) => o with { Rounds = Math.Max(1, Whole(s)) },
         ["search_images"] = (o, s) => o with { SearchImages = Whole(s) },
+        ["repair_images"] = (o, s) => o with { RepairImages = Whole(s) },
         ["blend"] = (o, s) => o with { Blend = On(s) },
         ["refit"] = (o, s) => o with { Refit = Number(s) },
         ["features"] = (o, s) => Distil(o, d => d with { FeatureWeight = Number(s) }),

@@ -8,7 +8,8 @@ namespace Espalier.OwnMethod;
 /// <param name="Rounds">How many; null: as the switches say.</param>
 /// <param name="LookSeconds">What a look was foretold to take; 0 when nothing depends on it.</param>
 /// <param name="AfterSeconds">What comes after the search in the same time was foretold to take.</param>
-internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, double AfterSeconds)
+/// <param name="Repaired">Drawn images that are repaired on at the end.</param>
+internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, double AfterSeconds, int Repaired)
 {
     private const string ScopeFile = "scope.json";
     // A half tells most of single widths; of few images, a half is too little to fit.
@@ -25,21 +26,20 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
 
     /// <summary>
     /// As many images as a time has room to look at once, before all are repaired on; without a time, or when the switches say it, so many as they say. When
-    /// not even few can be looked at, the start is taken as it is.
+    /// not even few can be looked at, the start is taken as it is, and repaired on as many as there is time for.
     /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="context">The step.</param>
     /// <param name="sensitivity">What errors cost.</param>
     /// <param name="plan">Target, widths, start.</param>
-    /// <param name="repaired">Images that walks after the search look at.</param>
+    /// <param name="cut">Images that a walk besides the repair looks at.</param>
     /// <param name="time">For the search and those walks.</param>
-    internal static SearchScope Of(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, int[] repaired, TimeSpan? time)
+    internal static SearchScope Of(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, int cut, TimeSpan? time)
     {
         if (StepFile.Read<SearchScope>(context.Folder, ScopeFile) is { } earlier) return earlier;
-        var all = session.Samples.Train.Count;
-        var asked = Math.Min(session.Options.SearchImages ?? all, all);
+        var (asked, repaired) = (Asked(session, session.Options.SearchImages), Asked(session, session.Options.RepairImages));
         // A start that is taken as it is takes no look.
-        var scope = time is { } room && session.Options is { Rounds: not 1, Like: null } ? Within(asked) : new SearchScope(asked, null, 0, 0);
+        var scope = time is { } room && session.Options is { Rounds: not 1, Like: null } ? Within(asked) : new SearchScope(asked, null, 0, 0, repaired);
         StepFile.Write(context.Folder, ScopeFile, scope);
         return scope;
 
@@ -50,14 +50,22 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
             var left = (room - session.Time.GetElapsedTime(begun)).TotalSeconds;
             left = session.Compute.Group?.Agree(left) ?? left;
             double Look(int images) => pace.Look(images - images / FoldsOf(images), images / FoldsOf(images));
-            var after = repaired.Sum(pace.Walk);
+            double After(int images) => pace.Walk(cut) + pace.Walk(images);
             for (var images = most; images >= Math.Min(LeastImages, most); images = Math.Min(images - 1, (int)(Fewer * images)))
-                if (session.Options.SearchImages is not null || Look(images) * (1 + LastRound) + after < left)
-                    return new(images, null, Look(images), after);
+                if (session.Options.SearchImages is not null || Look(images) * (1 + LastRound) + After(repaired) < left)
+                    return new(images, null, Look(images), After(repaired), repaired);
             var few = Math.Min(LeastImages, most);
-            return new(few, 1, Look(few), after);
+            var fewer = repaired;
+            while (session.Options.RepairImages is null && fewer > LeastImages && Look(few) + After(fewer) > left) fewer = Math.Max(LeastImages, (int)(Fewer * fewer));
+            return new(few, 1, Look(few), After(fewer), fewer);
         }
     }
+
+    /// <summary>Drawn images that are repaired on: as a search has decided, or as the switches say.</summary>
+    internal static int RepairedOn(EspalierSession session) =>
+        StepFile.Read<SearchScope>(session.Folder.StepFolder(SearchStage.Name), ScopeFile) is { Repaired: > 0 and var decided } ? decided : Asked(session, session.Options.RepairImages);
+
+    private static int Asked(EspalierSession session, int? images) => Math.Min(images ?? int.MaxValue, session.Samples.Train.Count);
 
     private static int FoldsOf(int images) => images >= LeastForHalves ? 2 : Math.Min(FewFolds, images);
 }

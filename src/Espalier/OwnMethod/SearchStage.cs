@@ -13,8 +13,9 @@ namespace Espalier.OwnMethod;
 /// <param name="Repaired">The structure after the closed-form repair, before any gradient step; null when no width was cut.</param>
 /// <param name="Rounds">KL on the held-out images in every round, and how many widths had changed.</param>
 /// <param name="Images">Drawn images the rounds looked at; 0 without a round.</param>
+/// <param name="RepairImages">Drawn images that the repair looked at; 0 without one.</param>
 /// <param name="Seconds">Time of search and repair.</param>
-internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, ImmutableArray<SearchPoint> Rounds, int Images, double Seconds);
+internal sealed record SearchRecord(FewShotStage Cut, FewShotStage? Repaired, ImmutableArray<SearchPoint> Rounds, int Images, int RepairImages, double Seconds);
 
 /// <summary>
 /// Search and repair: find the structure, parts of the images judging what is fitted to the rest; then cut and repair on all of them. Leaves the repaired
@@ -28,6 +29,8 @@ internal static class SearchStage
     private const string RecordFile = "search.json";
     // The raw cut is only there to be shown: which units go hardly depends on more images.
     private const int CutImages = 50;
+    // The raw cut and what is repaired.
+    private const int MeasuredHere = 2;
 
     internal static void Run(EspalierSession session, StepContext context)
     {
@@ -36,25 +39,30 @@ internal static class SearchStage
         if (session.Plan.Knobs.IsEmpty)
         {
             var merged = session.MeasureFinished("cut", session.Teacher, cancellation);
-            StepFile.Write(context.Folder, RecordFile, new SearchRecord(merged, null, [], 0, session.Time.GetElapsedTime(begun).TotalSeconds));
+            StepFile.Write(context.Folder, RecordFile, new SearchRecord(merged, null, [], 0, 0, session.Time.GetElapsedTime(begun).TotalSeconds));
             return;
         }
         var sensitivity = session.MeasureSensitivity(cancellation);
         var (plan, images) = (session.PlanAfterMerging(), session.Samples.Train.Count);
-        var scope = SearchScope.Of(session, context, sensitivity, plan, [Math.Min(CutImages, images), images], Left());
+        var scope = SearchScope.Of(session, context, sensitivity, plan, Math.Min(CutImages, images), Left());
         if (scope.Images < images) context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant($"looks at {scope.Images} of {images} images")));
         var rounds = StructureFinder.Run(session, context, sensitivity, plan, scope, Left());
         var best = StructureSearch.Best(rounds);
-        context.Progress.Report(ProgressUpdate.Message(Name, "cutting and repairing on all images"));
+        context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant($"cutting and repairing on {(scope.Repaired < images ? $"{scope.Repaired} of {images}" : "all")} images")));
         var cut = RawCut(session, best.Structure, sensitivity, cancellation);
         using var student = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), sensitivity, session.Options.Repair)
             .Run(session.Teacher, best.Structure, cancellation);
         var repaired = session.MeasureFinished("repaired", student, cancellation);
         ModelFolder.Write(context.Folder, student);
-        StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, r.Fold))], scope.Images,
+        StepFile.Write(context.Folder, RecordFile, new SearchRecord(cut, repaired, [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, r.Fold))], scope.Images, scope.Repaired,
             session.Time.GetElapsedTime(begun).TotalSeconds));
 
-        TimeSpan? Left() => session.Budget is { } budget ? budget.TimeFor(Name, through: RepairName) - session.EndReserve : null;
+        TimeSpan? Left()
+        {
+            if (session.Budget is not { } budget) return null;
+            var reserve = session.Reserve(measurements: MeasuredHere + 1.5);
+            return budget.TimeFor(Name, through: RepairName) - reserve;
+        }
     }
 
     internal static SearchRecord? Read(EspalierSession session) => StepFile.Read<SearchRecord>(session.Folder.StepFolder(Name), RecordFile);

@@ -131,7 +131,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
         var sensitivity = session.MeasureSensitivity(context.Cancellation);
         var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
-        var scope = new SearchScope(Math.Min(options.SearchImages ?? int.MaxValue, session.Samples.Train.Count), RoundsOfEach.IsEmpty ? null : RoundsOfEach[number], 0, 0);
+        var scope = new SearchScope(Math.Min(options.SearchImages ?? int.MaxValue, session.Samples.Train.Count), RoundsOfEach.IsEmpty ? null : RoundsOfEach[number], 0, 0, SearchScope.RepairedOn(session));
         var rounds = StructureFinder.Run(session, context, sensitivity, plan, scope, share);
         StepFile.Write(context.Folder, RoundsFile, new RoundsRecord(rounds.Length));
         StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(StructureSearch.Best(rounds).Structure, wide), _plan.Knobs));

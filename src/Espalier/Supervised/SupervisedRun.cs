@@ -152,6 +152,6 @@ internal sealed class SupervisedRun(TrainingRequest request, TrainRecipe recipe,
         using var batches = Batches(request.Split().Train);
         using var probe = Begin(Far, batches.BatchesPerEpoch, null);
         var options = probe.Options with { Steps = StepTimer.Steps, ReadLossEvery = 1 };
-        return StepTimer.Measure(onStep => new TrainingLoop(probe.Task, batches, options) { OnStep = onStep }, time);
+        return StepTimer.Measure(hooks => new TrainingLoop(probe.Task, batches, options) { OnStep = hooks.OnStep, StopEarly = hooks.StopEarly }, time);
     }
 }

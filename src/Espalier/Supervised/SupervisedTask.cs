@@ -29,7 +29,7 @@ public sealed class SupervisedTask(Model model, MixUp mix, double dropPath, ulon
 
     /// <summary>What tells tokens apart is not pulled to nothing.</summary>
     internal static bool IsPosition(string name) =>
-        name is "cls_token" or "pos_embed" || name.EndsWith("relative_position_bias_table", StringComparison.Ordinal);
+        name is "cls_token" or "dist_token" or "reg_token" or "pos_embed" || name.EndsWith("relative_position_bias_table", StringComparison.Ordinal);
 
     private IReadOnlyList<ParameterGroup> LayerGroups() =>
     [

@@ -10,10 +10,12 @@ public sealed record LoopHooks(Action<StepReport>? OnStep = null, Func<bool>? St
     public LossCurve? Curve { get; init; }
 
     /// <summary>Trains to the end, with what is wanted here.</summary>
-    internal void Train(ITrainingTask task, IBatchSource batches, TrainingOptions options, CancellationToken cancellation)
+    /// <returns>Steps taken, earlier sittings included.</returns>
+    internal long Train(ITrainingTask task, IBatchSource batches, TrainingOptions options, CancellationToken cancellation)
     {
         using var loop = new TrainingLoop(task, batches, options) { OnStep = OnStep, StopEarly = StopEarly, Checkpoint = Checkpoint, Curve = Curve };
         loop.Run(cancellation);
         loop.Finish();
+        return loop.Step;
     }
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Espalier.Training;
 
-/// <summary>A loss curve thinned to at most a few hundred points: each is the mean over a stretch of equal length.</summary>
+/// <summary>A loss curve thinned to at most a few hundred points: each is the mean of the losses read over a stretch of about equal length.</summary>
 public sealed class LossCurve(long totalSteps, int points = 200)
 {
     private readonly long _stretch = Math.Max(1, totalSteps / points);
@@ -21,7 +21,9 @@ public sealed class LossCurve(long totalSteps, int points = 200)
     public void Add(long step, double loss)
     {
         (_sum, _count, Step) = (_sum + loss, _count + 1, step);
-        if (step % _stretch != 0 && step != totalSteps) return;
+        // Losses may be read only now and then, and never at a stretch's very end.
+        var last = _points.Count > 0 ? _points[^1].Item1 : 0;
+        if (step / _stretch == last / _stretch && step != totalSteps) return;
         _points.Add((step, _sum / _count));
         (_sum, _count) = (0, 0);
     }

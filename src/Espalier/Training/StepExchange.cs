@@ -12,20 +12,6 @@ internal sealed class StepExchange(ProcessGroup group)
     /// <summary>Gives every process the first one's values, to begin with.</summary>
     internal void Begin(IReadOnlyList<Tensor> state) => group.Broadcast(state);
 
-    /// <summary>What a task has counted so far, in the current scope.</summary>
-    internal Tensor[] Counted(ITrainingTask task)
-    {
-        using var noGrad = new NoGrad();
-        return [.. task.Buffers.Select(b => b.Clone())];
-    }
-
-    /// <summary>Takes back what was counted since: a step that one process did not take is taken by none.</summary>
-    internal static void Recount(ITrainingTask task, Tensor[] counted)
-    {
-        using var noGrad = new NoGrad();
-        foreach (var (buffer, before) in task.Buffers.Zip(counted)) buffer.CopyFrom(before);
-    }
-
     /// <summary>
     /// Sums gradients, averages what changed besides, and finds out what the others want. Gradients of a loss that is no number are summed, too: all
     /// processes see the same.

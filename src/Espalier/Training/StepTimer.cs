@@ -4,18 +4,21 @@ namespace Espalier.Training;
 public static class StepTimer
 {
     private const int Warm = 1, Timed = 3;
+    // Of steps as slow as that, one tells enough: what warms up takes little of it.
+    private static readonly TimeSpan s_slow = TimeSpan.FromSeconds(1);
 
-    /// <summary>Seconds of one step: the median of a few after a warm-up one. The loop is a throw-away: its parameters move.</summary>
-    /// <param name="makeLoop">Makes the loop; it must run at least four steps. Disposed here.</param>
+    /// <summary>Seconds of one step: the median of a few after a warm-up one, or of fewer when they are slow. The loop is a throw-away: its parameters move.</summary>
+    /// <param name="makeLoop">Makes the loop, which must be told of every step and be able to run <see cref="Steps"/>. Disposed here.</param>
     /// <param name="time">The clock.</param>
-    public static double Measure(Func<Action<StepReport>, TrainingLoop> makeLoop, TimeProvider time)
+    public static double Measure(Func<LoopHooks, TrainingLoop> makeLoop, TimeProvider time)
     {
         var marks = new List<long>();
-        using (var loop = makeLoop(_ => marks.Add(time.GetTimestamp()))) loop.Run();
+        using (var loop = makeLoop(new LoopHooks(_ => marks.Add(time.GetTimestamp()), () => marks is [.., var before, var last] && time.GetElapsedTime(before, last) > s_slow)))
+            loop.Run();
         var seconds = marks.Zip(marks.Skip(1)).Select(p => time.GetElapsedTime(p.First, p.Second).TotalSeconds).Order().ToList();
         return seconds[seconds.Count / 2];
     }
 
-    /// <summary>Steps a measuring loop has to run.</summary>
+    /// <summary>Steps a measuring loop may have to run.</summary>
     public static int Steps => Warm + Timed;
 }

@@ -27,6 +27,7 @@ public sealed class TrainingLoop : IDisposable
     private ExponentialAverage? _average;
     private double _secondsBefore;
     private long _begun, _drawn;
+    private Tensor[] _counted = [];
     private int _empty;
 
     public TrainingLoop(ITrainingTask task, IBatchSource batches, TrainingOptions options)
@@ -59,9 +60,9 @@ public sealed class TrainingLoop : IDisposable
     /// <summary>
     /// Trains until the steps are done, time is up, or the token is cancelled, in one process or another. The parameters hold the last values.
     /// </summary>
-    /// <exception cref="FailureException">The loss or a parameter is NaN or infinite, or memory ran out; the last state in which all was well is saved.</exception>
+    /// <exception cref="FailureException">The loss or a parameter is NaN or infinite, or memory ran out; what was learnt until then is saved, or the last state in which all was well.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
-    /// <exception cref="LostProcessException">Another process is gone; what was learnt is saved.</exception>
+    /// <exception cref="LostProcessException">Another process is gone; what was learnt is saved, unless the parameters were being exchanged: then the last saved state stays.</exception>
     /// <exception cref="InputException">Not one image of a whole epoch can be read.</exception>
     public void Run(CancellationToken cancellation = default)
     {
@@ -83,16 +84,16 @@ public sealed class TrainingLoop : IDisposable
             using var scope = new TensorScope();
             double? value;
             long seen;
-            var counted = _exchange?.Counted(_task);
+            var before = Step;
+            _counted = Counted();
             try
             {
                 value = TakeStep(out seen, (cancellation.IsCancellationRequested, mine), out stop, out enough);
             }
-            catch (LostProcessException)
+            // Lost later, a task may be halfway through exchanging its parameters.
+            catch (LostProcessException) when (Step == before)
             {
-                // The step was not taken, but what is counted on the way, as the statistics of a BatchNorm, was.
-                StepExchange.Recount(_task, counted!);
-                Save();
+                SaveStepBefore();
                 throw;
             }
             images += seen;
@@ -139,11 +140,11 @@ public sealed class TrainingLoop : IDisposable
             if (!own[k].Shape.AsSpan().SequenceEqual(state[k].Shape))
                 throw new InputException($"Tensor {k} of the checkpoint is {state[k].Describe()}, this run's is {own[k].Describe()}; " +
                     "it belongs to another run.");
+        var (moments, end) = (_task.Parameters.Count, _task.Parameters.Count + _optimizer.State.Count);
         using (new NoGrad())
-            for (var k = 0; k < own.Count; k++) own[k].CopyFrom(state[k]);
-        var parameters = _task.Parameters.Count;
-        var groups = _optimizer.Steps.Count;
-        _optimizer.Restore([.. state.Skip(parameters).Take(_optimizer.State.Count)], saved.GroupSteps ?? [.. Enumerable.Repeat(saved.Step, groups)]);
+            for (var k = 0; k < own.Count; k++)
+                if (k < moments || k >= end) own[k].CopyFrom(state[k]);
+        _optimizer.Restore([.. state.Take(moments..end)], saved.GroupSteps ?? [.. Enumerable.Repeat(saved.Step, _optimizer.Steps.Count)]);
         if (saved.Curve is { } curve) Curve?.Restore(curve);
         (Step, _secondsBefore) = (saved.Step, saved.Seconds);
         _drawn = saved.Batches ?? Step * _options.Accumulate;
@@ -174,6 +175,26 @@ public sealed class TrainingLoop : IDisposable
             _secondsBefore + Checkpoint.Time.GetElapsedTime(_begun).TotalSeconds, _drawn == Step * _options.Accumulate ? null : _drawn);
     }
 
+    // A step that is not taken leaves nothing behind, though what is counted on the way, as the statistics of a BatchNorm, was counted.
+    private void SaveStepBefore()
+    {
+        Recount();
+        Save();
+    }
+
+    // What the task has counted so far, in the current scope.
+    private Tensor[] Counted()
+    {
+        using var noGrad = new NoGrad();
+        return [.. _task.Buffers.Select(b => b.Clone())];
+    }
+
+    private void Recount()
+    {
+        using var noGrad = new NoGrad();
+        foreach (var (buffer, before) in _task.Buffers.Zip(_counted)) buffer.CopyFrom(before);
+    }
+
     private void Resume()
     {
         using var scope = new TensorScope();
@@ -189,6 +210,7 @@ public sealed class TrainingLoop : IDisposable
         double? value = null;
         (images, cancelled, enough) = (0, false, false);
         var (own, seen, atOnce, drawn) = (0L, 0L, 0L, _drawn);
+        var moving = false;
         try
         {
             for (var k = 0; k < _options.Accumulate; k++)
@@ -213,11 +235,14 @@ public sealed class TrainingLoop : IDisposable
             _empty = 0;
             Check(value);
             if (_options.ClipNorm is { } norm) _optimizer.ClipGradients(norm);
-            _optimizer.Step(Step++);
+            moving = true;
+            _optimizer.Step(Step);
+            Step++;
             _drawn = drawn;
         }
         catch (Exception e) when (e is TorchOutOfMemoryException or OutOfMemoryException)
         {
+            if (!moving) SaveStepBefore();
             throw new FailureException($"Out of memory at step {Step + 1} of {_options.Steps} with a batch of {atOnce}; give a smaller batch or a smaller model.", e) { Settings = ["Batch"] };
         }
         _average?.Update(Step);
@@ -263,21 +288,25 @@ public sealed class TrainingLoop : IDisposable
     private void Check(double? loss)
     {
         if (loss is not { } v || double.IsFinite(v)) return;
+        Recount();
         var broken = Broken();
         if (broken is null) Save();
         throw Diverged($"The loss became {v} at step {Step + 1}", broken is null ? "" : $"; of the weights, {broken} is no longer finite");
     }
 
-    // Name of a parameter that is no longer finite: a loss may be while its gradient is not.
+    // Name of what is no longer finite: a loss may be while its gradient is not, and while statistics that are only counted are not.
     private string? Broken()
     {
         using var noGrad = new NoGrad();
         foreach (var (name, tensor) in _task.Groups.SelectMany(g => g.Tensors))
+            if (!IsFinite(tensor)) return name;
+        return _task.Buffers.All(b => b.DType == DType.Int64 || IsFinite(b)) ? null : "a running statistic";
+
+        static bool IsFinite(Tensor tensor)
         {
             using var scope = new TensorScope();
-            if (tensor.Count > 0 && !double.IsFinite(tensor.Detach().Abs().Max().Item())) return name;
+            return tensor.Count == 0 || double.IsFinite(tensor.Detach().Abs().Max().Item());
         }
-        return null;
     }
 
     private FailureException Diverged(string broken) => Diverged($"{broken} became NaN or infinite up to step {Step}", "");

@@ -110,6 +110,25 @@ public class CnnPlanTests : TorchTest
         Should.Throw<UsageException>(() => UpdateRanges.Names(model, UpdateRange.Attention, [1], 2, true, 5)).Settings.ShouldBe(["Update"]);
     }
 
+    [Theory]
+    [InlineData(UpdateRange.All)]
+    [InlineData(UpdateRange.LayerNorms)]
+    public void What_the_loss_does_not_reach_stays(UpdateRange range)
+    {
+        var entry = ModelRegistry.Find("fashion-mobilenet")!;
+        using var model = (CnnModel)entry.Architecture.Random(entry.Preprocessing, 1);
+        var depth = model.Architecture.Depth;
+        Names(depth).Any(IsBehind).ShouldBe(range == UpdateRange.All, "the last convolution moves when everything does");
+        foreach (var reach in new[] { depth - 1, 3 })
+        {
+            Names(reach).Any(IsBehind).ShouldBeFalse();
+            Names(reach).Max(n => model.Layer(n) - 1).ShouldBe(reach);
+        }
+
+        IReadOnlyList<string> Names(int reach) => UpdateRanges.Names(model, range, [1, 2], 3, trainNorm: true, reach);
+        bool IsBehind(string name) => model.Layer(name) - 1 == depth;
+    }
+
     private static CnnArchitecture Net(string name) => (CnnArchitecture)ModelRegistry.Find(name)!.Architecture;
 
     private static CnnArchitecture Cut(CnnArchitecture net, IEnumerable<int> blocks, BlockVariant variant, Structure plan) => blocks.Aggregate(net, (n, b) =>

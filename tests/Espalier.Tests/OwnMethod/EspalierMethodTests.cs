@@ -74,6 +74,18 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     }
 
     [Fact]
+    public void A_time_too_short_to_repair_on_all_images_repairs_on_some()
+    {
+        var many = Request(steps: 0) with { Count = 80, Eval = null };
+        var hasty = _runs.Compress("hasty", new EspalierMethod(many with { Effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromMilliseconds(1) } }, s_options, TimeProvider.System));
+        (hasty.WidthRounds, hasty.SearchImages, hasty.RepairImages, hasty.Samples.Train.Count).ShouldBe((1, 40, 40, 80));
+        Compress("asked", many, s_options with { Rounds = 1, RepairImages = 40 }).RepairImages.ShouldBe(40);
+        _runs.Bytes("hasty").ShouldBe(_runs.Bytes("asked"));
+        Compress("all", many, s_options with { Rounds = 1 }).RepairImages.ShouldBe(80);
+        _runs.Bytes("all").ShouldNotBe(_runs.Bytes("asked"));
+    }
+
+    [Fact]
     public void A_search_on_some_images_is_repaired_on_all()
     {
         var few = Compress("few", Request(steps: 0), s_options with { SearchImages = 20 });

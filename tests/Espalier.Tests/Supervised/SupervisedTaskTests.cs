@@ -38,6 +38,20 @@ public class SupervisedTaskTests : TorchTest
         task.Parameters.Count.ShouldBe(model.Weights.Count);
     }
 
+    [Theory]
+    [InlineData("deit_tiny_distilled_patch16_224", "cls_token dist_token pos_embed")]
+    [InlineData("vit_small_patch14_reg4_dinov2", "cls_token reg_token pos_embed")]
+    public void Weight_decay_is_for_matrices_alone(string name, string exempt)
+    {
+        var entry = ModelRegistry.Find(name)!;
+        using var model = (VitModel)((VitArchitecture)entry.Architecture with { Blocks = [.. ((VitArchitecture)entry.Architecture).Blocks.Take(1)] }).Random(entry.Preprocessing, 1);
+        var task = new SupervisedTask(model, new MixUp(), dropPath: 0, seed: 1) { LayerDecay = 0.75 };
+        var groups = ((ITrainingTask)task).Groups;
+        var free = groups.Where(g => g.Adam is { WeightDecay: 0 }).SelectMany(g => g.Tensors).ToDictionary(t => t.Key, t => t.Value);
+        foreach (var token in exempt.Split(' ')) free.Keys.ShouldContain(token);
+        groups.SelectMany(g => g.Tensors).Where(t => !free.ContainsKey(t.Key)).ShouldAllBe(t => t.Value.Shape.Length == 2 || t.Key == "patch_embed.proj.weight");
+    }
+
     [Fact]
     public void Images_without_labels_are_refused()
     {

@@ -181,6 +181,28 @@ public class TogetherTests
         }
     }
 
+    [Fact]
+    public void Two_models_are_compared_on_all_images_by_all_members()
+    {
+        var entry = ModelRegistry.Find("fashion-vit")!;
+        using var model = entry.Architecture.Random(entry.Preprocessing, 1);
+        using var other = model.Clone();
+        using (new TensorScope())
+        {
+            var head = other.Weights["head.weight"];
+            head.CopyFrom(head + Tensor.From<float>([.. Enumerable.Range(0, (int)head.Count).Select(k => 0.01f * (k * 7 % 11 - 5))], [.. head.Shape]));
+        }
+        var images = TestNets.Images(33, entry.Architecture.ImageSize, entry.Architecture.Channels, 10, 4);
+        var alone = new ModelComparison(new Evaluator(TimeProvider.System) { BatchSize = 10 }).Compare(model, other, images);
+        alone.Agreement.ShouldBeInRange(0.05, 0.95);
+        alone.Margin.ShouldBeGreaterThan(0);
+        foreach (var together in Together.Run(3, group => new ModelComparison(new Evaluator(TimeProvider.System) { BatchSize = 10, Group = group }).Compare(model, other, images)))
+        {
+            (together.Agreement, together.Top1Difference, together.Margin).ShouldBe((alone.Agreement, alone.Top1Difference, alone.Margin));
+            together.Kl.ShouldBe(alone.Kl, 1e-5);
+        }
+    }
+
     private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Sum());
 
     /// <summary>Keeps a running mean of what it sees, as a BatchNorm does.</summary>

@@ -3,6 +3,7 @@ using Espalier.MetricSets;
 using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
 using Espalier.Torch;
+using Espalier.Torch.Distributed;
 using Espalier.Torch.Optim;
 using Espalier.Training;
 
@@ -48,13 +49,64 @@ public class TrainingFaultTests : TorchTest
     }
 
     [Fact]
-    public void Memory_that_runs_out_is_told_with_the_batch()
+    public void Statistics_of_a_step_whose_loss_is_no_number_are_not_saved()
     {
+        using var folder = new TemporaryFolder();
+        var checkpoint = Never(folder);
+        using var counting = new Counting(new Toy { NaNAt = 4 });
+        using var loop = new TrainingLoop(counting, counting.Toy, s_options) { Checkpoint = checkpoint };
+        Should.Throw<FailureException>(() => loop.Run());
+        var saved = checkpoint.Load().ShouldNotBeNull();
+        (saved.Step, saved.State[^1].Item()).ShouldBe((4L, 4.0));
+    }
+
+    [Fact]
+    public void Statistics_that_are_no_numbers_are_never_saved()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoint = new Checkpoint(folder["state"], TimeSpan.Zero, TimeProvider.System);
+        using var counting = new Counting(new Toy()) { BreaksAt = 4 };
+        using var loop = new TrainingLoop(counting, counting.Toy, s_options) { Checkpoint = checkpoint };
+        Should.Throw<FailureException>(() => loop.Run()).Message.ShouldStartWith("a running statistic became NaN or infinite");
+        checkpoint.Load().ShouldNotBeNull().Step.ShouldBe(4);
+    }
+
+    [Fact]
+    public void A_process_lost_while_parameters_are_exchanged_leaves_the_last_saved_state()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoint = new Checkpoint(folder["state"], TimeSpan.Zero, TimeProvider.System);
+        using var exchanging = new Exchanging(lostAt: 5);
+        using var loop = new TrainingLoop(exchanging, exchanging.Toy, s_options) { Checkpoint = checkpoint };
+        Should.Throw<LostProcessException>(() => loop.Run());
+        checkpoint.Load().ShouldNotBeNull().Step.ShouldBe(4);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20)]
+    [InlineData(30)]
+    public void A_curve_has_as_many_points_as_it_can_however_seldom_losses_are_read(int every)
+    {
+        var curve = new LossCurve(9_800);
+        for (var step = every; step <= 9_800; step += every) curve.Add(step, step);
+        if (curve.Step < 9_800) curve.Add(9_800, 9_800);
+        curve.Points.Count.ShouldBeInRange(195, 205);
+        curve.Points.Zip(curve.Points.Skip(1), (a, b) => b.Step - a.Step).SkipLast(1).ShouldAllBe(gap => Math.Abs(gap - 49) < every);
+        curve.Points.Zip(curve.Points.Skip(1), (a, b) => b.Loss > a.Step && b.Loss <= b.Step).ShouldAllBe(within => within);
+    }
+
+    [Fact]
+    public void Memory_that_runs_out_is_told_with_the_batch_and_what_was_learnt_is_saved()
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoint = Never(folder);
         using var greedy = new Greedy();
-        using var loop = new TrainingLoop(greedy, greedy.Toy, s_options);
+        using var loop = new TrainingLoop(greedy, greedy.Toy, s_options) { Checkpoint = checkpoint };
         var error = Should.Throw<FailureException>(() => loop.Run());
         error.Message.ShouldBe("Out of memory at step 4 of 40 with a batch of 8; give a smaller batch or a smaller model.");
         error.InnerException.ShouldBeOfType<TorchOutOfMemoryException>();
+        checkpoint.Load().ShouldNotBeNull().Step.ShouldBe(3);
     }
 
     [Fact]
@@ -158,6 +210,51 @@ public class TrainingFaultTests : TorchTest
         public void AfterStep(long step, double? loss)
         {
             if (step == at) Toy.Bias.CopyFrom(Tensor.From<float>([float.PositiveInfinity, 0], 2));
+        }
+
+        public void Dispose() => Toy.Dispose();
+    }
+
+    /// <summary>Counts its batches as a BatchNorm counts statistics: on the way to the loss.</summary>
+    private sealed class Counting(Toy toy) : ITrainingTask, IDisposable
+    {
+        private readonly Tensor _count = TensorScope.Release(Tensor.Zeros([1]));
+
+        public Toy Toy => toy;
+
+        public long? BreaksAt { get; init; }
+
+        public IReadOnlyList<Tensor> Parameters => toy.Parameters;
+
+        public IReadOnlyList<Tensor> Buffers => [_count];
+
+        public Tensor Loss(TensorBatch batch, long step)
+        {
+            using (new NoGrad()) _count.AddInPlace(step == BreaksAt ? Tensor.Ones([1]) * double.NaN : Tensor.Ones([1]), 1);
+            return toy.Loss(batch, step);
+        }
+
+        public void Dispose()
+        {
+            _count.Dispose();
+            toy.Dispose();
+        }
+    }
+
+    /// <summary>Another process goes while all of them exchange their parameters.</summary>
+    private sealed class Exchanging(long lostAt) : ITrainingTask, IDisposable
+    {
+        public Toy Toy { get; } = new();
+
+        public IReadOnlyList<Tensor> Parameters => Toy.Parameters;
+
+        public Tensor Loss(TensorBatch batch, long step) => Toy.Loss(batch, step);
+
+        public StateCarry? Reshape(long step)
+        {
+            if (step != lostAt) return null;
+            Toy.Weight.CopyFrom(Toy.Weight * 2);
+            throw new LostProcessException("Process 1 is gone.");
         }
 
         public void Dispose() => Toy.Dispose();

@@ -30,6 +30,7 @@ public static class Resampler
     /// computed.
     /// </summary>
     /// <exception cref="ArgumentException">The crop or the window lies outside, or the destination is too small.</exception>
+    /// <exception cref="InputException">The image is so long and narrow that it would have to grow beyond all bounds on the way.</exception>
     public static void Resize(
         ImageBuffer image, PixelBox crop, int width, int height, PixelBox window, Interpolation filter, Span<byte> destination)
     {
@@ -42,8 +43,11 @@ public static class Resampler
         var rows = new FilterWeights(crop.Height, height, window.Y, window.Height, filter);
         var first = height == crop.Height ? window.Y : rows.Starts[0];
         var last = height == crop.Height ? window.Y + window.Height : rows.Starts[^1] + rows.Counts[^1];
-        var scratch = ArrayPool<byte>.Shared.Rent((last - first) * rowBytes);
-        var middle = height == crop.Height ? destination : scratch.AsSpan(0, (last - first) * rowBytes);
+        var bytes = (long)(last - first) * rowBytes;
+        if (bytes > Array.MaxLength)
+            throw new InputException($"An image of {image.Width}×{image.Height} pixels cannot be resized to {width}×{height}: halfway it would take {bytes:N0} bytes. Crop it first.");
+        var scratch = ArrayPool<byte>.Shared.Rent((int)bytes);
+        var middle = height == crop.Height ? destination : scratch.AsSpan(0, (int)bytes);
         Horizontal(image, crop with { Y = crop.Y + first, Height = last - first }, width, window, filter, middle);
         if (height != crop.Height) Vertical(middle, rowBytes, first, rows, destination);
         ArrayPool<byte>.Shared.Return(scratch);

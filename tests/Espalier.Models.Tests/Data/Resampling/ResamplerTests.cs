@@ -24,6 +24,11 @@ public class ResamplerTests
         Resampler.Resize(source, 24, 24, FilterOf(name), new(5, 3, 21, 17)).ShouldMatch(Golden.Get(name));
     }
 
+    [Fact]
+    public void An_image_that_would_grow_beyond_all_bounds_on_the_way_is_an_invalid_input() =>
+        Should.Throw<InputException>(() => Resampler.Resize(new ImageBuffer(1, 10_000_000, 1, new byte[10_000_000]), 224, 224, Interpolation.Bicubic))
+            .Message.ShouldContain("1×10000000 pixels cannot be resized to 224×224");
+
     [Theory]
     [InlineData(51, 40)]
     [InlineData(16, 13)]
