@@ -72,7 +72,7 @@ internal sealed class StandIns : IDisposable
             case "deit_small_distilled.pth":
                 Checkpoint(name, "deit_small_distilled_patch16_224");
                 break;
-            case "studies/few-shot.json" or "studies/dense-range.json" or "studies/selection.json" or "studies/ablations.json":
+            case "studies/few-shot.json" or "studies/dense-range.json" or "studies/selection.json":
                 // The stand-in has six blocks.
                 _folder.Write(name, CutShort.Study(File.ReadAllText(Path.Combine(SharedData.Root, name))).Replace("--blocks 0..7", "--blocks 0..5", StringComparison.Ordinal));
                 foreach (var used in new[] { "fashion-vit", "labelled" }) Make(used);
