@@ -69,8 +69,9 @@ internal static class DistillationStage
         return PlannedSteps.Once(context.Folder, () =>
         {
             var reserve = session.Reserve(measurements: 1.5, passes: session.Options.Blend ? Blend.Passes : 0);
-            // Where there is no time for a step there is none to measure one.
-            return session.Budget!.TimeFor(Name) <= reserve ? 0 : Math.Max(0, (long)((session.Budget.TimeFor(Name) - reserve).TotalSeconds / session.Distiller.Measure(student)));
+            var left = session.Budget!.TimeFor(Name) - reserve;
+            // Where there is no time for a step there is none to measure one; processes measure together, or none does.
+            return session.Agree(left <= TimeSpan.Zero) ? 0 : Math.Max(0, (long)(left.TotalSeconds / session.Distiller.Measure(student)));
         }, session.Compute.Group);
     }
 }
