@@ -22,6 +22,13 @@ internal sealed class StopSignals : IDisposable
     {
         if (_source.IsCancellationRequested) return;
         context.Cancel = true;
-        _source.Cancel();
+        try
+        {
+            _source.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The command has just ended by itself: there is nothing left to stop.
+        }
     }
 }

@@ -163,7 +163,7 @@ public sealed class StudyTests : IDisposable
             if (error.Distinct().Count() > 1) row.GetProperty($"spearman_{criterion}").GetDouble().ShouldBe(Espalier.Evaluation.Correlation.Spearman(values, error), 1e-12);
             if (error.Distinct().Count() > 1) row.GetProperty($"kendall_{criterion}").GetDouble().ShouldBe(Espalier.Evaluation.Correlation.Kendall(values, error), 1e-12);
         }
-        File.ReadAllText(Path.Combine(_folder["out"], "report.html")).ShouldContain("each block compressed alone");
+        File.ReadAllText(Path.Combine(_folder["out"], "report.html")).ShouldContain("Each block compressed alone: dc-vit");
     }
 
     [Theory]

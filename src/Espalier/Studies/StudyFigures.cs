@@ -76,7 +76,7 @@ internal static class StudyFigures
                 Facts = [("criterion", c.Name), ("block", $"{b.Index}"), ("value", Metric(c.Of(b)!.Value))],
             });
         }).ToList();
-        return Titled($"{StudyHtml.Name(e.Row)}, seed {e.Row.Seed}: each block compressed alone", title => LineChart.Draw(title, new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
+        return Titled($"Each block compressed alone: {StudyHtml.Name(e.Row)}, seed {e.Row.Seed}", title => LineChart.Draw(title, new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
             "Every curve is scaled to one range: what counts is the order."));
     }));
 

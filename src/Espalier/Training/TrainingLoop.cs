@@ -291,7 +291,7 @@ public sealed class TrainingLoop : IDisposable
         Recount();
         var broken = Broken();
         if (broken is null) Save();
-        throw Diverged($"The loss became {v} at step {Step + 1}", broken is null ? "" : $"; of the weights, {broken} is no longer finite");
+        throw Diverged($"The loss became {v} at step {Step + 1}", broken is null ? "" : $"; {broken} is no longer finite");
     }
 
     // Name of what is no longer finite: a loss may be while its gradient is not, and while statistics that are only counted are not.
