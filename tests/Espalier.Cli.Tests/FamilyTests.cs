@@ -42,11 +42,18 @@ public sealed class FamilyTests : IDisposable
         CliRun.Of("evaluate", _folder["out"], "--data", _folder["data"], "--against", model, "--quiet", "--json").Code.ShouldBe(0);
     }
 
-    [Fact]
-    public void A_network_without_a_head_is_compressed_by_its_features()
+    [Theory]
+    [InlineData("espalier")]
+    [InlineData("dc-vit")]
+    [InlineData("magnitude")]
+    public void A_network_without_a_head_is_compressed_by_its_features(string method)
     {
-        var run = CliRun.Of("compress", Write("headless"), "--keep-macs", "0.7", "--images", _folder.WriteImages("images", 12), "-n", "12", "--steps", "2",
-            "-o", _folder["out"], "--threads", "1", "--quiet", "--json");
+        string[] command = ["compress", Write("headless"), "--keep-macs", "0.7", "--method", method, "--steps", "2", "-o", _folder["out"], "--threads", "1", "--quiet", "--json"];
+        var blind = CliRun.Of(command);
+        blind.Code.ShouldBe(ExitCodes.Usage, "no image can be synthesised for it");
+        blind.ErrorLine.ShouldContain("give images");
+        Directory.Exists(_folder["out"]).ShouldBeFalse();
+        var run = CliRun.Of([.. command, "--images", _folder.WriteImages("images", 12), "-n", "12"]);
         run.Code.ShouldBe(0, run.Error);
         Inspect(_folder["out"]).GetProperty("classes").GetInt32().ShouldBe(0);
     }

@@ -20,9 +20,6 @@ internal static class EspalierSetup
     public static Espalier.SweepOptions Sweep(Espalier.CompressOptions shared, ImmutableArray<Target> targets, MethodSettings method, ImmutableArray<long> steps,
         int? batch)
     {
-        if (method.MergeTokens)
-            throw new UsageException("--merge-tokens: a family shares its widths from size to size, which merging would undo; compress to single sizes instead.");
-        if (method.Like is not null) throw new UsageException("--like: a family searches for widths of its own, at several sizes.");
         var rounds = method.Switches.GetValueOrDefault(Rounds) is { } text && text.Contains(',') ? text : null;
         if (rounds is not null) method = method with { Switches = method.Switches.Remove(Rounds) };
         return new Espalier.SweepOptions(shared, targets)

@@ -19,6 +19,10 @@ public static partial class CnnRegistry
     private static readonly (int Expansion, int Width, int Blocks, int Stride)[] s_mobileNetV2 =
         [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
 
+    // torchvision's second, now default weights: shortest side to 232, where its first ones take 256.
+    private static readonly ImmutableHashSet<string> s_secondWeights =
+        ["resnet50-11ad3fa6", "resnet101-cd907fc2", "resnet152-f82ba261", "mobilenet_v2-7ebf99e0"];
+
     /// <summary>Names to show; MobileNetV2 of other widths are known, too.</summary>
     public static IEnumerable<string> Names =>
         [.. s_resNets.Keys, "mobilenetv2_035", "mobilenetv2_050", "mobilenetv2_075", "mobilenetv2_100", "mobilenetv2_140", "fashion-mobilenet", "fashion-resnet"];
@@ -33,7 +37,8 @@ public static partial class CnnRegistry
         if (parts.Length == 1) return entry;
         return parts[1] switch
         {
-            "tv_in1k" or "tv2_in1k" or "gluon_in1k" or "untrained" => entry,
+            "tv_in1k" or "gluon_in1k" or "untrained" => entry,
+            "tv2_in1k" => entry with { Preprocessing = entry.Preprocessing with { CropFraction = 0.965 } },
             "a1_in1k" or "a2_in1k" or "a3_in1k" => entry with { Preprocessing = entry.Preprocessing with { Interpolation = Interpolation.Bicubic, CropFraction = 0.95 } },
             "ra_in1k" => entry with { Preprocessing = entry.Preprocessing with { Interpolation = Interpolation.Bicubic } },
             _ => null,
@@ -42,7 +47,8 @@ public static partial class CnnRegistry
 
     /// <summary>The entry of a weights file as published (<c>resnet50-0676ba61</c>, <c>mobilenet_v2-b0353104</c>).</summary>
     /// <returns>null when it is not known.</returns>
-    public static ModelEntry? FindFile(string stem) => Find(HashEnding().Replace(stem, ""));
+    public static ModelEntry? FindFile(string stem) => Find(HashEnding().Replace(stem, "")) is not { } entry ? null
+        : s_secondWeights.Contains(stem) ? entry with { Preprocessing = entry.Preprocessing with { CropFraction = 224.0 / 232 } } : entry;
 
     /// <summary>Every network whose shapes a file may have.</summary>
     internal static IEnumerable<CnnArchitecture> Candidates =>
@@ -115,7 +121,7 @@ public static partial class CnnRegistry
 
     private static Preprocessing Small() => new() { Size = 28, CropFraction = 1.0, Mean = [0.2860], Std = [0.3530] };
 
-    [GeneratedRegex(@"^mobilenetv2_(0[1-9]\d|00[5-9]|[12]\d\d|300)$")]
+    [GeneratedRegex(@"^mobilenetv2_(0[1-9][0-9]|00[5-9]|[12][0-9]{2}|300)$")]
     private static partial Regex MobileNetName();
 
     [GeneratedRegex("(_ra)?-[0-9a-f]{8}$")]

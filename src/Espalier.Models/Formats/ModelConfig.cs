@@ -68,7 +68,8 @@ public sealed record ModelConfig
             LayerNormEps = own?.GetNumber("layer_norm_eps", path) ?? json.GetNumber("layer_norm_eps", path) ?? HuggingFaceConfig.LayerNormEps(type),
             Pool = ReadPool(json, path),
             Architecture = own is { } espalier ? ReadArchitecture(json, espalier, path) : null,
-            Preprocessing = json.Get("pretrained_cfg") is { } cfg ? PretrainedCfg.Read(cfg, path) : null,
+            // Files of timm before 0.9 have the keys of pretrained_cfg at the top.
+            Preprocessing = (json.Get("pretrained_cfg") ?? (own is null && json.Get("input_size") is { ValueKind: JsonValueKind.Array } ? json : null)) is { } cfg ? PretrainedCfg.Read(cfg, path) : null,
             Provenance = own?.Get("provenance") is { ValueKind: JsonValueKind.Object } provenance ? JsonObject.Create(provenance) : null,
             ClassNames = ReadClassNames(json),
         };
@@ -134,10 +135,10 @@ public sealed record ModelConfig
             var other => throw new InputException($"{path}: global_pool {other} is not supported; only token and avg are."),
         };
 
-    /// <summary>timm writes a list, Hugging Face an object from the label's number to its name. Names are a courtesy: odd ones are ignored.</summary>
+    /// <summary>timm writes a list, once as <c>labels</c>, Hugging Face an object from the label's number to its name. Names are a courtesy: odd ones are ignored.</summary>
     private static ImmutableArray<string> ReadClassNames(JsonElement json)
     {
-        if (json.Get("label_names") is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(n => n.ValueKind == JsonValueKind.String))
+        if ((json.Get("label_names") ?? json.Get("labels")) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(n => n.ValueKind == JsonValueKind.String))
             return [.. list.EnumerateArray().Select(n => n.GetString()!)];
         if (json.Get("id2label") is not { ValueKind: JsonValueKind.Object } map) return [];
         var names = map.EnumerateObject().ToDictionary(e => e.Name, e => e.Value, StringComparer.Ordinal);

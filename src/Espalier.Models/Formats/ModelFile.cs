@@ -66,9 +66,17 @@ public static class ModelFile
     {
         using var noGrad = new NoGrad();
         var weights = new Weights();
-        foreach (var (name, shape) in architecture.Tensors())
-            weights.Set(name, Tensor.From<float>(file.ReadFloats(architecture.FileName(name)), shape.AsSpan(), device));
-        return weights;
+        try
+        {
+            foreach (var (name, shape) in architecture.Tensors())
+                weights.Set(name, Tensor.From<float>(file.ReadFloats(architecture.FileName(name)), shape.AsSpan(), device));
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What a safetensors writer needs to write these tensors as fp32.</summary>

@@ -18,9 +18,10 @@ internal static class ModelReader
         // A lone file's neighbour config.json may belong to another model, so only weights of a folder's usual name are read with its config.
         var isInFolder = TensorFiles.InFolder.Contains(Path.GetFileName(weights));
         var config = isInFolder ? ModelFolder.ReadConfig(Path.GetDirectoryName(Path.GetFullPath(weights))!) : null;
-        var known = Known(weights, isInFolder);
+        var called = isInFolder ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(weights))!) : Path.GetFileName(weights);
+        var known = Known(called, isInFolder);
         var name = config?.Name ?? known?.Architecture.Name;
-        RefuseQuickGelu(name, weights);
+        if (config?.Architecture is null) OtherNetworks.Refuse(weights, config?.Name, called);
         var (architecture, headCountSource) = config?.Architecture is { } stated ? (stated, null)
             : Infer(file, new VitHints(name, config?.Heads, config?.LayerNormEps, config?.Pool, config?.Preprocessing?.Size));
         CheckTensors(file, architecture);
@@ -49,17 +50,8 @@ internal static class ModelReader
     }
 
     /// <summary>What the file's name, or else its folder's, stands for; null when neither is known.</summary>
-    private static ModelEntry? Known(string weights, bool isInFolder)
-    {
-        var name = Path.GetFileName(isInFolder ? Path.GetDirectoryName(Path.GetFullPath(weights))! : weights);
-        return ModelRegistry.Find(name) ?? ModelRegistry.FindFile(isInFolder ? name : Path.GetFileNameWithoutExtension(name));
-    }
-
-    private static void RefuseQuickGelu(string? name, string weights)
-    {
-        if (name?.Contains("quickgelu", StringComparison.Ordinal) == true)
-            throw new InputException($"{weights}: {name} uses the activation QuickGELU, which is not supported; only GELU is.");
-    }
+    private static ModelEntry? Known(string name, bool isFolder) =>
+        ModelRegistry.Find(name) ?? ModelRegistry.FindFile(isFolder ? name : Path.GetFileNameWithoutExtension(name));
 
     /// <summary>Only what is not plain is said: timm's names in a file of their own.</summary>
     private static string? Describe(string? scheme, ITensorFile file)

@@ -74,9 +74,10 @@ public static class PreprocessorConfig
     /// <summary>Hugging Face writes a size as 248, {"height": 224, "width": 224} or {"shortest_edge": 248}.</summary>
     private static (int Pixels, bool IsShortestSide) Side(JsonElement value, string key, string path)
     {
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var pixels)) return (pixels, false);
-        if (value.GetInt("shortest_edge", path) is { } edge) return (edge, true);
-        return value.GetInt("height", path) is { } height && value.GetInt("width", path) == height ? (height, false)
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var pixels) && pixels > 0) return (pixels, false);
+        if (value.ValueKind == JsonValueKind.Number) throw Json.Wrong(path, key, "a number of pixels above 0", value);
+        if (value.GetInt("shortest_edge", path) is { } edge and > 0) return (edge, true);
+        return value.GetInt("height", path) is { } height and > 0 && value.GetInt("width", path) == height ? (height, false)
             : throw Json.Wrong(path, key, "a side, a square or a shortest_edge", value);
     }
 

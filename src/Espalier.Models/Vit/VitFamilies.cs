@@ -121,9 +121,9 @@ internal static class VitFamilies
     private static VitEntry SelfSupervised(VitEntry entry) =>
         new(entry.Architecture with { Classes = 0 }, entry.Preprocessing with { Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd });
 
-    /// <summary>torchvision's weights: shortest side to 256 bilinearly, crop 224.</summary>
-    private static VitEntry? TorchVision(string timmName) => VitRegistry.Find(timmName) is { } entry
-        ? entry with { Preprocessing = TorchVisionPreprocessing(entry.Architecture.ImageSize) } : null;
+    /// <summary>torchvision's weights: shortest side to that many pixels bilinearly, crop 224.</summary>
+    private static VitEntry? TorchVision(string timmName, int resize) => VitRegistry.Find(timmName) is { } entry
+        ? entry with { Preprocessing = TorchVisionPreprocessing(entry.Architecture.ImageSize) with { CropFraction = (double)entry.Architecture.ImageSize / resize } } : null;
 
     public static Preprocessing TorchVisionPreprocessing(int size) =>
         new() { Size = size, CropFraction = 0.875, Interpolation = Interpolation.Bilinear, Mean = Preprocessing.ImageNetMean, Std = Preprocessing.ImageNetStd };
@@ -152,7 +152,7 @@ internal static class VitFamilies
                 ? entry with { Preprocessing = entry.Preprocessing with { CropFraction = 224.0 / resize } } : null);
         foreach (var size in new[] { "base", "large" })
             foreach (var patch in new[] { 16, 32 })
-                yield return ($"vit_{size[0]}_{patch}", () => TorchVision($"vit_{size}_patch{patch}_224"));
+                yield return ($"vit_{size[0]}_{patch}", () => TorchVision($"vit_{size}_patch{patch}_224", resize: (size, patch) == ("large", 16) ? 242 : 256));
     }
 
     private static VitEntry Changed(VitEntry entry, Func<VitArchitecture, VitArchitecture> net, Func<VitBlock, VitBlock> block) =>

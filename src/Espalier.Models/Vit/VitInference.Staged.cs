@@ -15,6 +15,7 @@ public static partial class VitInference
                 .GroupBy(m => Number(m.Groups[1]), m => Number(m.Groups[2])).ToDictionary(g => g.Key, g => g.Max() + 1);
             if (depths.Count == 0 || depths.Keys.Max() + 1 != depths.Count)
                 throw new InputException($"{where} lacks blocks of a stage: its tensors name the stages {string.Join(", ", depths.Keys.Order())}.");
+            if (VitLimits.TooDeep(depths.Values.Sum(d => (long)d)) is { } fault) throw new InputException($"{where}: {fault}");
             var blocks = ImmutableArray.CreateBuilder<VitBlock>();
             var width = patch[0];
             for (var stage = 0; stage < depths.Count; stage++)
@@ -60,6 +61,6 @@ public static partial class VitInference
         private static int Number(Group digits) => int.Parse(digits.ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
     }
 
-    [GeneratedRegex(@"^layers\.(\d{1,4})\.blocks\.(\d{1,4})\.")]
+    [GeneratedRegex(@"^layers\.([0-9]{1,4})\.blocks\.([0-9]{1,4})\.")]
     private static partial Regex StagedBlockName();
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Espalier.Models.Vit;
@@ -181,8 +182,8 @@ public static partial class VitInference
     }
 
     private static int BlockIndex(string tensor) =>
-        BlockName().Match(tensor) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan) : -1;
+        BlockName().Match(tensor) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture) : -1;
 
-    [GeneratedRegex(@"^blocks\.(\d{1,4})\.")]
+    [GeneratedRegex(@"^blocks\.([0-9]{1,4})\.")]
     private static partial Regex BlockName();
 }

@@ -8,9 +8,12 @@ internal static class VitLimits
 {
     private const int Blocks = 512, Width = 1 << 16, Hidden = 1 << 18, Side = 1 << 14, Tokens = 1 << 17, Classes = 1 << 24, Channels = 64, Window = 1 << 9;
 
+    /// <summary>Blocks beyond what is read, in words; null when there are not too many. For what is asked before any block is made.</summary>
+    public static string? TooDeep(long blocks) => Over("blocks", blocks, Blocks);
+
     /// <summary>What is out of range, in words; null when nothing is.</summary>
     public static string? Fault(VitArchitecture net) =>
-        Over("blocks", net.Depth, Blocks) ?? Over("image_size", net.ImageSize, Side) ?? Over("channels", net.Channels, Channels) ?? Over("embed_dim", net.EmbedDim, Width)
+        TooDeep(net.Depth) ?? Over("image_size", net.ImageSize, Side) ?? Over("channels", net.Channels, Channels) ?? Over("embed_dim", net.EmbedDim, Width)
         ?? Over("num_classes", net.Classes, Classes) ?? Over("reg_tokens", net.RegTokens, Width) ?? (net.PatchSize > 0 ? null : "patch_size is not above 0.")
         ?? Over("tokens", (long)net.Grid * net.Grid, Tokens) ?? Epsilon("layer_norm_eps", net.LayerNormEps)
         ?? net.Blocks.Select(Fault).Select((fault, i) => fault is null ? null : $"block {i}: {fault}").FirstOrDefault(fault => fault is not null);

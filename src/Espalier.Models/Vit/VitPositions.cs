@@ -11,7 +11,7 @@ public static class VitPositions
     /// </summary>
     /// <param name="model">The model; it stays as it is.</param>
     /// <param name="imageSize">New side in pixels, a multiple of the patch size.</param>
-    /// <exception cref="UsageException">It is no such multiple.</exception>
+    /// <exception cref="UsageException">It is no such multiple, or leaves fewer tokens than the blocks merge.</exception>
     public static VitModel ResizePositions(this VitModel model, int imageSize)
     {
         using var noGrad = new NoGrad();
@@ -28,10 +28,14 @@ public static class VitPositions
     }
 
     /// <summary>The architecture for another image size.</summary>
-    /// <exception cref="UsageException">The size is no multiple of the patch size.</exception>
-    public static VitArchitecture AtImageSize(this VitArchitecture net, int imageSize) => imageSize > 0 && imageSize % net.PatchSize == 0
-        ? net with { ImageSize = imageSize }
-        : throw new UsageException($"An image size of {imageSize} does not suit {net.Name}: give a multiple of its patch size, {net.PatchSize}.");
+    /// <exception cref="UsageException">The size is no multiple of the patch size, or leaves fewer tokens than the blocks merge.</exception>
+    public static VitArchitecture AtImageSize(this VitArchitecture net, int imageSize)
+    {
+        var suits = imageSize > 0 && imageSize % net.PatchSize == 0;
+        var resized = suits ? net with { ImageSize = imageSize } : net;
+        var fault = suits ? resized.CheckMerging() : $"give a multiple of its patch size, {net.PatchSize}.";
+        return fault is null ? resized : throw new UsageException($"An image size of {imageSize} does not suit {net.Name}: {fault}");
+    }
 
     /// <summary>What has a row for every position, and how many of the first rows are no patches'.</summary>
     private static IEnumerable<(string Name, int Prefix)> Resampled(VitArchitecture net)

@@ -6,7 +6,6 @@ using Espalier.Finetuning;
 using Espalier.Models;
 using Espalier.Models.Cnn;
 using Espalier.Models.Formats;
-using Espalier.Models.Vit;
 using Espalier.Repair;
 using Espalier.Runs;
 using Espalier.Widths;
@@ -60,8 +59,7 @@ public sealed class EvenWidthsMethod : IFewShotMethod
     /// <exception cref="BudgetException">The target cannot be met; the message gives the reachable range.</exception>
     public static T Structure<T>(T net, Target target, ImmutableArray<int> keep) where T : Architecture
     {
-        // An attention that is cut gets biases if it had none.
-        var given = net is VitArchitecture vit ? (T)(Architecture)vit.WithBlocks(b => b with { QkvBias = true }) : net;
+        var given = BiasedAttention.Of(net);
         return UniformStart.Find(given, target.Resolve(net.Cost()), Knob.Of(given, [WidthKind.QueryKey, WidthKind.Value, WidthKind.Hidden], keep), even: true);
     }
 

@@ -14,12 +14,12 @@ internal static class DcVitCollector
         var listed = session.Structure.Order;
         var ranked = listed is null ? RankingStage.Ranked(session) : [];
         var order = listed ?? (ranked.IsEmpty ? [] : RankingStage.Order(session));
-        var structure = session.Structure.For(order);
+        var structure = session.StructureFor(order);
         var count = session.Options.Once ? 1 : order.Length;
         var pruned = Enumerable.Range(1, count).Select(t => PruneStage.Read(session, t)).OfType<PruneRecord>().ToList();
         var raw = StepFile.Read<FewShotStage>(session.Folder.StepFolder(FinishStage.Name), RawCutFile);
         var finetunes = ranked.Select(r => r.Finetune).Concat(pruned.Select(p => p.Finetune));
-        return session.Collect(structure.Before, structure.After) with
+        return session.Collect(structure.Before, order.IsEmpty ? structure.After : structure.Apply(order).Cost()) with
         {
             Hidden = structure.Hidden,
             Order = order,

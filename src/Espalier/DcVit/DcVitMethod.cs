@@ -33,8 +33,8 @@ public sealed class DcVitMethod(FewShotRequest request, DcVitOptions options, Ti
     /// <summary>The same without any finetuning to come: all that the ranking leaves is for scoring the candidates.</summary>
     public static ImmutableArray<TimePhase> RankPhases { get; } = [new("synthesis", 0.15), new("ranking", 0.75), new("scoring", 0.10)];
 
-    /// <summary>A recovery of its own (PRACTISE's) is scored on the images it learns from.</summary>
-    public FewShotRequest Request { get; } = (options.Recovery is { IsJudgedByImages: true } ? request.JudgedByItsImages() : request).Checked();
+    /// <summary>A recovery of its own (PRACTISE's) is scored on the images it learns from; so is a network without a head, of whose classes none can be synthesised.</summary>
+    public FewShotRequest Request { get; } = (options.Recovery is { IsJudgedByImages: true } || request.Model.Architecture.Classes == 0 ? request.JudgedByItsImages() : request).Checked();
 
     public string Profile => options.Profile.Name;
 

@@ -18,7 +18,10 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
     /// <param name="block">Index of the block.</param>
     /// <param name="order">All blocks that are compressed, once they are known.</param>
     internal BlockCompression Compression(int block, IReadOnlyCollection<int>? order) => new(options.VariantFor(request.Model.Architecture), options.MlpInit,
-        (order is null ? structure : structure.For(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
+        (order is null ? structure : StructureFor(order)).HiddenIn(block), options.Profile.CompressedNormEps, request.Seed);
+
+    /// <summary>The plan for these blocks. Where blocks are ranked anew after each cut, the first are cut before the others are known, so that all keep what the plan says of any.</summary>
+    internal Structure StructureFor(IReadOnlyCollection<int> blocks) => options.Profile.Rerank ? structure : structure.For(blocks);
 
     /// <summary>Trains what was cut.</summary>
     internal Finetuner Finetuner => new(Teacher, Samples.Train, options.Finetune, Compute, Request.Seed, Time);

@@ -24,7 +24,7 @@ internal static class RankingStage
     internal static void Run(DcVitSession session, StepContext context, int round, int block)
     {
         var done = Order(session).Take(round).ToList();
-        if (done.Contains(block)) return;
+        if (done.Count < round || done.Contains(block)) return; // fewer blocks were enough, or it is cut already
         using var start = round == 0 ? session.Teacher.Clone() : session.LoadStudent(PruneStage.StepName(round));
         using var student = Compress(session, start, block, round);
         int[] compressed = [.. done, block];
@@ -60,7 +60,7 @@ internal static class RankingStage
         if (!session.Options.Profile.Rerank) return session.Structure.Choose([.. Ranked(session).Select(r => r.Block)]);
         var order = new List<int>();
         for (var round = 0; round < session.Structure.Count && Ranked(session, round) is { Length: > 0 } ranked; round++) order.Add(ranked[0].Block);
-        return [.. order];
+        return session.Structure.Choose([.. order]);
     }
 
     /// <summary>The student with one more block compressed, as progressive step <paramref name="step"/> (from 0) does it.</summary>

@@ -71,6 +71,9 @@ public sealed record FewShotRequest
         if (Model.Architecture.MergesTokens)
             throw new UsageException($"{Model.Architecture.Name} merges tokens, so its features cannot be compared one by one; "
                 + "compress the network it was made from, and have tokens merged.") { Settings = ["MergeTokens"] };
+        if (Model.Architecture.Classes == 0 && (Images is null || MetricSet.IsSynthetic))
+            throw new UsageException($"{Model.Architecture.Name} has no head, so that no images can be synthesised from its classes; "
+                + (Images is null ? "give images, or finetune a head first." : "let the given images judge it, or finetune a head first.")) { Settings = [Images is null ? nameof(Images) : nameof(MetricSet)] };
         if (Images is not null) Draw(Images);
         if (Eval is not null) Evaluator.Require(Eval, Model.Architecture);
         if (OtherMetricSet() is { } set && Images is null)

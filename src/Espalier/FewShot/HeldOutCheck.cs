@@ -46,8 +46,7 @@ public sealed class HeldOutCheck : IDisposable
         {
             using var scope = new TensorScope();
             var (actual, logits) = Run(student, pixels);
-            if (student.Architecture.MergesTokens) actual = actual.Narrow(1, 0, 1);
-            mse += Functional.MseLoss(actual, expected.Narrow(1, 0, student.Architecture.MergesTokens ? 1 : expected.Size(1))).Item() * pixels.Size(0);
+            mse += FeatureError.Of(student, actual, expected) * pixels.Size(0);
             agree += logits.ArgMax(-1).EqualTo(expectedLogits.ArgMax(-1)).To(DType.Float32).Sum().Item();
             kl += Functional.KlPerSample(expectedLogits, logits).Sum().Item();
         }

@@ -45,7 +45,7 @@ internal static class MetricSetStage
     {
         var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash }
             ? new MetricSetCache(root, hash, session.Teacher.Architecture, Options(session), session.Compute) : null;
-        var (steps, exact) = Steps(session);
+        var (steps, exact) = Steps(session, context);
         if (cache?.Find(steps, exact) is { } found)
         {
             AtomicFile.Copy(Path.Combine(found, MetricSetFile.FileName), Path.Combine(context.Folder, MetricSetFile.FileName));
@@ -66,13 +66,18 @@ internal static class MetricSetStage
         Write(session, context, new MetricSetRecord(options.Steps, false, 0, best), begun);
     }
 
-    // With a time instead of a number, a cached set will do that has at least the steps the time would allow.
-    private static (long Steps, bool Exact) Steps(FewShotSession session)
+    // With a time instead of a number, a cached set will do that has at least the steps the time would allow. No steps of a finetune are asked for as often
+    // as a finetune is to be left out; images of no step would be noise.
+    private static (long Steps, bool Exact) Steps(FewShotSession session, StepContext context)
     {
         var (effort, most) = (session.Request.Effort, Options(session).Steps);
-        if ((effort.SynthesisSteps ?? effort.Steps) is { } given) return (Math.Min(given, most), true);
-        var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
-        return (Math.Clamp((long)(session.Budget!.TimeFor(Name).TotalSeconds / seconds), 1, most), false);
+        if ((effort.SynthesisSteps ?? (effort.Steps is > 0 ? effort.Steps : null)) is { } given) return (Math.Min(given, most), true);
+        if (session.Budget is not { } budget) return (most, true);
+        return (PlannedSteps.Once(context.Folder, () =>
+        {
+            var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
+            return Math.Clamp((long)(budget.TimeFor(Name).TotalSeconds / seconds), 1, most);
+        }), false);
     }
 
     private static SynthesisOptions Options(FewShotSession session) => SynthesisOptions.For(session.Teacher.Architecture) with

@@ -1,3 +1,4 @@
+using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Torch;
 
@@ -50,7 +51,7 @@ public sealed class Recoverability : IDisposable
             var (teacher, own) = (_answers.Narrow(0, done, count), Answer(student, _images.Narrow(0, done, count)));
             sum += _kind == MetricKind.Kl
                 ? Functional.KlPerSample(teacher, own).Sum().Item()
-                : Functional.MseLoss(own, teacher).Item() * count;
+                : FeatureError.Of(student, own, teacher) * count;
             done += count;
         }
         return sum / done;

@@ -19,7 +19,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
     /// <summary>How a time is shared out: mostly to the search, as a look by every image pays where gradient steps on few images do not; what it leaves goes to those.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.8), new(SearchStage.RepairName, 0.09), new(DistillationStage.Name, 0.01)];
 
-    public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
+    public FewShotRequest Request { get; } = Judged(request, options).Checked();
 
     public string? Profile => null;
 
@@ -49,6 +49,12 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
         using var finished = session.Finished(student);
         return (finished.Architecture, Collect(session, finished));
     }
+
+    // Synthetic images to train on are those of a synthetic metric set.
+    internal static FewShotRequest Judged(FewShotRequest request, EspalierOptions options) => !options.Distillation.SyntheticInputs || request.Images is null ? request.JudgedByItsImages()
+        : request.MetricSet.IsSynthetic ? request
+        : throw new UsageException("Synthetic images are to be trained on besides, and those are of the synthetic metric set, but another set was named: leave one of the two out.")
+        { Settings = [nameof(FewShotRequest.MetricSet)] };
 
     private IEnumerable<RunStep> SearchSteps(EspalierSession session) =>
     [

@@ -24,6 +24,9 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
 
     internal EspalierOptions Options => options;
 
+    /// <summary>The step whose folder says how much is looked at: of the first search, when there are several.</summary>
+    internal string ScopeStep { get; init; } = SearchStage.Name;
+
     internal EspalierPlan Plan => plan;
 
     /// <summary>The network as it will be left: a student whose widths are what they should be also merges tokens, if that was asked for.</summary>
@@ -96,6 +99,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Arc
     {
         options.Validate();
         var limit = target.Resolve(net.Cost());
+        net = BiasedAttention.Of(net);
         var knobs = Knob.Of(net, options.Widths, options.Keep, options.MultipleOf);
         if (options.Like is { } like)
             return options.MergeTokens ? throw new UsageException("Widths are to be taken from a network, and others found with merged tokens: ask for one of the two.")
@@ -104,6 +108,7 @@ internal sealed record EspalierPlan(Limit Limit, ImmutableArray<Knob> Knobs, Arc
         if (!options.MergeTokens || limit.Met(net.Cost())) return new EspalierPlan(limit, knobs, UniformStart.Find(net, limit, knobs));
         if (net is not VitArchitecture vit) throw Unmerged($"{net.Name} is a {net.Family}, which has no tokens to merge; leave that out, and widths are cut alone.");
         if (vit.Staged) throw Unmerged($"The windows of {net.Name} need every token in its place, so none can be merged; leave that out, and widths are cut alone.");
+        if (vit.Pool == Pooling.Average) throw Unmerged($"The head of {net.Name} reads the mean of all tokens, which would no longer weigh them alike once some were merged; leave that out, and widths are cut alone.");
         if (limit.Measure == CostMeasure.Parameters) throw Unmerged("Merging tokens saves MACs but no parameters; state the target in MACs.");
         var (merging, blocks) = MergeStart.Find(vit, limit, options.Keep, options.MergingBlocks);
         return limit.Met(VitCost.Of(merging)) ? new EspalierPlan(limit, [], merging) { Tokens = blocks }

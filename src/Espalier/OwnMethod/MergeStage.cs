@@ -33,18 +33,21 @@ internal static class MergeStage
         using var judge = new Judge(teacher, images, session.Compute.TrainsInBf16, context.Cancellation);
         var start = teacher.Architecture.WithMerging((VitArchitecture)plan.Start);
         var time = session.Budget?.TimeFor(SearchStage.Name) * (plan.Knobs.IsEmpty ? 1 : Share);
-        var done = 0;
+        var (done, first, scoring) = (0, TimeSpan.Zero, session.Time.GetTimestamp());
         var search = new MergeSearch(judge, teacher, new Limit(plan.Limit.Measure, VitCost.Of(start).In(plan.Limit.Measure)), plan.Tokens)
         {
             OnRound = round =>
             {
-                done++;
+                if (done++ == 0) first = session.Time.GetElapsedTime(scoring);
                 context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant(
                     $"round {done}: KL {round.Kl:0.0000} on {images.Count} images; tokens merged: {string.Join(" ", round.Structure.Blocks.Select(b => b.TokensMerged))}")));
             },
-            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) * ((done + 1.0) / done) < all),
+            GoOn = () => session.Agree(time is not { } all || session.Time.GetElapsedTime(begun) + Round() < all),
         };
         var rounds = search.Run(start, session.Options.MergingRounds ?? session.Options.Rounds ?? Rounds, context.Cancellation);
+        // The first round only scores the start; each of the others scores two changes of every block, and what comes of them.
+        TimeSpan Round() => done == 1 ? first * (2 * plan.Tokens.Length + 1) : (session.Time.GetElapsedTime(scoring) - first) / (done - 1);
+
         StepFile.Write(context.Folder, RecordFile, new MergeRecord(rounds.MinBy(r => r.Kl)!.Structure,
             [.. rounds.Select(r => new SearchPoint(r.Kl, r.Moves, 0))], session.Time.GetElapsedTime(begun).TotalSeconds));
     }

@@ -26,7 +26,7 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
 
     /// <summary>
     /// As many images as a time has room to look at once, before all are repaired on; without a time, or when the switches say it, so many as they say. When
-    /// not even few can be looked at, the start is taken as it is, and repaired on as many as there is time for.
+    /// not even few can be looked at, the start is taken as it is, and repaired on as many as there is time for. Several searches look at equally many.
     /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="context">The step.</param>
@@ -34,12 +34,13 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
     /// <param name="plan">Target, widths, start.</param>
     /// <param name="cut">Images that a walk besides the repair looks at.</param>
     /// <param name="time">For the search and those walks.</param>
-    internal static SearchScope Of(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, int cut, TimeSpan? time)
+    /// <param name="searches">Searches in that time.</param>
+    /// <param name="repairs">Networks that are repaired in it.</param>
+    internal static SearchScope Of(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, int cut, TimeSpan? time, int searches = 1, int repairs = 1)
     {
-        if (StepFile.Read<SearchScope>(context.Folder, ScopeFile) is { } earlier) return earlier;
+        if (Read(session) is { } earlier) return earlier;
         var (asked, repaired) = (Asked(session, session.Options.SearchImages), Asked(session, session.Options.RepairImages));
-        // A start that is taken as it is takes no look.
-        var scope = time is { } room && session.Options is { Rounds: not 1, Like: null } ? Within(asked) : new SearchScope(asked, null, 0, 0, repaired);
+        var scope = time is { } room ? Within(asked) : new SearchScope(asked, null, 0, 0, repaired);
         StepFile.Write(context.Folder, ScopeFile, scope);
         return scope;
 
@@ -49,21 +50,28 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
             var pace = SearchPace.Measure(session, sensitivity, plan, context.Cancellation);
             var left = (room - session.Time.GetElapsedTime(begun)).TotalSeconds;
             left = session.Compute.Group?.Agree(left) ?? left;
+            // A start that is taken as it is is measured, and nothing is tried.
+            var tries = session.Options is { Rounds: not 1, Like: null };
             double Look(int images) => pace.Look(images - images / FoldsOf(images), images / FoldsOf(images));
-            double After(int images) => pace.Walk(cut) + pace.Walk(images);
-            for (var images = most; images >= Math.Min(LeastImages, most); images = Math.Min(images - 1, (int)(Fewer * images)))
-                if (session.Options.SearchImages is not null || Look(images) * (1 + LastRound) + After(repaired) < left)
+            double Search(int images) => searches * (tries ? Look(images) * (1 + LastRound) : pace.Walk(images));
+            double After(int images) => pace.Walk(cut) + repairs * pace.Walk(images * (1 + session.Options.Crops));
+            var few = session.Options.SearchImages is null ? Math.Min(LeastImages, most) : most;
+            for (var images = most; images >= few; images = Math.Min(images - 1, (int)(Fewer * images)))
+                if ((tries && session.Options.SearchImages is not null) || Search(images) + After(repaired) < left)
                     return new(images, null, Look(images), After(repaired), repaired);
-            var few = Math.Min(LeastImages, most);
+            var least = tries ? searches * Look(few) : Search(few);
             var fewer = repaired;
-            while (session.Options.RepairImages is null && fewer > LeastImages && Look(few) + After(fewer) > left) fewer = Math.Max(LeastImages, (int)(Fewer * fewer));
+            while (session.Options.RepairImages is null && fewer > LeastImages && least + After(fewer) > left) fewer = Math.Max(LeastImages, (int)(Fewer * fewer));
             return new(few, 1, Look(few), After(fewer), fewer);
         }
     }
 
+    /// <summary>What was decided; null before that.</summary>
+    internal static SearchScope? Read(EspalierSession session) => StepFile.Read<SearchScope>(session.Folder.StepFolder(session.ScopeStep), ScopeFile);
+
     /// <summary>Drawn images that are repaired on: as a search has decided, or as the switches say.</summary>
     internal static int RepairedOn(EspalierSession session) =>
-        StepFile.Read<SearchScope>(session.Folder.StepFolder(SearchStage.Name), ScopeFile) is { Repaired: > 0 and var decided } ? decided : Asked(session, session.Options.RepairImages);
+        Read(session) is { Repaired: > 0 and var decided } ? decided : Asked(session, session.Options.RepairImages);
 
     private static int Asked(EspalierSession session, int? images) => Math.Min(images ?? int.MaxValue, session.Samples.Train.Count);
 

@@ -34,6 +34,12 @@ public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray
 
     /// <summary>Rounds of each structure search, as many as the clock allowed.</summary>
     public ImmutableArray<int> Rounds { get; init; } = [];
+
+    /// <summary>Drawn images that the searches looked at.</summary>
+    public int SearchImages { get; init; }
+
+    /// <summary>Drawn images that every model was repaired on.</summary>
+    public int RepairImages { get; init; }
 }
 
 /// <summary>
@@ -52,10 +58,12 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private const string PointFile = "point.json";
     // The rest of a model's share goes to its cut and repair, and to measuring it.
     private const double FinetuneShare = 0.7;
+    // Of what is left besides all cuts and measurements: looks pay where gradient steps on few images do not.
+    private const double SearchShare = 0.8;
     private readonly ImmutableArray<string> _names = Names(Checked(targets));
-    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
+    private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, Searching(options));
 
-    public FewShotRequest Request { get; } = request.JudgedByItsImages().Checked();
+    public FewShotRequest Request { get; } = EspalierMethod.Judged(request, options).Checked();
 
     /// <summary>Gradient steps of each model, in the order of the targets; empty when the request says how much work to do.</summary>
     public ImmutableArray<long> StepsOfEach
@@ -76,7 +84,8 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     /// <summary>Runs, or goes on with, the sweep; leaves one model folder for each target.</summary>
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
-        using var session = new EspalierSession(Request, options with { Crops = 0 }, _plan, folder, time); // many repairs, each of little
+        // Many repairs, each of little.
+        using var session = new EspalierSession(Request, options with { Crops = 0 }, _plan, folder, time) { ScopeStep = SearchName(Anchors()[0]) };
         new Run(folder,
         [
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
@@ -88,9 +97,16 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         return new SweepResult(session.Teacher.Architecture.Cost(), PrepareStage.Read(session).Top1, [.. points], session.Samples)
         {
             SynthesisSteps = MetricSetStage.Read(session).Steps,
+            SearchImages = SearchScope.Read(session)!.Images,
+            RepairImages = SearchScope.RepairedOn(session),
             Rounds = [.. Anchors().Select(at => StepFile.Read<RoundsRecord>(folder.StepFolder(SearchName(at)), RoundsFile)!.Rounds)],
         };
     }
+
+    private static EspalierOptions Searching(EspalierOptions options) =>
+        options.MergeTokens ? throw new UsageException("A family shares its widths from size to size, which merging tokens would undo; compress to single sizes instead.") { Settings = [nameof(EspalierOptions.MergeTokens)] }
+        : options.Like is not null ? throw new UsageException("A family searches for widths of its own, at several sizes; none can be taken from another network.") { Settings = [nameof(EspalierOptions.Like)] }
+        : options;
 
     // Each model is cut from the one before it, and called by its share.
     private static ImmutableArray<Target> Checked(ImmutableArray<Target> targets)
@@ -130,9 +146,10 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var limit = targets[at].Resolve(session.Teacher.Architecture.Cost());
         var plan = new EspalierPlan(limit, _plan.Knobs, UniformStart.Find(wide, limit, _plan.Knobs));
         var sensitivity = session.MeasureSensitivity(context.Cancellation);
-        var share = session.Budget?.TimeFor(SearchStage.Name) / (anchors.Length - number);
-        var scope = new SearchScope(Math.Min(options.SearchImages ?? int.MaxValue, session.Samples.Train.Count), RoundsOfEach.IsEmpty ? null : RoundsOfEach[number], 0, 0, SearchScope.RepairedOn(session));
-        var rounds = StructureFinder.Run(session, context, sensitivity, plan, scope, share);
+        var left = session.Budget?.Left - Ends(session, targets.Length);
+        var scope = SearchScope.Of(session, context, sensitivity, plan, cut: 0, left, anchors.Length, repairs: targets.Length);
+        var share = (session.Budget?.Left - Ends(session, targets.Length) - TimeSpan.FromSeconds(scope.AfterSeconds)) * SearchShare / (anchors.Length - number);
+        var rounds = StructureFinder.Run(session, context, sensitivity, plan, scope with { Rounds = RoundsOfEach.IsEmpty ? scope.Rounds : RoundsOfEach[number], AfterSeconds = 0 }, share);
         StepFile.Write(context.Folder, RoundsFile, new RoundsRecord(rounds.Length));
         StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(StructureSearch.Best(rounds).Structure, wide), _plan.Knobs));
     }
@@ -201,10 +218,15 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         if (Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>
         {
-            var share = TimeBudget.Share(session.Budget!.Left, targets.Length - at) - TimeSpan.FromSeconds(1.5 * PrepareStage.Read(session).EvaluationSeconds);
+            var (models, walk) = (targets.Length - at, SearchScope.Read(session)!.AfterSeconds / targets.Length);
+            var share = TimeBudget.Share(session.Budget!.Left - Ends(session, models) - TimeSpan.FromSeconds(walk * (models - 1)), models);
             return Math.Max(0, (long)(share.TotalSeconds * FinetuneShare / session.Distiller.Measure(student)));
         });
     }
+
+    // What measuring so many models takes.
+    private TimeSpan Ends(EspalierSession session, int models) => session.Budget is null ? TimeSpan.Zero
+        : session.Reserve(measurements: 1.5 * models, passes: options.Blend ? Blend.Passes * models : 0);
 
     private sealed record RoundsRecord(int Rounds);
 }

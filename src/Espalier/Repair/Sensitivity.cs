@@ -18,7 +18,7 @@ public sealed class Sensitivity : IDisposable
     // No token is worth nothing: repaired weights must stay sane on all of them.
     private const double Floor = 0.05;
     private const double MeasuredShare = 0.5;
-    // By block: after its attention, where it has one, and after the block.
+    // By block: after its attention, where it may have one, and after the block.
     private readonly ErrorMetric[][] _points;
 
     private Sensitivity(ErrorMetric[][] points) => _points = points;
@@ -74,7 +74,8 @@ public sealed class Sensitivity : IDisposable
         var points = new List<Tensor[]>();
         for (var i = 0; i < teacher.Architecture.Depth; i++)
         {
-            var halfway = teacher is VitModel vit ? vit.AfterAttention(i, vit.Downsample(i, x)) : null;
+            // A convolutional block, or one that is a linear layer, has no place in its middle.
+            var halfway = teacher is VitModel vit && !vit.Architecture.Blocks[i].IsLinear ? vit.AfterAttention(i, vit.Downsample(i, x)) : null;
             x = halfway is null ? teacher.Blocks(x, i, i + 1) : ((VitModel)teacher).AfterMlp(i, halfway);
             points.Add(halfway is null ? [x] : [halfway, x]);
         }

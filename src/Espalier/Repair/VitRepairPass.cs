@@ -23,6 +23,14 @@ public sealed class VitRepairPass(VitModel teacher, Calibration calibration, Sen
         var block = before.Architecture.Blocks[i];
         if (block.LayerScale)
             throw new ArgumentException($"Block {i} has layer scales; call FoldLayerScale first, as only the layers before them are solved.");
+        if (block.IsLinear && target.IsLinear)
+        {
+            // Nothing of it can be cut or solved; it only passes on.
+            var linear = (VitModel)student;
+            wanted.Advance(x => teacher.Blocks(x, i, i + 1), cancellation);
+            tokens.Advance(x => linear.Blocks(x, i, i + 1), cancellation);
+            return;
+        }
         if (block.IsLinear)
             throw new ArgumentException($"Block {i} is a linear layer; only attention and MLPs can be repaired.");
         if (teacher.Architecture.Blocks[i].DownsampleDim > 0)

@@ -37,6 +37,16 @@ public class CnnRegistryTests : TorchTest
     [InlineData("mobilenetv2_100_ra-b33bc2c4", "mobilenetv2_100")]
     public void Published_files_are_known(string stem, string network) => ModelRegistry.FindFile(stem)!.Architecture.Name.ShouldBe(network);
 
+    [Theory]
+    [InlineData("resnet50-0676ba61", 256)]
+    [InlineData("resnet50-11ad3fa6", 232)]
+    [InlineData("mobilenet_v2-7ebf99e0", 232)]
+    [InlineData("vit_l_16-852ce7e3", 242)]
+    [InlineData("vit_b_16-c867db91", 256)]
+    [InlineData("resnet50.tv2_in1k", 232)]
+    public void Files_of_torchvision_are_resized_as_theirs(string stem, int resize) =>
+        (ModelRegistry.Find(stem) ?? ModelRegistry.FindFile(stem))!.Preprocessing.Resize.ShouldBe(resize);
+
     // Widths of timm's and torchvision's MobileNetV2 at other multipliers.
     [Theory]
     [InlineData("mobilenetv2_050", 16, 8, 48, 1280)]

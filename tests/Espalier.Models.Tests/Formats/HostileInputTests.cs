@@ -68,6 +68,25 @@ public sealed class HostileInputTests : IDisposable
     }
 
     [Fact]
+    public void Stages_of_very_many_blocks_are_refused_before_any_is_made()
+    {
+        var tensors = Enumerable.Range(0, 200).SelectMany(s => new[] { TensorData.Floats($"layers.{s}.blocks.9999.x", [1], new float[1]), TensorData.Floats($"layers.{s}.downsample.reduction.weight", [1, 1], new float[1]) });
+        SafetensorsWriter.Write(_folder["swin.safetensors"], [.. tensors, TensorData.Floats("patch_embed.norm.weight", [1], new float[1]), TensorData.Floats("patch_embed.proj.weight", [1, 1, 1, 1], new float[1])]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Should.Throw<InputException>(() => ModelSource.Open(_folder["swin.safetensors"])).Message.ShouldContain("blocks is 2000000");
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(20L << 20);
+    }
+
+    [Theory]
+    [InlineData("blocks.\u0663.norm1.weight")]
+    [InlineData("layers.\u0663.blocks.\u0660.norm1.weight")]
+    public void Digits_of_other_scripts_number_no_block(string name)
+    {
+        SafetensorsWriter.Write(_folder["a.safetensors"], [TensorData.Floats("patch_embed.proj.weight", [1, 1, 1, 1], new float[1]), TensorData.Floats(name, [1], new float[1])]);
+        Should.Throw<InputException>(() => ModelSource.Open(_folder["a.safetensors"])).Message.ShouldStartWith(_folder["a.safetensors"]);
+    }
+
+    [Fact]
     public void A_hundred_thousand_class_names_take_no_time()
     {
         var text = $"{{\"id2label\":{{{string.Join(',', Enumerable.Range(0, 100_000).Select(i => $"\"{i}\":\"{i}\""))}}}}}";
@@ -135,6 +154,48 @@ public sealed class HostileInputTests : IDisposable
         var before = GC.GetAllocatedBytesForCurrentThread();
         Should.Throw<InputException>(() => TorchFile.Open(_folder["a.pth"]));
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(100L * Count);
+    }
+
+    [Fact]
+    public void A_list_is_not_made_into_a_dict_over_and_over()
+    {
+        const int Pairs = 300_000, Calls = 2_000;
+        var pickle = new PickleWriter().Global("collections OrderedDict").Op("q\0", "0](");
+        for (var k = 0; k < Pairs; k++) pickle.Raw((byte)'N', (byte)'N', 0x86);
+        pickle.Op("eq").Raw(1).Op("0](");
+        for (var k = 0; k < Calls; k++) pickle.Raw((byte)'h', 0, (byte)'h', 1, 0x85, (byte)'R');
+        EndsSoon(pickle.Op("e.").Bytes, "its dicts are made of lists with more than 1048576 pairs");
+    }
+
+    [Fact]
+    public void The_long_name_of_a_part_is_not_repeated_for_every_tensor_below_it()
+    {
+        // A module: an object of some class, whose state names its parts and parameters.
+        static PickleWriter Module(PickleWriter pickle) => pickle.Global("torch.nn Module").Raw((byte)')', 0x81).Op("}");
+        var pickle = Module(new PickleWriter()).Text("_modules").Op("}").Text(new string('n', 8 << 20));
+        Module(pickle).Text("_modules").Op("}s").Text("_parameters").Op("}");
+        for (var k = 0; k < 1000; k++) pickle.Text($"p{k}").Tensor(10, 0, [10], [1]).Op("s");
+        EndsSoon(pickle.Op("sb", "s", "s", "b.").Bytes, "the names of its tensors have more than");
+    }
+
+    [Fact]
+    public void What_many_entries_share_is_looked_at_once()
+    {
+        const int Entries = 200_000, Shares = 20_000;
+        var pickle = new PickleWriter().Op("}");
+        for (var k = 0; k < Entries; k++) pickle.Text($"k{k}").Op("Ns");
+        pickle.Op("q\0", "0}");
+        for (var k = 0; k < Shares; k++) pickle.Text($"s{k}").Op("h\0", "s");
+        EndsSoon(pickle.Op(".").Bytes, "holds no tensors");
+    }
+
+    private void EndsSoon(byte[] pickle, string because)
+    {
+        PickleWriter.Save(_folder["a.pth"], pickle);
+        var (clock, before) = (Stopwatch.StartNew(), GC.GetAllocatedBytesForCurrentThread());
+        Should.Throw<InputException>(() => TorchFile.Open(_folder["a.pth"])).Message.ShouldContain(because);
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(20));
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(500L << 20);
     }
 
     [Fact]

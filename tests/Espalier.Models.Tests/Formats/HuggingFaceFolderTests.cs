@@ -1,5 +1,6 @@
 using Espalier.Models.Formats;
 using Espalier.Models.Formats.Safetensors;
+using Espalier.Models.Tests.Formats.Pickle;
 using Espalier.Models.Vit;
 using Espalier.Torch;
 
@@ -73,6 +74,10 @@ public class HuggingFaceFolderTests : TorchTest
     [InlineData("""{"model_type":"swinv2"}""", "model_type swinv2 is not supported")]
     [InlineData("""{"model_type":"vit","hidden_act":"gelu_new"}""", "hidden_act gelu_new is not supported")]
     [InlineData("""{"architecture":"vit_base_patch16_clip_quickgelu_224"}""", "QuickGELU")]
+    [InlineData("""{"architecture":"vit_base_patch16_rpn_224"}""", "res-post-norm")]
+    [InlineData("""{"architecture":"vit_small_patch16_rope_ape_224"}""", "RoPE")]
+    [InlineData("""{"architecture":"resnetaa50"}""", "anti-aliasing")]
+    [InlineData("""{"architecture":"resnetblur50"}""", "blur pooling")]
     [InlineData("""{"architecture":"x","global_pool":"map"}""", "global_pool map is not supported")]
     public void Networks_of_another_kind_are_refused(string config, string because)
     {
@@ -81,6 +86,24 @@ public class HuggingFaceFolderTests : TorchTest
         ModelFile.Write(folder["model.safetensors"], model);
         File.WriteAllText(folder["config.json"], config);
         Should.Throw<InputException>(() => ModelSource.Open(folder.Path)).Message.ShouldContain(because);
+    }
+
+    [Fact]
+    public void Networks_of_another_kind_are_refused_by_the_name_of_the_file_or_the_folder_alone()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TestNets.Model(s_net, 2);
+        var path = folder["vit_base_patch16_clip_quickgelu_224.openai.safetensors"];
+        ModelFile.Write(path, model);
+        Should.Throw<InputException>(() => ModelSource.Open(path)).Message.ShouldContain("QuickGELU");
+        foreach (var (name, isRefused) in new[] { ("vit_rope_mixed", true), ("europe", false) })
+        {
+            Directory.CreateDirectory(folder[name]);
+            ModelFile.Write(Path.Combine(folder[name], "model.safetensors"), model);
+            File.WriteAllText(Path.Combine(folder[name], "config.json"), """{"model_args":{"num_heads":3}}""");
+            if (isRefused) Should.Throw<InputException>(() => ModelSource.Open(folder[name])).Message.ShouldContain("RoPE");
+            else ModelSource.Open(folder[name]).Vit.Depth.ShouldBe(2);
+        }
     }
 
     [Fact]
@@ -100,6 +123,29 @@ public class HuggingFaceFolderTests : TorchTest
         // Other models are not interpolated behind one's back.
         File.WriteAllText(folder["config.json"], """{"model_type":"vit","num_attention_heads":3}""");
         Should.Throw<InputException>(() => ModelSource.Open(folder.Path)).Message.ShouldContain("8×8 pixels, but the network takes 3 of 12×12");
+    }
+
+    [Fact]
+    public void Weights_that_turn_out_damaged_leave_no_tensor_behind()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["a.pth"];
+        var net = VitArchitecture.Uniform("net", imageSize: 8, patchSize: 4, channels: 1, embedDim: 64, depth: 1, heads: 1, classes: 2, mlpHidden: 8);
+        var tensors = net.Tensors().ToList();
+        var pickle = new PickleWriter().Op("}");
+        for (var k = 0; k < tensors.Count; k++)
+        {
+            var (shape, strides) = (tensors[k].Shape.ToArray(), tensors[k].Shape.Select((_, d) => tensors[k].Shape.Skip(d + 1).Aggregate(1L, (a, b) => a * b)).ToArray());
+            pickle.Text(tensors[k].Name).Tensor(shape.Aggregate(1L, (a, b) => a * b), 0, shape, strides, $"{k + 1}").Op("s");
+        }
+        PickleWriter.Save(path, pickle.Op(".").Bytes, more: [.. tensors.Select((t, k) => ($"archive/data/{k + 1}", new byte[4 * t.Shape.Aggregate(1L, (a, b) => a * b)]))]);
+        var before = Tensor.LiveCount;
+        using (ModelSource.Open(path).LoadVit()) Tensor.LiveCount.ShouldBe(before + tensors.Count);
+        var bytes = File.ReadAllBytes(path);
+        bytes[BitConverter.ToInt32(bytes, bytes.Length - 6) - 1] ^= 4; // the last byte before the directory belongs to the last storage
+        File.WriteAllBytes(path, bytes);
+        Should.Throw<InputException>(() => ModelSource.Open(path).LoadVit()).Message.ShouldContain("checksum");
+        Tensor.LiveCount.ShouldBe(before);
     }
 
     private static void WriteShards(TemporaryFolder folder, VitModel model)

@@ -42,6 +42,8 @@ public class ModelConfigTests
         var timm = ModelConfig.Parse("""{"architecture":"vit_x","model_args":{"num_heads":5},"pretrained_cfg":{"input_size":[3,64,64],"interpolation":"bilinear","mean":[0,0,0],"std":[1,1,1],"pool_size":null}}""", "c");
         (timm.Name, timm.Heads, timm.Architecture, timm.LayerNormEps).ShouldBe(("vit_x", 5, null, null));
         (timm.Preprocessing!.Size, timm.Preprocessing.CropFraction, timm.Preprocessing.Interpolation).ShouldBe((64, 0.9, Interpolation.Bilinear));
+        var old = ModelConfig.Parse("""{"architecture":"vit_x","num_classes":2,"labels":["a","b"],"input_size":[3,64,64],"mean":[0.1,0.2,0.3],"std":[1,1,1],"crop_pct":0.5}""", "c");
+        (old.Preprocessing!.Resize, old.Preprocessing.Mean[2], old.ClassNames[1]).ShouldBe((128, 0.3, "b"), "what timm wrote before it nested these keys");
         var huggingFace = ModelConfig.Parse("""{"model_type":"vit","num_attention_heads":3,"layer_norm_eps":1e-12,"id2label":{"1":"b","0":"a"}}""", "c");
         (huggingFace.Heads, huggingFace.LayerNormEps, huggingFace.Preprocessing).ShouldBe((3, 1e-12, null));
         huggingFace.ClassNames.ShouldBe(["a", "b"]);

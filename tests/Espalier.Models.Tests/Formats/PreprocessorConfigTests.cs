@@ -52,6 +52,8 @@ public class PreprocessorConfigTests
     [InlineData("""{"size":{"shortest_edge":224},"resample":1}""", "resample 1 is not supported")]
     [InlineData("""{"size":{"height":224,"width":200},"crop_size":200}""", "size must be a side")]
     [InlineData("""{"size":{"shortest_edge":224},"crop_size":256}""", "crop fraction")]
+    [InlineData("""{"size":224,"crop_size":-9}""", "crop_size must be a number of pixels above 0")]
+    [InlineData("""{"size":{"shortest_edge":0},"crop_size":9}""", "size must be a side")]
     public void What_is_not_supported_is_refused(string text, string fault) =>
         Should.Throw<InputException>(() => Read(text)).Message.ShouldContain(fault);
 

@@ -24,6 +24,16 @@ public class VitPositionsTests : TorchTest
             print(' '.join(repr(v) for v in rows.flatten().tolist()))
         """;
 
+    [Fact]
+    public void A_network_that_merges_tokens_needs_as_many()
+    {
+        var net = VitArchitecture.Uniform("net", imageSize: 16, patchSize: 4, channels: 1, embedDim: 8, depth: 2, heads: 2, classes: 3).WithBlocks(b => b with { TokensMerged = 4 });
+        net.CheckMerging().ShouldBeNull();
+        net.AtImageSize(24).TokensInto(1).ShouldBe(33);
+        Should.Throw<UsageException>(() => net.AtImageSize(8)).Message.ShouldContain("block 0 merges 4 of 5 tokens");
+        Should.Throw<UsageException>(() => net.AtImageSize(9)).Message.ShouldContain("a multiple of its patch size, 4");
+    }
+
     [SkippableFact]
     public void Positions_are_resampled_as_PyTorch_does_it_and_other_tokens_keep_theirs()
     {

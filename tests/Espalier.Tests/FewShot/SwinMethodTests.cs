@@ -38,6 +38,16 @@ public sealed class SwinMethodTests(StripesSwin toy) : IClassFixture<StripesSwin
         Tensor.LiveCount.ShouldBe(live);
     }
 
+    [Fact]
+    public void Ranked_anew_after_each_cut_the_report_tells_of_the_network_that_is_written()
+    {
+        var result = DcVit("a", Request(steps: 2) with { Eval = null }, new DcVitOptions { K = 3, Profile = DcVitProfile.Clean with { Rerank = true }, Finetune = new() { BatchSize = 8 } });
+        var net = ModelSource.Open(_runs.PathOf("a")).Vit;
+        VitCost.Of(net).ShouldBe(result.After);
+        ((VitArchitecture)result.Structure!).Blocks.ShouldBe(net.Blocks);
+        ((double)result.After.MacsBudget).ShouldBeLessThanOrEqualTo(Keep * result.Before.MacsBudget * (1 + 1e-8));
+    }
+
     [Theory]
     [InlineData(BlockVariant.Drop)]
     [InlineData(BlockVariant.Identity)]

@@ -1,6 +1,7 @@
 using Espalier.Budget;
 using Espalier.Compute;
 using Espalier.FewShot;
+using Espalier.MetricSets;
 using Espalier.Models.Formats;
 using Espalier.Models.Vit;
 using Espalier.OwnMethod;
@@ -80,6 +81,9 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         var hasty = _runs.Compress("hasty", new EspalierMethod(many with { Effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromMilliseconds(1) } }, s_options, TimeProvider.System));
         (hasty.WidthRounds, hasty.SearchImages, hasty.RepairImages, hasty.Samples.Train.Count).ShouldBe((1, 40, 40, 80));
         Compress("asked", many, s_options with { Rounds = 1, RepairImages = 40 }).RepairImages.ShouldBe(40);
+        // Also where nothing is searched for.
+        _runs.Compress("start", new EspalierMethod(many with { Effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromMilliseconds(1) } }, s_options with { Rounds = 1 }, TimeProvider.System))
+            .RepairImages.ShouldBe(40);
         _runs.Bytes("hasty").ShouldBe(_runs.Bytes("asked"));
         Compress("all", many, s_options with { Rounds = 1 }).RepairImages.ShouldBe(80);
         _runs.Bytes("all").ShouldNotBe(_runs.Bytes("asked"));
@@ -149,7 +153,10 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         var plain = s_options with { Blend = topic == "blend" };
         Compress("plain", Request(steps: 3) with { Eval = null }, plain);
         var live = Tensor.LiveCount;
-        var result = Compress("switched", Request(steps: 3) with { Eval = null }, plain.With(topic, setting));
+        var isSynthetic = topic == "synthetic_inputs";
+        var request = Request(steps: 3) with { Eval = null };
+        var result = Compress("switched", isSynthetic ? request with { MetricSet = new() { MaxImages = 8 } } : request, plain.With(topic, setting));
+        result.SynthesisSteps.ShouldBe(isSynthetic ? 3 : 0, "what is trained on as synthetic was made");
         result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
         result.Stages.ShouldAllBe(s => double.IsFinite(s.Metric));
         Tensor.LiveCount.ShouldBe(live);
@@ -157,10 +164,73 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     }
 
     [Fact]
+    public void Synthetic_images_to_train_on_need_a_synthetic_set() =>
+        Should.Throw<UsageException>(() => new EspalierMethod(Request(steps: 1), s_options.With("synthetic_inputs", "on"), TimeProvider.System)).Message.ShouldContain("another set was named");
+
+    [Fact]
+    public void Without_images_no_gradient_steps_are_no_reason_to_make_none()
+    {
+        var request = Request(steps: 0) with { Images = null, Eval = null, MetricSet = new() { MaxImages = 8 }, Effort = new FewShotEffort { Steps = 0, Time = TimeSpan.FromMilliseconds(1) } };
+        var result = Compress("a", request);
+        (result.SynthesisSteps, result.FinetuneSteps).ShouldBe((1, 0), "one is the least");
+    }
+
+    [Fact]
+    public void Biases_that_a_cut_adds_count_for_the_target()
+    {
+        var net = VitArchitecture.Uniform("bare", 16, patchSize: 4, channels: 1, embedDim: 32, depth: 4, heads: 2, classes: 4).WithBlocks(b => b with { QkvBias = false });
+        var target = Target.Params((long)(0.8 * VitCost.Of(net).Parameters));
+        var result = Compress("a", Given(net) with { Target = target });
+        VitCost.Of(ModelSource.Open(_runs.PathOf("a")).Vit).ShouldBe(result.After);
+        ((double)result.After.Parameters).ShouldBeInRange(0.98 * target.Value, target.Value);
+    }
+
+    [Fact]
+    public void Features_of_a_network_that_merges_tokens_are_compared_at_its_class_token()
+    {
+        var request = Request(steps: 2) with { Eval = null };
+        var result = Compress("a", request with { MetricSet = request.MetricSet with { Kind = MetricKind.Mse } }, s_options with { MergeTokens = true });
+        result.Structure!.MergesTokens.ShouldBeTrue();
+        result.Stages.ShouldAllBe(s => s.Metric > 0 && double.IsFinite(s.Metric));
+    }
+
+    [Fact]
+    public void A_head_on_the_mean_of_all_tokens_lets_none_be_merged()
+    {
+        var net = VitArchitecture.Uniform("mean", 16, patchSize: 4, channels: 1, embedDim: 32, depth: 2, heads: 2, classes: 4) with { Pool = Pooling.Average };
+        Should.Throw<UsageException>(() => new EspalierMethod(Given(net), s_options with { MergeTokens = true }, TimeProvider.System)).Message.ShouldContain("reads the mean of all tokens");
+    }
+
+    [Fact]
+    public void A_block_that_is_a_linear_layer_stays_what_it_is()
+    {
+        using (var teacher = toy.Source.LoadVit())
+        using (var linear = teacher.ReplaceByLinear(1))
+        {
+            Directory.CreateDirectory(_runs.PathOf("linear"));
+            ModelFolder.Write(_runs.PathOf("linear"), linear);
+        }
+        var source = ModelSource.Open(_runs.PathOf("linear"));
+        var result = Compress("a", Request(steps: 2) with { Model = source, Eval = null });
+        result.After.MacsBudget.ShouldBeLessThanOrEqualTo((long)(Keep * result.Before.MacsBudget) + 1);
+        result.Stages[1].HeldOut!.Kl.ShouldBeLessThan(result.Stages[0].HeldOut!.Kl);
+        ModelSource.Open(_runs.PathOf("a")).Vit.Blocks[1].ShouldBe(source.Vit.Blocks[1]);
+    }
+
+    [Fact]
     public void Kept_blocks_stay_whole()
     {
         Compress("a", Request(steps: 0) with { Eval = null }, s_options with { Keep = [2] });
         ModelSource.Open(_runs.PathOf("a")).Vit.Blocks[2].ShouldBe(toy.Source.Vit.Blocks[2]);
+    }
+
+    // An untrained network of that architecture, no gradient step.
+    private FewShotRequest Given(VitArchitecture net)
+    {
+        using var model = net.Random(toy.Source.Preprocessing, seed: 5);
+        var folder = Directory.CreateDirectory(_runs.PathOf("given")).FullName;
+        ModelFolder.Write(folder, model);
+        return Request(steps: 0) with { Model = ModelSource.Open(folder), Eval = null };
     }
 
     private FewShotRequest Request(long steps) => toy.Request("espalier", Keep, count: 40, steps);

@@ -183,8 +183,9 @@ public class RepairPassTests : TorchTest
         pass.Run(test.Teacher, test.Net).Dispose();
         seen.ShouldBe(Enumerable.Range(0, test.Net.Depth));
         using var linear = test.Teacher.ReplaceByLinear(1);
-        Should.Throw<ArgumentException>(() => pass.Run(linear, linear.Architecture)).Message
-            .ShouldBe("Block 1 is a linear layer; only attention and MLPs can be repaired.");
+        using var passed = pass.Run(linear, linear.Architecture);
+        passed.Weights.Where(w => w.Key.StartsWith("blocks.1.", StringComparison.Ordinal)).ShouldAllBe(w => w.Value.BitEquals(linear.Weights[w.Key]), "it is passed on");
+        Should.Throw<ArgumentException>(() => pass.Run(linear, test.Net)).Message.ShouldBe("Block 1 is a linear layer; only attention and MLPs can be repaired.");
     }
 
     private static double Error(RepairCase test, VitModel student, VitArchitecture target, BlockEdit edit, RepairOptions options)

@@ -76,6 +76,19 @@ public class WidthsTests
     }
 
     [Fact]
+    public void Where_no_hidden_units_may_go_heads_do()
+    {
+        var net = VitRegistry.Find("vit_tiny_patch16_224")!.Architecture;
+        var knobs = Knob.Of(net, [WidthKind.QueryKey, WidthKind.Value], []);
+        var limit = new Target(TargetForm.KeepMacs, 0.85).Resolve(VitCost.Of(net));
+        var filled = Filling.Fill(net, net, limit, knobs);
+        limit.Met(VitCost.Of(filled)).ShouldBeTrue();
+        filled.Blocks.ShouldAllBe(b => b.MlpHidden == 768 && b.QkDim % 8 == 0 && b.VDim % 8 == 0);
+        var widths = filled.Blocks.SelectMany(b => new[] { b.QkDim, b.VDim }).ToList();
+        (widths.Max() - widths.Min()).ShouldBeLessThanOrEqualTo(8, "what is taken is spread");
+    }
+
+    [Fact]
     public void A_cut_of_the_queries_leaves_the_scale_of_the_logits()
     {
         var net = VitRegistry.Find("vit_tiny_patch16_224")!.Architecture;

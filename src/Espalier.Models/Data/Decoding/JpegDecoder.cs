@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Espalier.Models.Data;
 
 /// <summary>JPEG through libjpeg-turbo, with its default (accurate) DCT and smooth chroma upsampling.</summary>
@@ -8,11 +10,9 @@ internal static unsafe class JpegDecoder
     private const int MostScans = 100;
     private const string Premature = "Premature end of JPEG file";
 
-    private static ReadOnlySpan<byte> StartOfScan => [0xFF, 0xDA];
-
     public static ImageBuffer Decode(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Count(StartOfScan) > MostScans) throw new ImageFormatException($"the JPEG file has more than {MostScans} scans, which no image needs.");
+        if (Scans(bytes) > MostScans) throw new ImageFormatException($"the JPEG file has more than {MostScans} scans, which no image needs.");
         var handle = TurboJpeg.InitDecompress();
         if (handle == 0) throw new ImageFormatException("libjpeg-turbo could not be started.");
         try
@@ -29,6 +29,27 @@ internal static unsafe class JpegDecoder
         {
             TurboJpeg.Destroy(handle);
         }
+    }
+
+    // Goes from marker to marker as the decoder does: what lies in a segment (thumbnails) or behind the end (a phone's video) is no scan of this image.
+    private static int Scans(ReadOnlySpan<byte> bytes)
+    {
+        const byte Mark = 0xFF, Stuffed = 0x00, Standalone = 0x01, FirstRestart = 0xD0, Start = 0xD8, End = 0xD9, StartOfScan = 0xDA;
+        var scans = 0;
+        for (var i = 0; i < bytes.Length;)
+        {
+            var next = bytes[i..].IndexOf(Mark);
+            if (next < 0 || (i += next) + 3 >= bytes.Length || bytes[i + 1] == End) break;
+            var marker = bytes[i + 1];
+            if (marker == StartOfScan) scans++;
+            i += marker switch
+            {
+                Mark => 1,
+                Stuffed or Standalone or (>= FirstRestart and <= Start) => 2,
+                _ => 2 + BinaryPrimitives.ReadUInt16BigEndian(bytes[(i + 2)..]),
+            };
+        }
+        return scans;
     }
 
     private static ImageBuffer Decode(nint handle, ReadOnlySpan<byte> bytes, out string warning)

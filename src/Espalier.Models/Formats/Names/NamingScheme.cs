@@ -38,7 +38,7 @@ internal sealed record NamingScheme(string Title, string Anchor, bool KeepsOther
         {
             var (from, to) = line.Split("->", StringSplitOptions.TrimEntries) is [var theirs, var ours] ? (theirs, ours)
                 : throw new InvalidOperationException($"The rule '{line}' needs one arrow.");
-            var pattern = Regex.Escape(from.TrimEnd('*')).Replace("\\#", @"(?<number>\d{1,4})");
+            var pattern = Regex.Escape(from.TrimEnd('*')).Replace("\\#", "(?<number>[0-9]{1,4})");
             return (new Regex($"^{pattern}{(from.EndsWith('*') ? ".*" : @"(?<rest>\.weight|\.bias|\.running_mean|\.running_var)?")}$", RegexOptions.CultureInvariant), to);
         }),
     ];

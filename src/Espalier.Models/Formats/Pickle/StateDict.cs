@@ -25,18 +25,19 @@ internal static class StateDict
     private sealed class Search(string path)
     {
         private readonly HashSet<object> _seen = new(ReferenceEqualityComparer.Instance);
+        private readonly HashSet<object> _looked = new(ReferenceEqualityComparer.Instance);
 
         public (string, IReadOnlyDictionary<string, TorchTensor>)? Find(object? value, string entry, int depth)
         {
             if (depth > MaxDepth) throw TorchFault.Invalid(path, $"its entries are nested more than {MaxDepth} deep");
-            if (Flatten(value) is { Count: > 0 } module) return (entry, module);
             if (Dict(value) is not { } dict || !_seen.Add(dict)) return null;
+            if (Flatten(value, path) is { Count: > 0 } module) return (entry, module);
             foreach (var key in Containers)
                 if (dict.TryGet(key, out var inner) && Find(inner, Join(entry, key), depth + 1) is { } found)
                     return found;
             if (Direct(dict) is { Count: > 0 } tensors) return (entry, tensors);
             // Someone's own name for it: good enough when it is the only set of named tensors.
-            var sets = dict.Texts.Where(e => Dict(e.Value) is { } inner && Direct(inner).Keys.Any(k => k.Contains('.'))).ToList();
+            var sets = dict.Texts.Where(e => Dict(e.Value) is { } inner && _looked.Add(inner) && Direct(inner).Keys.Any(k => k.Contains('.'))).ToList();
             return sets.Count switch
             {
                 0 => null,
@@ -66,11 +67,12 @@ internal static class StateDict
     }
 
     /// <summary>The state dict of a module that was pickled whole: its parameters and buffers, and those of its parts.</summary>
-    private static Dictionary<string, TorchTensor>? Flatten(object? value)
+    private static Dictionary<string, TorchTensor>? Flatten(object? value, string path)
     {
         if (value is not PickleObject { State: PickleDict state } || !state.TryGet("_modules", out _)) return null;
         var tensors = new Dictionary<string, TorchTensor>(StringComparer.Ordinal);
         var seen = new HashSet<object>(ReferenceEqualityComparer.Instance);
+        var letters = 0L;
         Collect(state, "", 0);
         return tensors;
 
@@ -79,10 +81,19 @@ internal static class StateDict
             if (depth > MaxDepth || !seen.Add(module)) return; // a module that is shared keeps its first name
             foreach (var kind in new[] { "_parameters", "_buffers" })
                 if (module.TryGet(kind, out var own) && own is PickleDict named)
-                    foreach (var (name, tensor) in Direct(named)) tensors[prefix + name] = tensor;
+                    foreach (var (name, tensor) in Direct(named)) tensors[Joined(prefix, name)] = tensor;
             if (!module.TryGet("_modules", out var parts) || parts is not PickleDict children) return;
             foreach (var (name, child) in children.Texts)
-                if (child is PickleObject { State: PickleDict inner }) Collect(inner, $"{prefix}{name}.", depth + 1);
+                if (child is PickleObject { State: PickleDict inner }) Collect(inner, Joined(prefix, name) + ".", depth + 1);
+        }
+
+        // A long name of a part is written once in the file, but here in the name of each tensor below it.
+        string Joined(string prefix, string name)
+        {
+            letters += prefix.Length + name.Length;
+            if (tensors.Count > TensorFiles.MostTensors) throw TensorFiles.TooMany(path, tensors.Count);
+            return letters <= PickleReader.MaxLength ? prefix + name
+                : throw TorchFault.Invalid(path, $"the names of its tensors have more than {PickleReader.MaxLength} letters in all");
         }
     }
 }

@@ -22,7 +22,11 @@ internal sealed class TorchGlobals(string path)
 
     private const string FromType = "torch._tensor._rebuild_from_type_v2";
 
+    // A call copies the list it is given, and one list may be given to many calls.
+    private const int MostCopied = 1 << 20;
+
     private readonly Dictionary<string, TorchStorage> _storages = [];
+    private int _copied;
 
     /// <summary>Every storage that was named, by key.</summary>
     public IReadOnlyDictionary<string, TorchStorage> Storages => _storages;
@@ -39,7 +43,7 @@ internal sealed class TorchGlobals(string path)
         if (arguments is not PickleTuple tuple) throw reader.Invalid("the arguments of a call are no tuple");
         return (callee as PickleGlobal)?.ToString() switch
         {
-            "collections.OrderedDict" or "collections.defaultdict" or "builtins.dict" or "__builtin__.dict" => Dict(tuple),
+            "collections.OrderedDict" or "collections.defaultdict" or "builtins.dict" or "__builtin__.dict" => Dict(tuple, reader),
             "torch.Size" when tuple is [PickleTuple sizes] => sizes,
             "torch._utils._rebuild_tensor" => Tensor(tuple, 4, reader),
             "torch._utils._rebuild_tensor_v2" => Tensor(tuple, 6, reader),
@@ -83,14 +87,16 @@ internal sealed class TorchGlobals(string path)
 
     private static ElementType? Element(string name) => ElementTypesByName.TryGetValue(name, out var type) ? type : null;
 
-    private static PickleDict Dict(PickleTuple arguments)
+    private PickleDict Dict(PickleTuple arguments, PickleReader reader)
     {
         var dict = new PickleDict();
         // Python 2 wrote the entries as a list of pairs.
-        if (arguments is [PickleList pairs])
-            foreach (var pair in pairs)
-                if (pair is PickleTuple { Count: 2 } entry) dict.Set(entry[0], entry[1]);
-                else if (pair is PickleList { Count: 2 } list) dict.Set(list[0], list[1]);
+        if (arguments is not [PickleList pairs]) return dict;
+        if (pairs.Count > MostCopied - _copied) throw reader.Invalid($"its dicts are made of lists with more than {MostCopied} pairs in all");
+        _copied += pairs.Count;
+        foreach (var pair in pairs)
+            if (pair is PickleTuple { Count: 2 } entry) dict.Set(entry[0], entry[1]);
+            else if (pair is PickleList { Count: 2 } list) dict.Set(list[0], list[1]);
         return dict;
     }
 

@@ -40,6 +40,16 @@ public class HostileImageTests
     }
 
     [Fact]
+    public void What_is_no_scan_of_the_image_is_not_counted()
+    {
+        var jpeg = JpegWriter.Encode(new(8, 8, 1, new byte[64]));
+        var marks = Enumerable.Repeat(new byte[] { 0xFF, 0xDA }, 200).SelectMany(m => m).ToArray();
+        var plain = ImageReader.Decode(jpeg, "plain", 1).Pixels;
+        ImageReader.Decode([.. jpeg, .. marks], "a phone's video behind it", 1).Pixels.ShouldBe(plain);
+        ImageReader.Decode([0xFF, 0xD8, 0xFF, 0xE1, 1, 0x92, .. marks, .. jpeg[2..]], "a thumbnail before it", 1).Pixels.ShouldBe(plain);
+    }
+
+    [Fact]
     public void A_blank_page_is_no_bomb()
     {
         const int Side = 4200; // above the size from which a file must be in proportion
