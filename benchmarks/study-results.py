@@ -47,7 +47,7 @@ if shutil.which("chromium"):
 
 # Axes that differ, then what was measured, mean ± standard deviation over the seeds.
 axes = [a for a in ("model", "method", "switch", "target", "images") if len({str(m.get(a)) for m in study["means"]}) > 1]
-columns = [("macs_budget_share", "MACs kept", 100, "{:.1f}"), ("top1", "top-1", 100, "{:.2f}"), ("points_lost", "points lost", 1, "{:.2f}"), ("agreement", "agreement", 100, "{:.1f}"),
+columns = [("macs_budget_share", "MACs kept", 100, "{:.1f}"), ("top1", "top-1", 100, "{:.2f}"), ("then_top1", "top-1 afterwards", 100, "{:.2f}"), ("points_lost", "points lost", 1, "{:.2f}"), ("agreement", "agreement", 100, "{:.1f}"),
            ("kl", "KL", 1, "{:.4f}"), *[(f"{rank.lower()}_{by}", f"{rank}, {words}", 1, "{:.2f}") for rank in ("Spearman", "Kendall")
             for by, words in (("metric", "metric set"), ("training_mse", "training loss"), ("training_kl", "training KL"), ("held_out_kl", "held-out KL"))],
            ("finetune_steps", "steps", 1, "{:.0f}"), ("seconds", "seconds", 1, "{:.0f}")]

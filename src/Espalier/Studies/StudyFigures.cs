@@ -14,12 +14,12 @@ internal static class StudyFigures
     ];
 
     internal static Html Draw(IReadOnlyList<StudyGroup> groups, IReadOnlyList<StudyEntry> entries) =>
-        Html.Of($"{Frontier(groups)}{Images(groups)}{Switches(groups)}{Speed(groups)}{Selection(entries)}");
+        Html.Of($"{Frontier(groups)}{Images(groups)}{Rows(groups)}{Speed(groups)}{Selection(entries)}");
 
     // Quality against MACs, where there are several sizes.
     private static Html Frontier(IReadOnlyList<StudyGroup> groups)
     {
-        if (Quality(groups) is not { } quality || groups.Select(g => g.First.Target).Distinct().Count() < 2) return Html.Empty;
+        if (Quality(groups) is not { } quality || !Sizes(groups)) return Html.Empty;
         var points = groups.Where(g => g.Mean("macs_budget_share") is not null && g.Mean(quality.Column) is not null).Select(g =>
             Point(g, quality, Series(g.First, groups, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
         return Scatter($"{quality.Words} against MACs", new ChartAxis("MACs (budget), of the given model", "%"), new ChartAxis(quality.Words, quality.Format), points,
@@ -29,17 +29,21 @@ internal static class StudyFigures
     // Quality against the number of images.
     private static Html Images(IReadOnlyList<StudyGroup> groups)
     {
-        if (Quality(groups) is not { } quality || groups.Select(g => g.First.Images).Distinct().Count() < 2) return Html.Empty;
+        if (Quality(groups) is not { } quality || !Numbers(groups)) return Html.Empty;
         var points = groups.Where(g => g.First.Images is not null && g.Mean(quality.Column) is not null).Select(g =>
             Point(g, quality, Series(g.First, groups, images: false), g.First.Images!.Value, [("images", $"{g.First.Images}")])).ToList();
         return Scatter($"{quality.Words} against the number of images", new ChartAxis("images", "~s") { Logarithmic = true }, new ChartAxis(quality.Words, quality.Format), points,
             Level(groups, quality.Column), Spread(groups));
     }
 
-    // One bar for every switch, where nothing else varies.
-    private static Html Switches(IReadOnlyList<StudyGroup> groups)
+    private static bool Sizes(IReadOnlyList<StudyGroup> groups) => groups.Select(g => g.First.Target).OfType<string>().Distinct().Count() > 1;
+
+    private static bool Numbers(IReadOnlyList<StudyGroup> groups) => groups.Select(g => g.First.Images).OfType<int>().Distinct().Count() > 1;
+
+    // One bar for every switch, or for every row, where there is no axis to put them along.
+    private static Html Rows(IReadOnlyList<StudyGroup> groups)
     {
-        if (Quality(groups) is not { } quality || groups.Select(g => g.First.Switch).Distinct().Count() < 2) return Html.Empty;
+        if (Quality(groups) is not { } quality || (groups.Select(g => g.First.Switch).Distinct().Count() < 2 && (Sizes(groups) || Numbers(groups)))) return Html.Empty;
         var bars = groups.Where(g => g.Mean(quality.Column) is not null).Select((g, i) => (Series(g.First, groups), g.Mean(quality.Column)!.Value, i == 0)).ToList();
         return Titled($"{quality.Words}, row by row", title => BarChart.Draw(title, ("row", quality.Words), bars, "In colour: the first row."));
     }
