@@ -6,6 +6,7 @@ using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Supervised;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Ofb;
 
@@ -13,7 +14,7 @@ namespace Espalier.Ofb;
 public sealed class OfbMethod
 {
     private const string CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model";
-    // Of the time for training, a search may take this much more than its share on a machine that became slower; then its sizes are decided.
+    // A search may take so many times what it should on a machine that became slower; then its sizes are decided.
     private const double Patience = 1.2;
     private readonly SupervisedRun _run;
 
@@ -28,7 +29,7 @@ public sealed class OfbMethod
         _run = new SupervisedRun(request, request.Options.Recipe, time)
         {
             StepName = "search", Activity = "search and recovery", Accumulate = request.Options.Accumulate,
-            Begin = Begin, Finish = Finish, Measuring = Measuring,
+            Begin = Begin, Later = (request.Options.SearchShare, BeginRecovery), Finish = Finish, Measuring = Measuring,
         };
     }
 
@@ -62,7 +63,7 @@ public sealed class OfbMethod
         {
             OnDecided = context is null ? null : step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
             OnCut = context is null ? null : architecture => TellWidths(architecture, context),
-            IsLate = context is null ? null : () => _run.IsUsed(Math.Min(1, Patience * Request.Options.SearchShare)),
+            IsLate = context is null ? null : () => _run.IsFirstOver(Patience),
         };
         return new Trainee(net, task, task.Training(Request.Compute))
         {
@@ -75,6 +76,18 @@ public sealed class OfbMethod
                 ModelFolder.Write(Directory.CreateDirectory(Path.Combine(folder, ModelName)).FullName, net.Model);
             },
         };
+    }
+
+    // A network of the size that is looked for, trained as the one that will be found: for its pace alone.
+    private Trainee BeginRecovery(long steps, int batchesPerEpoch)
+    {
+        var recipe = Request.Options.Recipe;
+        Model net = Plan.Example.Random(Request.Model.Preprocessing, Request.Seed);
+        if (Request.Compute.Device != "cpu")
+            using (var there = net) net = there.To(Request.Compute.Device);
+        var mix = new MixUp { MixUpAlpha = recipe.MixUp, CutMixAlpha = recipe.CutMix, LabelSmoothing = recipe.LabelSmoothing };
+        return new Trainee(net, new SupervisedTask(net, mix, recipe.DropPath, Request.Seed), recipe.Options(steps, batchesPerEpoch, Request.Compute) with { Accumulate = Request.Options.Accumulate })
+            { Save = _ => { } };
     }
 
     private void Finish(StepContext context, string searched, long steps)

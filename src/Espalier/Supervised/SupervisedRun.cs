@@ -55,8 +55,13 @@ internal sealed class SupervisedRun(TrainingRequest request, TrainRecipe recipe,
     /// <summary>Seconds that measuring takes: while the training lasts, and after it.</summary>
     public required Func<CancellationToken, (double During, double After)> Measuring { get; init; }
 
-    /// <summary>Whether a search or another first part has used so much of the time; the first process decides.</summary>
-    public bool IsUsed(double share) => _clock!.IsUsed(share);
+    /// <summary>
+    /// Where the training goes at another pace after a first part of its steps: that part's share of them, and what is trained after it, to be timed and thrown away.
+    /// </summary>
+    public (double FirstSteps, Func<long, int, Trainee> Begin)? Later { get; init; }
+
+    /// <summary>Whether the first part has taken so many times what it should; the first process decides.</summary>
+    public bool IsFirstOver(double times) => _clock!.IsFirstOver(times);
 
     /// <summary>Does, or goes on with, both steps.</summary>
     public void Execute(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
@@ -145,12 +150,20 @@ internal sealed class SupervisedRun(TrainingRequest request, TrainRecipe recipe,
         { OnSkipped = onSkipped };
 
     private long StepCount(StepContext context, ImageDataset train) => _clock!.Steps(context.Folder,
-        (double)((train.Count + recipe.BatchSize - 1) / recipe.BatchSize) / Accumulate, SecondsPerStep, () => Measuring(context.Cancellation));
+        (double)((train.Count + recipe.BatchSize - 1) / recipe.BatchSize) / Accumulate, Pace, () => Measuring(context.Cancellation));
 
-    private double SecondsPerStep()
+    private TrainingPace Pace()
+    {
+        var first = SecondsPerStep((steps, batches) => Begin(steps, batches, null));
+        if (Later is not { } later) return new(first, 0);
+        var (searching, rest) = (later.FirstSteps * first, (1 - later.FirstSteps) * SecondsPerStep(later.Begin));
+        return new(searching + rest, searching / (searching + rest));
+    }
+
+    private double SecondsPerStep(Func<long, int, Trainee> begin)
     {
         using var batches = Batches(request.Split().Train);
-        using var probe = Begin(Far, batches.BatchesPerEpoch, null);
+        using var probe = begin(Far, batches.BatchesPerEpoch);
         var options = probe.Options with { Steps = StepTimer.Steps, ReadLossEvery = 1 };
         return StepTimer.Measure(hooks => new TrainingLoop(probe.Task, batches, options) { OnStep = hooks.OnStep, StopEarly = hooks.StopEarly }, time);
     }
