@@ -38,7 +38,7 @@ every=("$@")
 echo "| network | method | minutes | MACs left | top-1 before | raw cut | repaired | after | points lost |"
 echo "|---|---|---|---|---|---|---|---|---|"
 methods=(dc-vit espalier)
-family swin swin_micro_patch2_window7_28 "--epochs 6 --optimizer muon"
+family swin swin_micro_patch2_window7_28 "--epochs 8 --optimizer muon"
 methods=("dc-vit cnn-drop" "dc-vit cnn-dense" magnitude fskd cd espalier)
 family mobilenet fashion-mobilenet "--epochs 10"
 family resnet fashion-resnet "--epochs 4"
