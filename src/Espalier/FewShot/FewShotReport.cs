@@ -100,6 +100,17 @@ public static class FewShotReport
         if (result.MetricSetCached) yield return "The synthetic metric set came from an earlier run of the same model and seed.";
     }
 
+    /// <summary>Switches that look at as many images again.</summary>
+    /// <param name="search">Images that were searched on.</param>
+    /// <param name="repair">Images that were repaired on.</param>
+    /// <param name="drawn">All that were drawn.</param>
+    internal static IEnumerable<(string, string)> Looked(int search, int repair, int drawn)
+    {
+        // A single image is all there are, and no number to ask for.
+        if (search > 1) yield return (RunReports.Switch, $"search_images={search}");
+        if (repair > 1 && repair < drawn) yield return (RunReports.Switch, $"repair_images={repair}");
+    }
+
     private static string? Repeat(FewShotResult result, RunManifest manifest)
     {
         if (result.Stages.IsEmpty)
@@ -108,9 +119,7 @@ public static class FewShotReport
         if (result.SynthesisSteps > 0) effort.Add(("--synthesis-steps", $"{result.SynthesisSteps}"));
         if (result.MergingRounds > 0) effort.Add((RunReports.Switch, $"merging_rounds={result.MergingRounds}"));
         if (result.WidthRounds > 0) effort.Add((RunReports.Switch, $"rounds={result.WidthRounds}"));
-        // A single image is all there are, and no number to ask for.
-        if (result.SearchImages > 1) effort.Add((RunReports.Switch, $"search_images={result.SearchImages}"));
-        if (result.RepairImages > 1 && result.RepairImages < result.Samples.Train.Count) effort.Add((RunReports.Switch, $"repair_images={result.RepairImages}"));
+        effort.AddRange(Looked(result.SearchImages, result.RepairImages, result.Samples.Train.Count));
         if (result.Ranking.Length > 0) effort.Add(("--rank-steps", $"{result.RankSteps}"));
         return RunReports.Repeat(manifest, effort);
     }

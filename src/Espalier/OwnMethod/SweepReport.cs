@@ -1,3 +1,4 @@
+using Espalier.FewShot;
 using Espalier.Models.Formats;
 using Espalier.Reports;
 using Espalier.Runs;
@@ -24,8 +25,7 @@ public static class SweepReport
         List<(string, string)> effort = [("--steps", string.Join(',', result.Points.Select(p => p.Stage.Steps ?? 0)))];
         if (result.SynthesisSteps > 0) effort.Add(("--synthesis-steps", $"{result.SynthesisSteps}"));
         effort.Add((RunReports.Switch, $"rounds={string.Join(',', result.Rounds)}"));
-        if (result.SearchImages > 1) effort.Add((RunReports.Switch, $"search_images={result.SearchImages}"));
-        if (result.RepairImages > 1 && result.RepairImages < result.Images.Train.Count) effort.Add((RunReports.Switch, $"repair_images={result.RepairImages}"));
+        effort.AddRange(FewShotReport.Looked(result.SearchImages, result.RepairImages, result.Images.Train.Count));
         return RunReports.Repeat(manifest, effort);
     }
 
