@@ -5,16 +5,12 @@
 set -euo pipefail
 model=$1 images=$2 out=$3 minutes=${4:-1.5}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-espalier=${ESPALIER:-$root/espalier}
-mkdir -p "$out"
+source "$root/benchmarks/resumable.sh"
 
 run() { # name, target and order, switches...
   local name=$1 structure=$2; shift 2
-  if [[ ! -f $out/$name/report.json ]]; then
-    # shellcheck disable=SC2086 # the structure is several words
-    "$espalier" compress "$model" $structure --method dc-vit --images "$images" -n 500 --metric-set images \
-      --minutes "$minutes" --quiet --json --force -o "$out/$name" "$@" > "$out/$name.json"
-  fi
+  # shellcheck disable=SC2086 # the structure is several words
+  finish "$out/$name" compress "$model" $structure --method dc-vit --images "$images" -n 500 --metric-set images --minutes "$minutes" "$@"
   python3 - "$out/$name/report.json" "$name" "$*" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1]))

@@ -5,15 +5,11 @@
 set -euo pipefail
 model=$1 images=$2 out=$3 n=${4:-250}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-espalier=${ESPALIER:-$root/espalier}
-mkdir -p "$out"
+source "$root/benchmarks/resumable.sh"
 
 run() { # name, switches...
   local name=$1; shift
-  if [[ ! -f $out/$name/report.json ]]; then
-    "$espalier" compress "$model" --keep-macs 0.756778175 --images "$images" -n "$n" --steps 0 --quiet --json --force -o "$out/$name" \
-      --switch rounds=1 "$@" > "$out/$name.json"
-  fi
+  finish "$out/$name" compress "$model" --keep-macs 0.756778175 --images "$images" -n "$n" --steps 0 --switch rounds=1 "$@"
   python3 - "$out/$name/report.json" "$name" "$*" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1]))

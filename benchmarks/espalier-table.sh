@@ -1,22 +1,17 @@
 #!/usr/bin/env bash
 # The tables of docs/results/espalier.md, by one resumable command: a run whose folder is complete is skipped, one that was stopped goes on.
 #   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, merged, merging, rivals or ablations; SEEDS: default "0 1 2"
-# EVAL is only scored at the end of each run; nothing is chosen by it. MINUTES: of each run of goals, default 20.
+# EVAL is only scored at the end of each run; nothing is chosen by it. MINUTES: of each run of goals, default 20, or of rivals, default 10.
 set -euo pipefail
-part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2} minutes=${MINUTES:-20}
+part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-espalier=${ESPALIER:-$root/espalier}
-mkdir -p "$out"
+source "$root/benchmarks/resumable.sh"
 
 run() { # name, switches...
   local name=$1 seed; shift
   for seed in $seeds; do
     local folder=$out/$name-$seed
-    if [[ -f $folder/run.json && ! -f $folder/report.json ]]; then
-      "$espalier" resume "$folder" --quiet > "$folder.log"
-    elif [[ ! -f $folder/report.json ]]; then
-      "$espalier" compress "$model" --images "$images" --seed "$seed" --quiet --json --force -o "$folder" "$@" > "$folder.log"
-    fi
+    finish "$folder" compress "$model" --images "$images" --seed "$seed" "$@"
     [[ -f $folder.json ]] || { "$espalier" evaluate "$folder" --data "$eval" --against "$model" --quiet --json > "$folder.tmp" && mv "$folder.tmp" "$folder.json"; }
   done
   # shellcheck disable=SC2086 # the seeds are several words
@@ -25,7 +20,7 @@ run() { # name, switches...
 
 # The learning rate of the run, of several that differ in it alone, whose held-out KL is least.
 closest() {
-  python3 -c 'import json, sys; print(min(sys.argv[1:], key=lambda d: json.load(open(d + "/report.json"))["held_out_kl"]).rsplit("-10-", 1)[1].rsplit("-", 1)[0])' "$@"
+  python3 -c 'import json, sys; print("-".join(min(sys.argv[1:], key=lambda d: json.load(open(d + "/report.json"))["held_out_kl"]).split("-")[-3:-1]))' "$@"
 }
 
 header() {
@@ -37,6 +32,7 @@ header() {
 case $part in
   goals)
     header "Goals"
+    minutes=${MINUTES:-20}
     run keep84 --keep-macs 0.84 -n 500 --minutes "$minutes"
     run keep76 --keep-macs 0.756778175 -n 500 --minutes "$minutes"
     run keep76-n50 --keep-macs 0.756778175 -n 50 --minutes "$minutes"
@@ -57,47 +53,37 @@ case $part in
     done ;;
   rivals)
     # A rival's rate is the one whose network is closest to the teacher on training images that were not drawn, on the first seed.
-    all=$seeds
-    ten=(--keep-macs 0.756778175 -n 500 --minutes 10)
-    header "Ten minutes each, the rivals with each of three learning rates"
+    all=$seeds minutes=${MINUTES:-10}
+    size=(--keep-macs 0.756778175 -n 500)
+    header "$minutes minutes each, the rivals with each of three learning rates"
     seeds=${all%% *}
     for method in dc-vit drop-blocks; do
-      for lr in 1e-4 2e-4 5e-4; do run "$method-10-$lr" "${ten[@]}" --method "$method" --lr "$lr"; done
+      for lr in 1e-4 2e-4 5e-4; do run "$method-$minutes-$lr" "${size[@]}" --minutes "$minutes" --method "$method" --lr "$lr"; done
     done
-    dcvit=$(closest "$out"/dc-vit-10-*-"$seeds") dropped=$(closest "$out"/drop-blocks-10-*-"$seeds")
-    header "Ten minutes each, the rivals with their best rate, and DC-ViT with four times the minutes"
+    dcvit=$(closest "$out"/dc-vit-"$minutes"-*-"$seeds") dropped=$(closest "$out"/drop-blocks-"$minutes"-*-"$seeds")
+    header "$minutes minutes each, the rivals with their best rate, and DC-ViT with four times the minutes"
     seeds=$all
-    run espalier-10 "${ten[@]}"
-    run "dc-vit-10-$dcvit" "${ten[@]}" --method dc-vit --lr "$dcvit"
-    run "drop-blocks-10-$dropped" "${ten[@]}" --method drop-blocks --lr "$dropped"
-    run "dc-vit-40-$dcvit" --keep-macs 0.756778175 -n 500 --minutes 40 --method dc-vit --lr "$dcvit" ;;
+    run "espalier-$minutes" "${size[@]}" --minutes "$minutes"
+    run "dc-vit-$minutes-$dcvit" "${size[@]}" --minutes "$minutes" --method dc-vit --lr "$dcvit"
+    run "drop-blocks-$minutes-$dropped" "${size[@]}" --minutes "$minutes" --method drop-blocks --lr "$dropped"
+    run "dc-vit-$((4 * minutes))-$dcvit" "${size[@]}" --minutes "$((4 * minutes))" --method dc-vit --lr "$dcvit" ;;
   ablations)
-    header "One part off or otherwise"
-    # Widths are searched for once for each way to search; what comes after a search takes those of the full method.
-    base=(--keep-macs 0.756778175 -n 500 --steps 200)
+    # The parts of the finetune; those of the closed form are espalier-closed.sh's. One structure for all, and after the first row no blend, which would
+    # give back the repaired weights wherever a part does harm.
+    header "One part of the finetune off or otherwise"
+    base=(--keep-macs 0.756778175 -n 250 --steps 200 --batch 16 --switch rounds=1)
     run full "${base[@]}"
-    run no-query-key "${base[@]}" --switch query_key=off
-    run no-value "${base[@]}" --switch value=off
-    run no-search "${base[@]}" --switch rounds=1
-    base+=(--like "$out/full-${seeds%% *}")
-    run no-repair "${base[@]}" --switch repair=off
-    run equal-tokens "${base[@]}" --switch weigh_tokens=off
-    run cut-only "${base[@]}" --switch refit_whole=off
-    run plain-metric "${base[@]}" --switch weigh_channels=off
-    run one-regression "${base[@]}" --switch strength=1
-    run left-out-strength "${base[@]}" --switch strength=left_out
-    run crops "${base[@]}" --switch crops=2
-    run random-units "${base[@]}" --switch units=random
-    run variance-units "${base[@]}" --switch units=variance
-    run last-feature "${base[@]}" --switch feature_every=0
+    base+=(--switch blend=off)
+    run no-blend "${base[@]}"
     run no-features "${base[@]}" --switch features=0
     run no-logits "${base[@]}" --switch logits=0
     run no-mix "${base[@]}" --switch mix=0
+    run last-feature "${base[@]}" --switch feature_every=0
     run no-ema "${base[@]}" --switch ema=0
-    run no-blend "${base[@]}" --switch blend=off
-    run pull "${base[@]}" --switch pull=0.001
-    run synthetic-inputs "${base[@]}" --switch synthetic_inputs=on --metric-set synthetic
+    run muon "${base[@]}" --switch optimizer=muon
     run refit-after "${base[@]}" --switch refit=0.2
-    run muon "${base[@]}" --switch optimizer=muon ;;
+    run pull "${base[@]}" --switch pull=0.001
+    run no-repair "${base[@]}" --switch repair=off
+    run synthetic-inputs "${base[@]}" --switch synthetic_inputs=on --metric-set synthetic ;;
   *) echo "no part '$part'; there are goals, merged, merging, rivals and ablations" >&2; exit 2 ;;
 esac

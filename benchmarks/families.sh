@@ -8,16 +8,7 @@ out=$1 seeds=${2:-0}
 shift $(($# < 2 ? $# : 2))
 [[ $# -gt 0 ]] || set -- --minutes 10
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-espalier=${ESPALIER:-$root/espalier}
-mkdir -p "$out"
-
-# FOLDER COMMAND...: runs it there, goes on with it, or leaves it as it is. The report is the last thing a run writes.
-finish() {
-  local folder=$1; shift
-  [[ ! -f $folder/report.json ]] || return 0
-  if [[ -f $folder/run.json ]]; then "$espalier" resume "$folder" --quiet > "$folder.log"
-  else "$espalier" "$@" --quiet --json -o "$folder" > "$folder.log"; fi
-}
+source "$root/benchmarks/resumable.sh"
 
 family() { # name, architecture, how it is trained, methods
   local name=$1 net=$2 recipe=$3 seed method switches; shift 3

@@ -8,7 +8,7 @@ out=$1 seeds=${2:-0 1 2}
 shift $(($# < 2 ? $# : 2))
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
-# Builds once; every row is a process of its own.
+# Every row is a process of its own, and builds what was edited since the one before: leave the sources alone meanwhile.
 row() { "$root/benchmarks/run.sh" ofb "$@"; }
 
 mkdir -p "$out"

@@ -6,11 +6,17 @@ model=$1 images=$2 compressed=${3:-} pairs=${4:-5}
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 run=$root/benchmarks/run.sh
 
-for table in "train-step $pairs" "few-shot $images $pairs" "gemm $pairs" "step-memory" "processes $pairs" "finetune-ways $model $images 200"; do
-  printf '\n## %s\n\n' "${table%% *}"
-  # shellcheck disable=SC2086 # the words of a table are several arguments
-  "$run" $table
-done
+table() { # name, arguments...
+  printf '\n## %s\n\n' "$1"
+  "$run" "$@"
+}
+
+table train-step "$pairs"
+table few-shot "$images" "$pairs"
+table gemm "$pairs"
+table step-memory
+table processes "$pairs"
+table finetune-ways "$model" "$images" 200
 
 printf '\n## bench\n\n| batch | threads | speed-up, median | 10th to 90th percentile |\n|---:|---:|---:|---|\n'
 [[ -n $compressed ]] && for batch in 1 64; do

@@ -10,13 +10,14 @@ run, images, out = sys.argv[1:]
 with open(os.path.join(run, "samples.txt")) as file:
     drawn = {line.strip() for line in file}
 with open(os.path.join(images, "labels.txt")) as file:
-    labelled = [line.split() for line in file if line.strip()]
+    labelled = [line.strip().rsplit(" ", 1) for line in file if line.strip()]
 os.makedirs(out, exist_ok=True)
 with open(os.path.join(out, "labels.txt"), "w") as file:
     for name, label in labelled:
         if name in drawn:
             continue
         link = os.path.join(out, name)
+        os.makedirs(os.path.dirname(link), exist_ok=True)
         if not os.path.lexists(link):
             os.symlink(os.path.abspath(os.path.join(images, name)), link)
         file.write(f"{name} {label}\n")

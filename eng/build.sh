@@ -27,6 +27,8 @@ build_native() {
     cmake --build "$root/artifacts/native"; } >"$log" 2>&1 ||
     die "the native door did not build (log: $log); check the compiler and that $prefix holds a complete libtorch"
   touch "$root/artifacts/native/libespalier_torch.so"
+  # Whatever was set up with another door is not set up any more.
+  rm -f "$logs"/{app,tests}
   echo "$mark" >"$logs/native.prefix"
 }
 
@@ -34,7 +36,8 @@ build_managed() {
   local log=$logs/dotnet.log project=$root/src/Espalier.Cli/Espalier.Cli.csproj
   [[ $1 == app ]] || project=$root/Espalier.slnx
   say "building"
-  dotnet build "$project" -c Release --nologo -v quiet -clp:NoSummary >"$log" 2>&1 </dev/null && return
+  # Build servers outlive the build; with the lock in hand they would hold up the next set-up.
+  (exec {lock}>&-; exec dotnet build "$project" -c Release --nologo -v quiet -clp:NoSummary >"$log" 2>&1 </dev/null) && return
   if grep -qE 'NU1301|NU1101|Unable to load the service index' "$log"; then
     die "could not restore NuGet packages (log: $log); check the network and the NuGet sources, and run again"
   fi

@@ -64,7 +64,7 @@ door() {
   kernel avx2 -mavx2 -mfma
   kernel avx512 -mavx512f
   kernel avx512_bf16 -mavx512f -mavx512bw -mavx512vl -mavx512bf16
-  "$cxx" "${common[@]}" "$target"/native/{door,operators,attention,gelu}.cpp "${objects[@]}" -o "$target/program/libespalier_torch.so" "${link[@]}" ||
+  "$cxx" "${common[@]}" "$target"/native/{door,settings,operators,attention,gelu}.cpp "${objects[@]}" -o "$target/program/libespalier_torch.so" "${link[@]}" ||
     die "the door did not build; see above"
   rm "${objects[@]}"
   local gloo=${ESPALIER_GLOO:-$torch/include}

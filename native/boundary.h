@@ -13,14 +13,15 @@
 #define ESP_TORCH_AT_LEAST(major, minor) \
   (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
+// Of this thread; each library defines its own.
+extern thread_local std::string last_error;
+
 namespace {
 
 // The version of what both libraries export; the managed side asks for it before it calls anything else.
 constexpr int32_t kInterface = 3;
 
 enum Code : int32_t { kOk = 0, kError = 1, kOutOfMemory = 2 };
-
-thread_local std::string last_error;
 
 // Memory may be so short that not even the text fits.
 void set_error(const char* text) noexcept {

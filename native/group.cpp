@@ -28,6 +28,8 @@ Store& store_of(void* handle) { return *static_cast<Store*>(handle); }
 
 }  // namespace
 
+thread_local std::string last_error;
+
 ESP_API int32_t esp_group_init() noexcept { return kInterface; }
 
 ESP_API const char* esp_group_error() noexcept { return last_error.c_str(); }

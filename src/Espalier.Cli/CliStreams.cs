@@ -10,14 +10,20 @@ public sealed record CliStreams(TextWriter Out, TextWriter Error, bool OutIsTerm
 {
     private const int FileWidth = 200;
 
+    /// <summary>Columns of the screen progress is drawn on.</summary>
+    public int ErrorWidth { get; init; } = Width;
+
     /// <summary>Ends the process at once with this code; null when it is not the program's to end.</summary>
     public Action<int>? Leave { get; init; }
 
     /// <summary>The process's own streams.</summary>
     public static CliStreams OfProcess() => new(
         Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected,
-        Console.IsOutputRedirected ? FileWidth : Math.Max(40, Console.WindowWidth))
+        Console.IsOutputRedirected ? FileWidth : ScreenWidth())
     {
         Leave = LateExit.Leave,
+        ErrorWidth = ScreenWidth(),
     };
+
+    private static int ScreenWidth() => Math.Max(40, Console.WindowWidth);
 }

@@ -27,7 +27,7 @@ public static partial class EspalierApp
         {
             // Numbers are written alike everywhere, also for a program that is a guest of another.
             CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-            return Dispatch(arguments, streams, commands, cancellation);
+            return Guard(streams, verbose: false, () => Dispatch(arguments, streams, commands, cancellation));
         }
         finally
         {
@@ -86,7 +86,7 @@ public static partial class EspalierApp
             var message = error is EspalierException own ? ErrorText.Of(own)
                 : error is OperationCanceledException ? error.Message
                 : error is OutOfMemoryException or TorchOutOfMemoryException ? "Out of memory; use a smaller --batch or a smaller model."
-                : error is TorchException ? error.Message
+                : error is TorchException or IOException ? error.Message
                 : $"Unexpected {error.GetType().Name}: {error.Message} (--verbose shows where)";
             return Fail(streams, ExitCodes.Of(error), message);
         }

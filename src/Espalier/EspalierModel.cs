@@ -111,7 +111,7 @@ public sealed class EspalierModel(ModelSource source)
             return method.Compress(folder, progress, cancellation);
         }, (result, folder) => FewShotReport.Of(method, result, folder) with
         {
-            LatencyKept = latency.Achieved(method.Request.Target, method.Request.Model, folder.Result),
+            LatencyKept = latency.Achieved(method.Request.Target, method.Request.Model, folder.Result, method.Request.Effort.Time),
         });
     }
 
@@ -169,7 +169,7 @@ public sealed class EspalierModel(ModelSource source)
             return method.Run(folder, progress, cancellation);
         }, (result, folder) => OfbReport.Of(method, result, folder) with
         {
-            LatencyKept = latency.Achieved(method.Request.Target, request.Model, folder.Result),
+            LatencyKept = latency.Achieved(method.Request.Target, request.Model, folder.Result, request.Effort.Time),
         });
     }
 

@@ -42,7 +42,7 @@ public abstract record RunOptions
     {
         using var folder = host.Open(reads);
         var result = work(folder);
-        var told = report(result, folder) is { } found ? found with { Output = output } : null;
+        var told = report(result, folder) is { } found ? found with { Output = host.Resumed ?? output } : null;
         if (told is not null && (Compute.Group?.IsFirst ?? true)) ReportFiles.Write(told, folder.Path);
         folder.Complete();
         host.Done(told, folder.State.Seconds);

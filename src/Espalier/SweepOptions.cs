@@ -8,12 +8,12 @@ namespace Espalier;
 /// <summary>What <see cref="EspalierModel.Sweep"/> shall do. The method is always <c>espalier</c>.</summary>
 public sealed record SweepOptions : CompressOptions
 {
-    /// <summary>All sizes as shares of the MACs that stay (<see cref="Budget.Target.KeepMacs"/>), the largest first.</summary>
+    /// <summary>All sizes as shares of the MACs that stay (<see cref="Budget.Target.KeepMacs"/>), the largest first. The time is 20 minutes, and 2.5 more for each size after the first.</summary>
     [SetsRequiredMembers]
     public SweepOptions(params ImmutableArray<Target> targets)
     {
         if (targets.IsDefaultOrEmpty) throw new UsageException("A family needs at least one size.");
-        (Targets, Target) = (targets, targets[^1]);
+        (Targets, Target, Time) = (targets, targets[^1], DefaultTime(targets.Length));
     }
 
     /// <summary>A family of which all models are asked the same.</summary>
@@ -43,6 +43,9 @@ public sealed record SweepOptions : CompressOptions
 
     /// <summary>Rounds of each structure search, the one for the largest model first; empty when the switches say it for all.</summary>
     public ImmutableArray<int> RoundsOfEach { get; init; } = [];
+
+    // A model is cut from the one before it, so that each takes an eighth of what the first does.
+    internal static TimeSpan DefaultTime(int sizes) => TimeSpan.FromMinutes(20 + 2.5 * (sizes - 1));
 
     /// <summary>Switches of the method.</summary>
     public EspalierOptions Espalier { get; init; } = new();

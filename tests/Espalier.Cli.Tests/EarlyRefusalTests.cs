@@ -18,6 +18,8 @@ public sealed class EarlyRefusalTests : IDisposable
     [InlineData(2, "9 images kept aside leave none of the 8 to train on (--hold-out).", "train MODEL --data DATA --hold-out 9 --steps 1")]
     [InlineData(3, "labels up to 6", "finetune MODEL --data DATA --eval SEVEN --steps 1")]
     [InlineData(3, "7.png is not an image", "compress MODEL --keep-macs 0.75 --images FOUR --samples LIST --steps 1")]
+    [InlineData(2, "not where they lie", "compress MODEL --keep-macs 0.75 --samples LIST --steps 1")]
+    [InlineData(2, "--blocks names those it ranks", "rank MODEL --keep-macs 0.75 --images DATA --order 2 --steps 1")]
     [InlineData(3, "no such folder", "compress MODEL --keep-macs 0.75 --images DATA --method dc-vit --metric-set MODEL/none --steps 1")]
     [InlineData(2, "goes with images", "compress MODEL --keep-macs 0.75 --method dc-vit --metric-set DATA --steps 1")]
     [InlineData(2, "goes with images", "sweep MODEL --from 0.9 --to 0.8 --points 2 --metric-set DATA --steps 1")]

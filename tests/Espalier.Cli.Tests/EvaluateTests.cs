@@ -47,6 +47,16 @@ public sealed class EvaluateTests : IDisposable
     }
 
     [Fact]
+    public void Both_networks_see_images_of_the_size_that_is_asked_for()
+    {
+        var (model, data) = (_folder.WriteModel(), _folder.WriteImages("data", 4, 0, 1, 2, 5));
+        var run = CliRun.Of("evaluate", model, "--data", data, "--against", model, "--image-size", "16", "--json", "--quiet");
+        run.Code.ShouldBe(0, run.Error);
+        using var json = JsonDocument.Parse(run.Out);
+        json.RootElement.GetProperty("against").GetProperty("kl").GetDouble().ShouldBe(0, 1e-9);
+    }
+
+    [Fact]
     public void A_model_agrees_with_itself_and_not_with_another()
     {
         var (model, data) = (_folder.WriteModel(), _folder.WriteImages("data", 6, 0, 1, 2, 3, 4, 5));

@@ -113,6 +113,28 @@ public sealed class ExitCodeTests
         run.ErrorLine.ShouldContain($"espalier resume '{output}'");
     }
 
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("--version")]
+    [InlineData("inspect fashion-vit")]
+    public void Results_that_cannot_be_written_are_a_failure_of_one_line(string line)
+    {
+        using var error = new StringWriter();
+        EspalierApp.Run(line.Split(' '), new CliStreams(new FullDisk(), error), CancellationToken.None).ShouldBe(ExitCodes.Failure);
+        error.ToString().ShouldBe("espalier: No space left on device\n");
+    }
+
+    private sealed class FullDisk : StringWriter
+    {
+        public override void Write(char value) => throw new IOException("No space left on device");
+
+        public override void Write(string? value) => Write('x');
+
+        public override void Write(char[] buffer, int index, int count) => Write('x');
+
+        public override void WriteLine(string? value) => Write('x');
+    }
+
     private sealed class Probe : CliCommand
     {
         private readonly Action<CommandContext> _work;

@@ -28,6 +28,13 @@ public sealed class ProcessesTests : IDisposable
         File.Exists(Path.Combine(_folder["two"], "model.safetensors")).ShouldBeTrue();
     }
 
+    [Fact]
+    public void Damaged_images_count_whichever_process_met_them()
+    {
+        foreach (var k in new[] { 3, 8, 14, 19, 22 }) File.WriteAllText(Path.Combine(Data(), $"{k}.png"), "not a picture");
+        Report("two", ["train", _folder.WriteModel(), "--data", Data(), "--batch", "6", "--epochs", "1", "--nproc", "2"]).GetProperty("skipped_images").GetInt32().ShouldBe(5);
+    }
+
     [Theory]
     [InlineData("dc-vit", "0.75")]
     [InlineData("espalier", "0.8")]

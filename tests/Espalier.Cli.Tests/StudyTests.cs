@@ -110,8 +110,46 @@ public sealed class StudyTests : IDisposable
         }
         Rows("out").ShouldAllBe(r => r.GetProperty("learning_rate").GetDouble() == choice.GetProperty("learning_rate").GetDouble());
         json.RootElement.GetProperty("means").EnumerateArray().ShouldAllBe(m => m.GetProperty("seeds").GetInt32() == 2);
-        // The rate that failed is tried again by the next sitting, but no row is.
+        // The next sitting has nothing to do: the rate that failed is not tried again either.
+        var failed = Directory.GetFiles(Path.Combine(_folder["out"], "tune"), "*.failed.txt").ShouldHaveSingleItem();
+        var (noted, report2) = (File.GetLastWriteTimeUtc(failed), File.ReadAllText(Path.Combine(_folder["out"], "study.json")));
         Study(null, "out").Code.ShouldBe(0);
+        File.GetLastWriteTimeUtc(failed).ShouldBe(noted);
+        File.ReadAllText(Path.Combine(_folder["out"], "study.json")).ShouldBe(report2);
+    }
+
+    [Fact]
+    public void What_was_measured_on_other_data_is_measured_anew_and_the_run_is_not_done_again()
+    {
+        const string Text = """
+            {
+              "variables": { "model": null, "images": null, "other": "" },
+              "models": ["{model}"], "methods": { "dense": { "dense": true }, "random": "--method random" }, "targets": ["--keep-macs 0.7"],
+              "arguments": "--images {images} -n 8 --steps 0", "measure": { "evaluate": "{images}{other}" }
+            }
+            """;
+        Study(Text, "out").Code.ShouldBe(0);
+        var (dense, first) = (Rows("out")[0].GetProperty("top1").GetDouble(), Rows("out")[1]);
+        dense.ShouldBe(first.GetProperty("top1_before").GetDouble(), 1e-9);
+        var report = File.GetLastWriteTimeUtc(Path.Combine(_folder["out"], first.GetProperty("run").GetString()!, "report.json"));
+        // The same pictures with every label another one.
+        _folder.WriteImages("images-other", 12, [.. Enumerable.Range(0, 12).Select(i => (i + 1) % TinyModel.Classes)]);
+        CliRun.Of([.. Arguments("out"), "--set", "other=-other", "--quiet"]).Code.ShouldBe(0);
+        var second = Rows("out")[1];
+        File.GetLastWriteTimeUtc(Path.Combine(_folder["out"], second.GetProperty("run").GetString()!, "report.json")).ShouldBe(report);
+        second.GetProperty("kl").GetDouble().ShouldBe(first.GetProperty("kl").GetDouble(), 1e-6);
+        File.ReadAllText(Directory.GetFiles(Path.Combine(_folder["out"], "rows"), "measured.json", SearchOption.AllDirectories)[0]).ShouldContain("images-other");
+    }
+
+    [Fact]
+    public void A_study_that_was_moved_goes_on_where_it_lies_now()
+    {
+        Study(TwoByTwo.Replace("--keep-macs 0.65", "--keep-macs 0.01"), "out").Code.ShouldBe(1);
+        Directory.Move(_folder["out"], _folder["moved"]);
+        var resumed = CliRun.Of("resume", _folder["moved"], "--quiet", "--json");
+        resumed.Code.ShouldBe(1, resumed.Error);
+        Directory.Exists(_folder["out"]).ShouldBeFalse("the old place is left alone");
+        Rows("moved").Select(r => r.GetProperty("status").GetString()).ShouldBe(["done", "failed", "done", "failed"]);
     }
 
     [Fact]
@@ -170,6 +208,7 @@ public sealed class StudyTests : IDisposable
     [InlineData(3, "must be one of", "magnitude", "magnitudes")]
     [InlineData(3, "no command a study can run", "\"images\": [8]", "\"command\": \"study\"")]
     [InlineData(3, "no variable {pictures}", "{images}", "{pictures}")]
+    [InlineData(3, "leaves nothing a learning rate could be chosen by", "\"images\": [8]", "\"command\": \"rank\", \"learning_rates\": { \"grid\": [1e-3] }")]
     public void A_mistake_in_the_file_is_told_before_anything_runs(int code, string message, string old, string mistake)
     {
         var run = Study(TwoByTwo.Replace(old, mistake), "out");

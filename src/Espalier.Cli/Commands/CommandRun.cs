@@ -13,6 +13,9 @@ internal sealed class CommandRun(CommandContext context, string? output, params 
 
     public string? Resumed => context.ResumedFolder;
 
+    /// <summary>Where the run is: as typed, or where the folder to go on with lies now.</summary>
+    public string? Output => Resumed ?? output;
+
     /// <summary>The report of the run that is done.</summary>
     public RunReport Report => _report ?? throw new InvalidOperationException("The run left no report.");
 

@@ -19,12 +19,13 @@ internal static class CompressHandler
 
     public static RankResult Rank(RankOptions options, CommandContext context)
     {
+        if (options.Method.Order is not null) throw new UsageException("--order says which blocks are compressed, and rank finds out; --blocks names those it ranks.");
         var run = new CommandRun(context, options.Output);
         var model = FewShotSetup.Model(options.Model, options.Method, context);
         var result = model.Rank(FewShotSetup.Options(options.Target, options.Method, options.Images, options.Count, options.Effort, options.Eval, run, context) with
         {
             Method = MethodSetup.Of(options.Method with { Order = null, Choice = null }, model.Architecture, measureCandidates: options.Eval is not null),
         }, options.Output, context.Progress, context.Cancellation);
-        return new RankResult([.. result.Ranking.Select(FewShotReport.Rank)]) { Output = options.Output };
+        return new RankResult([.. result.Ranking.Select(FewShotReport.Rank)]) { Output = run.Output };
     }
 }

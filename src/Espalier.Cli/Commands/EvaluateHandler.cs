@@ -12,7 +12,7 @@ internal static class EvaluateHandler
         var model = new EspalierModel(WeightedModel.Open(options.Model, context, options.ImageSize));
         var (data, compute) = (ImageDataset.Open(options.Data, LabelPolicy.Required), Computing.Of(context));
         if (options.Against is not { } against) return Result(model.Evaluate(data, compute, options.Batch, context.Progress, context.Cancellation));
-        var found = model.Compare(new EspalierModel(WeightedModel.Open(against, context)), data, compute, options.Batch, context.Progress, context.Cancellation);
+        var found = model.Compare(new EspalierModel(WeightedModel.Open(against, context, options.ImageSize)), data, compute, options.Batch, context.Progress, context.Cancellation);
         return Result(found.Model) with { Against = new(found.Agreement, found.Kl, found.Top1Difference, found.Margin) };
     }
 

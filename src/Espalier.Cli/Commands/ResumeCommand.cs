@@ -47,6 +47,8 @@ internal sealed class ResumeCommand : CliCommand
             context.Invocation.Streams.Error.WriteLine($"espalier: {option} is the run's own, as it was begun; what is given here changes nothing.");
         // Relative paths among the recorded arguments start where the command was typed.
         if (Directory.Exists(place)) Directory.SetCurrentDirectory(place);
+        else if (!context.Common.Quiet)
+            context.Invocation.Streams.Error.WriteLine($"espalier: {place}, where the run was begun, is gone; relative paths start here.");
         EspalierApp.Resume(arguments, folder, context.Invocation);
         return null;
     }

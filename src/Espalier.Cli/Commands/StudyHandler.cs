@@ -15,11 +15,13 @@ internal static class StudyHandler
     {
         var study = StudyFile.Read(options.File, options.Form, options.Set);
         var rows = study.Rows();
-        var runner = new StudyRunner(study, rows, options.Output ?? "", context);
+        // A folder that was moved, or made by another, is gone on with where it is.
+        var folderOf = context.ResumedFolder ?? options.Output;
+        var runner = new StudyRunner(study, rows, folderOf ?? "", context);
         // Everything that is mistyped in the file comes out before the first row runs.
         foreach (var row in rows) runner.Check(row);
         if (options.List) return new StudyResult([.. rows.Select(r => CommandLineText.Of(r.CommandLine))]);
-        if (options.Output is not { } output) throw new UsageException("Give a folder for the study: -o DIR (or --list to see its rows).");
+        if (folderOf is not { } output) throw new UsageException("Give a folder for the study: -o DIR (or --list to see its rows).");
         using var folder = Open(output, options.File, context);
         var head = new StudyHead(study, context.CommandLine, EspalierVersion.Text);
         try

@@ -13,12 +13,14 @@ namespace Espalier.Cli.Commands;
 /// <summary>Runs rows as the command lines they are, each in a run folder of its own, and measures what they made.</summary>
 internal sealed class StudyRunner
 {
+    private const string CompressCommand = "compress";
     private readonly Study _study;
     private readonly ImmutableArray<StudyRow> _rows;
     private readonly StudyStore _store;
     private readonly CommandContext _context;
     private readonly ImmutableArray<string> _common;
-    private readonly Dictionary<string, string> _errors = [], _failedCandidates = [];
+    private readonly Dictionary<string, string> _errors = [];
+    private readonly HashSet<string> _tried = [];
 
     public StudyRunner(Study study, ImmutableArray<StudyRow> rows, string output, CommandContext context)
     {
@@ -31,17 +33,22 @@ internal sealed class StudyRunner
     {
         if (row.Command is not null) Parse(Line(row.CommandLine, "out"));
         if (row.Then is { } then) Parse(Line([then.Command, "model", .. then.Arguments, "--seed", $"{row.Seed}"], "out"));
-        foreach (var candidate in _study.Candidates(row, _rows)) Parse(Line(candidate.CommandLine, "out"));
+        foreach (var candidate in _study.Candidates(row, _rows))
+        {
+            if (candidate.Command != CompressCommand) throw new InputException($"{_study.Path}: '{candidate.Command}' leaves nothing a learning rate could be chosen by; give \"tuned\": false.");
+            Parse(Line(candidate.CommandLine, "out"));
+        }
         foreach (var (_, line) in Measurements(row, "run")) Parse(line);
     }
 
     /// <summary>Does what is still to be done of a row; false when there was nothing. A failure is noted.</summary>
     public bool Run(StudyRow row, Action begin)
     {
-        if (Resolved(row) is { } known && _store.Read(known, null).Status == StudyStatus.Done && Missing(known).Count == 0)
+        if (Resolved(row) is { } known)
         {
+            // A run that was killed at its very end still hides its weights.
             foreach (var folder in new[] { _store.RunOf(known), _store.ThenOf(known) }.Where(StudyStore.IsDone)) RunFolder.Tidy(folder);
-            return false;
+            if (_store.Read(known, null).Status == StudyStatus.Done && Missing(known).Count == 0) return false;
         }
         begin();
         try
@@ -50,7 +57,7 @@ internal sealed class StudyRunner
             if (chosen.Command is not null) RunOnce(chosen.CommandLine, _store.RunOf(chosen));
             var result = chosen.Command is null ? chosen.Model : _store.RunOf(chosen);
             if (chosen.Then is { } then) RunOnce([then.Command, result, .. then.Arguments, "--seed", $"{row.Seed}"], _store.ThenOf(chosen));
-            foreach (var (name, line) in Missing(chosen)) _store.Measure(chosen, name, Measure(line));
+            foreach (var (name, line) in Missing(chosen)) _store.Measure(chosen, name, Measure(chosen, line));
             _errors.Remove(row.Id);
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -73,35 +80,39 @@ internal sealed class StudyRunner
     public IReadOnlyList<StudyChoice> Choices() =>
     [
         .. _rows.Select(r => _study.Candidates(r, _rows)).Where(c => !c.IsEmpty).DistinctBy(c => c[0].Id)
-            .Select(c => _store.Choose(c, _failedCandidates)).OfType<StudyChoice>(),
+            .Select(_store.Choose).OfType<StudyChoice>(),
     ];
 
     // With its learning rate; null while that is still to be chosen.
     private StudyRow? Resolved(StudyRow row)
     {
         var candidates = _study.Candidates(row, _rows);
-        return candidates.IsEmpty ? row : _store.Choose(candidates, _failedCandidates)?.LearningRate is { } rate ? row with { LearningRate = rate } : null;
+        return candidates.IsEmpty ? row : _store.Choose(candidates)?.LearningRate is { } rate ? row with { LearningRate = rate } : null;
     }
 
     private static string Text(Exception error) => error is EspalierException own ? ErrorText.Of(own) : error.Message;
 
     private StudyRow Choose(StudyRow row)
     {
-        foreach (var candidate in _study.Candidates(row, _rows))
+        var candidates = _study.Candidates(row, _rows);
+        // One that failed in an earlier sitting is tried again only where there is none to choose.
+        var again = candidates.All(c => _store.Failure(c) is not null);
+        foreach (var candidate in candidates.Where(c => again || _store.Failure(c) is null))
         {
-            if (_failedCandidates.ContainsKey(candidate.Id)) continue;
+            if (!_tried.Add(candidate.Id)) continue;
             try
             {
                 RunOnce(candidate.CommandLine, _store.CandidateOf(candidate));
+                _store.NoteFailure(candidate, null);
             }
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 // A rate that is too high fails; the others are still there.
-                _failedCandidates[candidate.Id] = Text(error);
+                _store.NoteFailure(candidate, Text(error));
             }
         }
         return Resolved(row) ?? throw new FailureException("No learning rate could be chosen: "
-            + $"{_failedCandidates.Values.FirstOrDefault() ?? "all images were drawn, so none is left to judge by"}");
+            + $"{candidates.Select(_store.Failure).FirstOrDefault(f => f is not null) ?? "all images were drawn, so none is left to judge by"}");
     }
 
     private void RunOnce(IReadOnlyList<string> line, string folder)
@@ -118,25 +129,35 @@ internal sealed class StudyRunner
     private List<(string Name, ImmutableArray<string> Line)> Missing(StudyRow row)
     {
         var run = _store.RunOf(row);
-        if (!File.Exists(Path.Combine(run, ModelFolder.WeightsFile))) return [];
+        if (row.Command is not null && !File.Exists(Path.Combine(run, ModelFolder.WeightsFile))) return [];
         var measured = _store.Measured(row);
-        return [.. Measurements(row, run).Where(m => !measured.ContainsKey(m.Name))];
+        // What was measured on other data, or otherwise, is measured anew.
+        return [.. Measurements(row, run).Where(m => measured[m.Name]?["measured_by"]?.ToString() != By(row, m.Line))];
     }
+
+    // The command line wherever the study lies.
+    private string By(StudyRow row, ImmutableArray<string> line) => CommandLineText.Of(line.Select(word => word == _store.RunOf(row) ? "RUN" : word));
 
     private IEnumerable<(string Name, ImmutableArray<string> Line)> Measurements(StudyRow row, string run)
     {
-        if (row.Command is null) yield break;
         var measure = _study.Definition.Measure;
+        if (row.Command is null)
+        {
+            // The given model is measured against nothing.
+            if (measure.Evaluate is { } own) yield return (StudyNumbers.Evaluated, ["evaluate", row.Model, "--data", .. _study.Words(own), .. _common]);
+            yield break;
+        }
         if (measure.Evaluate is { } data) yield return (StudyNumbers.Evaluated, ["evaluate", run, "--data", .. _study.Words(data), "--against", row.Model, .. _common]);
         foreach (var batch in measure.Latency)
             yield return ($"latency_b{batch}", ["bench", run, "--against", row.Model, "--batch", $"{batch}", "--runs", $"{measure.LatencyRuns}", .. _common]);
     }
 
-    private JsonNode Measure(ImmutableArray<string> line)
+    private JsonNode Measure(StudyRow row, ImmutableArray<string> line)
     {
         var result = Inside(line, null)!;
         var json = JsonSerializer.SerializeToNode(result, result.GetType(), ResultJson.Default)!;
         json["command_line"] = CommandLineText.Of(line);
+        json["measured_by"] = By(row, line);
         return json;
     }
 

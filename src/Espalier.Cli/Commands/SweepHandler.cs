@@ -14,7 +14,7 @@ internal static class SweepHandler
         if (options.Effort.Each is { IsEmpty: false } each && each.Length != options.Points)
             throw new UsageException($"--steps names the steps of {each.Length} models, but there are {options.Points}.");
         if (options.From <= options.To) throw new UsageException($"--from {options.From} must be above --to {options.To}.");
-        var effort = options.Effort is { Steps: null, Minutes: null } ? new EffortSettings(null, 20 + 2.5 * (options.Points - 1), null) : options.Effort;
+        var effort = options.Effort is { Steps: null, Minutes: null } ? new EffortSettings(null, Espalier.SweepOptions.DefaultTime(options.Points).TotalMinutes, null) : options.Effort;
         var run = new CommandRun(context, options.Output);
         var model = FewShotSetup.Model(options.Model, options.Method, context);
         var shared = FewShotSetup.Options(Target(options, options.Points - 1), options.Method, options.Images, options.Number, effort, options.Eval, run, context);

@@ -14,6 +14,6 @@ internal static class SynthesizeHandler
             Steps = options.Effort.Steps,
             Time = options.Effort.Time,
         }.For(run, context), context.Progress, context.Cancellation);
-        return new SynthesizeResult(options.Output, result.Count, result.Steps, result.Loss, run.Seconds);
+        return new SynthesizeResult(run.Output!, result.Count, result.Steps, result.Loss, run.Seconds);
     }
 }

@@ -23,7 +23,7 @@ internal static class TrainHandler
             Effort = options.Effort.OrEpochs(DefaultEpochs),
             Strict = options.Training.Strict,
         }.For(run, context), context.Progress, context.Cancellation);
-        return new TrainResult(options.Output, result.Steps, result.Epochs, result.Loss, run.Seconds)
+        return new TrainResult(run.Output!, result.Steps, result.Epochs, result.Loss, run.Seconds)
         {
             Top1 = result.Top1,
             Top5 = result.Top5,

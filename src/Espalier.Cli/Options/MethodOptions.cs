@@ -87,7 +87,7 @@ public sealed partial class MethodOptions : OptionGroup
         _k = AddNumber<int>("--k", "N", "Number of blocks to compress (default: the fewest that keep half of an MLP ratio).", 1);
         _order = Add<string>("--order", "2,4,1|first|last|random", "Compress these blocks in this order, without ranking.");
         _blocks = Add<string>("--blocks", "1..10", "Candidate blocks (default: all but the first and the last).");
-        _keep = Add<string[]>("--keep", "attn:0", "A part that must stay: attn:I, mlp:I or block:I; may be repeated.");
+        _keep = Add<string[]>("--keep", "attn:0", "A part that must stay: attn:I, mlp:I or block:I, each of which keeps the whole block; may be repeated.");
         _unitChoice = AddChoice("--unit-choice", ["rand_sample", "gelu_sample", "rand_init"], "Which hidden units stay (default rand_sample).");
         _variant = AddChoice("--variant", ["dense", "rm_attn", "rm_ffn", "identity", "drop", "once", "cnn-drop", "cnn-dense"], "Shape of a compressed block (default dense, of a CNN cnn-drop); once compresses all blocks together.");
         _update = AddChoice("--update", ["before", "all", "inter", "ln", "ffn_bias", "attn"], "What finetuning may change (default before: up to the block after the last compressed one).");

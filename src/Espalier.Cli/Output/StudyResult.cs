@@ -28,9 +28,10 @@ public sealed record StudyResult(ImmutableArray<string> Commands) : CommandResul
             console.WriteText($"{Commands.Length} rows");
             return;
         }
+        var several = Groups.Select(g => g.First.Model).Distinct().Count() > 1;
         console.WriteTable(["method", "target", "images", "seeds", "MACs (budget)", "top-1", "KL, held out"], Groups.Select(g => (IReadOnlyList<string>)
         [
-            string.Join(' ', new[] { g.First.Method, g.First.Switch }.Where(s => !string.IsNullOrEmpty(s))), g.First.Target ?? "–", g.First.Images is { } n ? $"{n}" : "–", $"{g.Seeds}",
+            string.Join(' ', new[] { several ? StudyHtml.ModelName(g.First.Model) : null, g.First.Method, g.First.Switch }.Where(s => !string.IsNullOrEmpty(s))), g.First.Target ?? "–", g.First.Images is { } n ? $"{n}" : "–", $"{g.Seeds}",
             g.Mean("macs_budget_share") is { } share ? Tables.Percent(share) : "–", g.Mean("top1") is { } top1 ? Tables.Percent(top1) : "–",
             g.Mean("held_out_kl") is { } kl ? Tables.Number(kl) : "–",
         ]));

@@ -13,7 +13,7 @@ internal sealed class BarProgress(IAnsiConsole console, ProgressContext bars) : 
 
     public static T During<T>(CliStreams streams, Func<IProgress<ProgressUpdate>, T> work)
     {
-        var console = Consoles.For(streams.Error, isTerminal: true, streams.Width);
+        var console = Consoles.For(streams.Error, isTerminal: true, streams.ErrorWidth);
         return Bars(console).Start(bars => work(new BarProgress(console, bars)));
     }
 

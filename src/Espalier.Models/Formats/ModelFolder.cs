@@ -55,13 +55,20 @@ public static class ModelFolder
 
     private static string? Difference(string folder, Model model)
     {
-        var source = ModelSource.Open(folder);
-        if (!source.Architecture.IsSame(model.Architecture)) return "architecture";
-        using var written = source.Load();
-        using var scope = new TensorScope();
-        foreach (var (name, tensor) in model.Weights)
-            if (!tensor.Detach().To("cpu").To(DType.Float32).BitEquals(written.Weights[name])) return name;
-        return null;
+        try
+        {
+            var source = ModelSource.Open(folder);
+            if (!source.Architecture.IsSame(model.Architecture)) return "architecture";
+            using var written = source.Load();
+            using var scope = new TensorScope();
+            foreach (var (name, tensor) in model.Weights)
+                if (!tensor.Detach().To("cpu").To(DType.Float32).BitEquals(written.Weights[name])) return name;
+            return null;
+        }
+        catch (InputException error)
+        {
+            return error.Message;
+        }
     }
 
     private static string LoaderText()

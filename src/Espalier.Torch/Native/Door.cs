@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Espalier.Torch.Native;
 
 /// <summary>
-/// The C functions of <c>native/door.cpp</c>. Everything above uses <see cref="Operator"/> and <see cref="Tensor"/>.
+/// The C functions of <c>native/door.cpp</c> and <c>native/settings.cpp</c>. Everything above uses <see cref="Operator"/> and <see cref="Tensor"/>.
 /// </summary>
 internal static unsafe partial class Door
 {

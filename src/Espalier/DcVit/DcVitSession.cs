@@ -14,6 +14,9 @@ internal sealed class DcVitSession(FewShotRequest request, DcVitOptions options,
 
     internal Structure Structure => structure;
 
+    /// <summary>The cut and the finetune of each step, and the same blocks cut with nothing finetuned.</summary>
+    internal override int Measurements => 2 * (options.Once ? 1 : structure.Count) + 1;
+
     /// <summary>The edit of a block.</summary>
     /// <param name="block">Index of the block.</param>
     /// <param name="order">All blocks that are compressed, once they are known.</param>

@@ -84,7 +84,7 @@ internal static class PruneStage
         if (session.Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(session.Folder.StepFolder(StepName(1)), () =>
         {
-            var (perRound, reserve) = (Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t)), session.Reserve(measurements: 2 * Finetunes(session)));
+            var (perRound, reserve) = (Enumerable.Range(1, Finetunes(session)).Sum(t => SecondsPerStep(session, order, t)), session.Reserve(session.Measurements));
             return Math.Max(1, (long)((session.Budget!.TimeFor("finetuning") - reserve).TotalSeconds / perRound));
         }, session.Compute.Group);
     }

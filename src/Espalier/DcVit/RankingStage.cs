@@ -103,7 +103,7 @@ internal static class RankingStage
             var runs = InTurn(session, candidates.Length) * (session.Options.Profile.Rerank ? session.Structure.Count : 1);
             // Measured candidates are evaluated one by one, as the given network was.
             var measuring = session.Options.MeasureCandidates ? runs * PrepareStage.Read(session).EvaluationSeconds : 0;
-            return Math.Max(1, (long)((session.Budget!.TimeFor("ranking").TotalSeconds - measuring) / runs / seconds));
+            return Math.Max(1, (long)((session.TimeFor("ranking").TotalSeconds - measuring) / runs / seconds));
         });
     }
 

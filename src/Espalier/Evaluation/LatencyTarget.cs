@@ -15,6 +15,8 @@ namespace Espalier.Evaluation;
 internal sealed class LatencyTarget(ComputeOptions compute, TimeProvider time, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
 {
     private const string Stage = "latency", RunFile = "latency.json";
+    private const double Share = 0.02;
+    private const int LeastPairs = 3, Pairs = 50;
     // One process measures, alone.
     private readonly ComputeOptions _alone = compute with { Group = null };
 
@@ -46,17 +48,31 @@ internal sealed class LatencyTarget(ComputeOptions compute, TimeProvider time, I
     }
 
     /// <summary>The share of its latency that the given network was left with, measured in turn; null when the target was another one.</summary>
-    public double? Achieved(Target target, ModelSource given, string output)
+    /// <param name="target">What was asked.</param>
+    /// <param name="given">The network before.</param>
+    /// <param name="output">Folder of the network after.</param>
+    /// <param name="total">The run's time, which has no phase for this: as many pairs as a small part of it allows; null takes all.</param>
+    public double? Achieved(Target target, ModelSource given, string output, TimeSpan? total)
     {
         if (target.Form != TargetForm.Latency || compute.Group is { IsFirst: false }) return null;
         using var before = given.Load(compute.Device);
         using var after = ModelSource.Open(output).Load(compute.Device);
-        return 1 / new LatencyBench(time) { Bf16 = compute.EvaluatesInBf16 }.Measure(after, before, cancellation).Speedup!.Median;
+        LatencyBench Bench(int warmUp, int runs) => new(time) { Bf16 = compute.EvaluatesInBf16, WarmUp = warmUp, Runs = runs };
+        var pairs = Pairs;
+        if (total is { } all)
+        {
+            var begun = time.GetTimestamp();
+            Bench(warmUp: 1, runs: 1).Measure(after, before, cancellation);
+            pairs = (int)Math.Clamp(2 * Share * all / time.GetElapsedTime(begun), LeastPairs, Pairs);
+        }
+        return 1 / Bench(warmUp: pairs / 10, pairs).Measure(after, before, cancellation).Speedup!.Median;
     }
 
     private double Macs(Target target, ModelSource model, Func<Target, Architecture> structure)
     {
-        if (Resumed is { } run && StepFile.Read<Remembered>(run, RunFile) is { } remembered) return remembered.MacsFull;
+        if (Resumed is { } run && StepFile.Read<Remembered>(run, RunFile) is { } remembered)
+            return remembered.Latency == target.Value ? remembered.MacsFull : throw new UsageException(FormattableString.Invariant(
+                $"The run was begun for {100 * remembered.Latency:0.##} % of the latency and cannot go on with {100 * target.Value:0.##} %: begin another one.")) { Settings = [nameof(Target)] };
         var structures = LatencyCurve.Structures(structure);
         var key = Key([model.Architecture, .. structures]) + ".json";
         var curve = Kept(key) ?? Measure(model, structures, key);

@@ -11,9 +11,8 @@ public sealed record PreparedRecord(double? Top1, double? Top5, double Evaluatio
 /// <summary>The metric set that is in use.</summary>
 /// <param name="Steps">Iterations of the synthesis; 0 for real images.</param>
 /// <param name="Cached">It came from an earlier run.</param>
-/// <param name="Seconds">Time it took.</param>
-/// <param name="Loss">Lowest loss of the synthesis.</param>
-public sealed record MetricSetRecord(long Steps, bool Cached, double Seconds, double Loss);
+/// <param name="Seconds">Time it took, in all sittings.</param>
+public sealed record MetricSetRecord(long Steps, bool Cached, double Seconds);
 
 /// <summary>A finetune that was run.</summary>
 /// <param name="Steps">Gradient steps taken.</param>

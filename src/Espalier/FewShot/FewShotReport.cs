@@ -45,8 +45,8 @@ public static class FewShotReport
                     : new ReportPhase("search and repair", result.SearchSeconds, 0, 0),
                 new ReportPhase("finetuning", result.FinetuneSeconds, result.FinetuneSteps, result.Stages.Count(s => s.Stage == "finetuned")),
             ],
-            Pictures = Pictures(folder.Path),
-            Notes = [.. method.Plan.Warnings, .. Notes(result), .. RunReports.Stopped(result.StoppedEarly)],
+            Pictures = result.SynthesisSteps > 0 ? Pictures(folder.Path) : [],
+            Notes = [.. method.Plan.Warnings, .. Notes(result), .. RunReports.Timed(folder, request.Effort.Time, result.StoppedEarly)],
         };
     }
 

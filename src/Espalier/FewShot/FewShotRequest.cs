@@ -74,6 +74,8 @@ public sealed record FewShotRequest
         if (Model.Architecture.Classes == 0 && (Images is null || MetricSet.IsSynthetic))
             throw new UsageException($"{Model.Architecture.Name} has no head, so that no images can be synthesised from its classes; "
                 + (Images is null ? "give images, or finetune a head first." : "let the given images judge it, or finetune a head first.")) { Settings = [Images is null ? nameof(Images) : nameof(MetricSet)] };
+        if (SampleList is not null && Images is null)
+            throw new UsageException("A list of images to take was named, but not where they lie.") { Settings = [nameof(SampleList), nameof(Images)] };
         if (Images is not null) Draw(Images);
         if (Eval is not null) Evaluator.Require(Eval, Model.Architecture);
         if (OtherMetricSet() is { } set && Images is null)

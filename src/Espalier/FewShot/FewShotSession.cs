@@ -48,6 +48,16 @@ internal class FewShotSession : IDisposable
 
     internal TimeProvider Time { get; }
 
+    /// <summary>Networks the method measures on its way, at most.</summary>
+    internal virtual int Measurements => 3;
+
+    /// <summary>
+    /// What a phase may use of the time, when there is one. What evaluating the networks on the way takes is set aside first: with a slow evaluation the first
+    /// phases would else use up what the last one needs.
+    /// </summary>
+    internal TimeSpan TimeFor(string phase) =>
+        Budget!.TimeFor(phase, kept: TimeSpan.FromSeconds(Measurements * PrepareStage.Read(this).EvaluationSeconds));
+
     /// <summary>What to keep of the time for the run's end.</summary>
     /// <param name="measurements">How many networks are still to be measured.</param>
     /// <param name="passes">Passes over as many images as are held out, besides.</param>

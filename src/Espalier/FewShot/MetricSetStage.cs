@@ -4,6 +4,7 @@ using Espalier.Models.Data;
 using Espalier.Models.Formats;
 using Espalier.Runs;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.FewShot;
 
@@ -25,7 +26,7 @@ internal static class MetricSetStage
             var images = session.Request.OtherMetricSet() ?? session.Samples.Train;
             var chosen = images.Subset(FewShotSampler.Sample(images, wanted.MaxImages, session.Request.Seed));
             MetricSetFile.Write(context.Folder, ImageTensors.Load(chosen, session.Teacher.Preprocessing), null, steps: 0);
-            Write(session, context, new MetricSetRecord(0, false, 0, double.NaN), begun);
+            Write(session, context, new MetricSetRecord(0, false, 0), begun);
         }
     }
 
@@ -39,31 +40,28 @@ internal static class MetricSetStage
     }
 
     internal static MetricSetRecord Read(FewShotSession session) =>
-        StepFile.Read<MetricSetRecord>(session.Folder.StepFolder(Name), RecordFile) ?? new MetricSetRecord(0, false, 0, double.NaN);
+        StepFile.Read<MetricSetRecord>(session.Folder.StepFolder(Name), RecordFile) ?? new MetricSetRecord(0, false, 0);
 
     private static void Synthesise(FewShotSession session, StepContext context, long begun)
     {
         var cache = session.Request is { CacheFolder: { } root, Model.SourceHash: { } hash }
-            ? new MetricSetCache(root, hash, session.Teacher.Architecture, Options(session), session.Compute) : null;
+            ? new MetricSetCache(root, hash, session.Teacher.Architecture, session.Teacher.Preprocessing, Options(session), session.Compute) : null;
         var (steps, exact) = Steps(session, context);
         if (cache?.Find(steps, exact) is { } found)
         {
             AtomicFile.Copy(Path.Combine(found, MetricSetFile.FileName), Path.Combine(context.Folder, MetricSetFile.FileName));
             context.Progress.Report(ProgressUpdate.Message(Name, $"using the synthetic set of an earlier run in {found}"));
-            Write(session, context, new MetricSetRecord(MetricSetFile.Read(context.Folder).Steps, true, 0, double.NaN), begun);
+            Write(session, context, new MetricSetRecord(MetricSetFile.Read(context.Folder).Steps, true, 0), begun);
             return;
         }
         var options = Options(session) with { Steps = steps };
         var meter = new ProgressMeter(context.Progress, session.Time, Name, options.Steps);
-        double best = double.PositiveInfinity;
-        var (images, targets) = Inversion.Run(session.Teacher, options, new(report =>
-        {
-            best = Math.Min(best, report.Loss);
-            meter.Report(report.Step, report.Loss);
-        }, Checkpoint: context.Checkpoint(session.Time)), context.Cancellation);
+        var checkpoint = context.Checkpoint(session.Time);
+        var before = checkpoint.Seconds();
+        var (images, targets) = Inversion.Run(session.Teacher, options, new LoopHooks(report => meter.Report(report.Step, report.Loss), Checkpoint: checkpoint), context.Cancellation);
         MetricSetFile.Write(context.Folder, images, targets, options.Steps);
         cache?.Store(context.Folder, options.Steps);
-        Write(session, context, new MetricSetRecord(options.Steps, false, 0, best), begun);
+        Write(session, context, new MetricSetRecord(options.Steps, false, before), begun);
     }
 
     // With a time instead of a number, a cached set will do that has at least the steps the time would allow. No steps of a finetune are asked for as often
@@ -72,11 +70,11 @@ internal static class MetricSetStage
     {
         var (effort, most) = (session.Request.Effort, Options(session).Steps);
         if ((effort.SynthesisSteps ?? (effort.Steps is > 0 ? effort.Steps : null)) is { } given) return (Math.Min(given, most), true);
-        if (session.Budget is not { } budget) return (most, true);
+        if (session.Budget is null) return (most, true);
         return (PlannedSteps.Once(context.Folder, () =>
         {
             var seconds = Inversion.Measure(session.Teacher, Options(session), session.Time);
-            return Math.Clamp((long)(budget.TimeFor(Name).TotalSeconds / seconds), 1, most);
+            return Math.Clamp((long)(session.TimeFor(Name).TotalSeconds / seconds), 1, most);
         }), false);
     }
 
@@ -88,5 +86,5 @@ internal static class MetricSetStage
     };
 
     private static void Write(FewShotSession session, StepContext context, MetricSetRecord record, long begun) =>
-        StepFile.Write(context.Folder, RecordFile, record with { Seconds = session.Time.GetElapsedTime(begun).TotalSeconds });
+        StepFile.Write(context.Folder, RecordFile, record with { Seconds = record.Seconds + session.Time.GetElapsedTime(begun).TotalSeconds });
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Espalier.Compute;
 using Espalier.Models;
+using Espalier.Models.Data;
 using Espalier.Models.Formats;
 
 namespace Espalier.MetricSets;
@@ -16,11 +17,12 @@ public sealed class MetricSetCache
     /// <param name="root">Folder of all caches.</param>
     /// <param name="modelHash">SHA-256 of the teacher's weights file.</param>
     /// <param name="net">The teacher, at the size of its images.</param>
+    /// <param name="preprocessing">Its normalisation, within which pixels stay.</param>
     /// <param name="options">How the set is made; the steps are the part that may differ within a cache.</param>
     /// <param name="compute">Device and threads: they decide in which order is summed, and so the last bits.</param>
-    public MetricSetCache(string root, string modelHash, Architecture net, SynthesisOptions options, ComputeOptions compute)
+    public MetricSetCache(string root, string modelHash, Architecture net, Preprocessing preprocessing, SynthesisOptions options, ComputeOptions compute)
     {
-        var key = JsonSerializer.SerializeToUtf8Bytes(new { net.ImageSize, compute.Device, compute.ThreadCount, Options = options with { Steps = 0 } });
+        var key = JsonSerializer.SerializeToUtf8Bytes(new { net.ImageSize, preprocessing.Mean, preprocessing.Std, compute.Device, compute.ThreadCount, Options = options with { Steps = 0 } });
         _folder = Path.Combine(root, "metric-sets", $"{modelHash[..16]}-{net.ImageSize}px-seed{options.Seed}-n{options.Images}-"
             + $"{(options.Bf16 ? "bf16" : "fp32")}-{Convert.ToHexStringLower(SHA256.HashData(key))[..12]}");
         _shape = [options.Images, net.Channels, net.ImageSize, net.ImageSize];

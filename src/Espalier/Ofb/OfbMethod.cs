@@ -6,14 +6,13 @@ using Espalier.Reports;
 using Espalier.Runs;
 using Espalier.Supervised;
 using Espalier.Torch;
-using Espalier.Training;
 
 namespace Espalier.Ofb;
 
 /// <summary>OFB as a run: search and recovery in one training, then the results. Planning rejects a target out of reach.</summary>
 public sealed class OfbMethod
 {
-    private const string CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model";
+    private const string CutFile = "cut.json", HistoryFile = "history.json", ModelName = "model", LateFile = "late.json";
     // A search may take so many times what it should on a machine that became slower; then its sizes are decided.
     private const double Patience = 1.2;
     private readonly SupervisedRun _run;
@@ -49,7 +48,7 @@ public sealed class OfbMethod
             Top1Before = finished.Top1Before,
             Top5Before = finished.Top5Before,
             SkippedImages = skipped,
-            StoppedEarly = steps < planned,
+            StoppedEarly = steps < planned || File.Exists(Path.Combine(searched, LateFile)),
             Losses = losses,
             History = StepFile.Read<IReadOnlyList<ReportMoment>>(searched, HistoryFile) ?? [],
         };
@@ -63,7 +62,7 @@ public sealed class OfbMethod
         {
             OnDecided = context is null ? null : step => StepFile.Write(context.Folder, CutFile, Cut(net, step, context)),
             OnCut = context is null ? null : architecture => TellWidths(architecture, context),
-            IsLate = context is null ? null : () => _run.IsFirstOver(Patience),
+            IsLate = context is null ? null : () => _run.IsFirstOver(Patience) && EndedByClock(context),
         };
         return new Trainee(net, task, task.Training(Request.Compute))
         {
@@ -78,6 +77,13 @@ public sealed class OfbMethod
         };
     }
 
+    // Then no number of steps repeats it: sizes were decided before that share of them was done which the search should have.
+    private static bool EndedByClock(StepContext context)
+    {
+        StepFile.Write(context.Folder, LateFile, new LateRecord(true));
+        return true;
+    }
+
     // A network of the size that is looked for, trained as the one that will be found: for its pace alone.
     private Trainee BeginRecovery(long steps, int batchesPerEpoch)
     {
@@ -85,8 +91,7 @@ public sealed class OfbMethod
         Model net = Plan.Example.Random(Request.Model.Preprocessing, Request.Seed);
         if (Request.Compute.Device != "cpu")
             using (var there = net) net = there.To(Request.Compute.Device);
-        var mix = new MixUp { MixUpAlpha = recipe.MixUp, CutMixAlpha = recipe.CutMix, LabelSmoothing = recipe.LabelSmoothing };
-        return new Trainee(net, new SupervisedTask(net, mix, recipe.DropPath, Request.Seed), recipe.Options(steps, batchesPerEpoch, Request.Compute) with { Accumulate = Request.Options.Accumulate })
+        return new Trainee(net, new SupervisedTask(net, recipe.Mixing(), recipe.DropPath, Request.Seed), recipe.Options(steps, batchesPerEpoch, Request.Compute) with { Accumulate = Request.Options.Accumulate })
             { Save = _ => { } };
     }
 
@@ -132,6 +137,8 @@ public sealed class OfbMethod
             context.Progress.Report(ProgressUpdate.Message("search", $"width {string.Join('/', net.Stages.Select(net.WidthOf))}; heads×dim/MLP "
                 + string.Join(' ', net.Blocks.Select(b => $"{b.Heads}×{b.QkDim}/{b.MlpHidden}"))));
     }
+
+    private sealed record LateRecord(bool EndedByClock);
 
     private sealed record FinishRecord(SearchStage Last, double? Top1Before, double? Top5Before);
 }

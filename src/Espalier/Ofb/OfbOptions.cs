@@ -114,6 +114,7 @@ public sealed record OfbOptions
         faults.Unless(SearchShare is >= 0 and <= 1, $"search share {SearchShare} (in [0, 1])");
         faults.Unless(Lambda is null or (>= 0 and <= 1), $"lambda {Lambda} (in [0, 1])");
         faults.Unless(AlphaPeak is null || (AlphaPeak > 0 && double.IsFinite(AlphaPeak.Value)), $"sum of alpha's rate {AlphaPeak} (above 0)");
+        faults.Unless(Guarded || !SizesByImportance, $"sizes by importance without the guard (what is kept is chosen within the budget, which nothing else holds to)");
         faults.Unless(Accumulate >= 1, $"{Accumulate} batches a step (at least 1)");
         faults.Throw("OFB");
     }

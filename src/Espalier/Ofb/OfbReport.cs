@@ -38,7 +38,7 @@ public static class OfbReport
             })],
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("search and recovery", folder.State.Seconds, result.Steps)],
-            Notes = [.. method.Plan.Warnings, .. RunReports.Skipped(result.SkippedImages), .. RunReports.Stopped(result.StoppedEarly), .. Missed(method, result),
+            Notes = [.. method.Plan.Warnings, .. RunReports.Skipped(result.SkippedImages), .. RunReports.Timed(folder, request.Effort.Time, result.StoppedEarly), .. Missed(method, result),
                 $"All sizes were decided after {cut.Steps} of {result.Steps} steps. The metric is the cross-entropy on {request.HoldOut} training images kept aside."],
         };
     }

@@ -60,8 +60,8 @@ public sealed class SearchTask : ITrainingTask
         _history = new SearchHistory(plan, _schedule, _epochsPerStep, _fuse);
         var recipe = options.Recipe;
         _dropPath = new DropPath(recipe.DropPath, plan.Space.Net.Depth, seed);
-        _searchMix = new MixUp { LabelSmoothing = recipe.LabelSmoothing };
-        _recoveryMix = _searchMix with { MixUpAlpha = recipe.MixUp, CutMixAlpha = recipe.CutMix };
+        _recoveryMix = recipe.Mixing();
+        _searchMix = _recoveryMix with { MixUpAlpha = 0, CutMixAlpha = 0 };
     }
 
     /// <summary>Told when the last submodule is decided, with the steps taken.</summary>

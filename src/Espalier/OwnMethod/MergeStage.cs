@@ -32,7 +32,7 @@ internal static class MergeStage
         using var images = new Calibration(session.Samples.Train.Take(MostJudged), teacher, context.Cancellation, group: session.Compute.Group);
         using var judge = new Judge(teacher, images, session.Compute.TrainsInBf16, context.Cancellation);
         var start = teacher.Architecture.WithMerging((VitArchitecture)plan.Start);
-        var time = session.Budget?.TimeFor(SearchStage.Name) * (plan.Knobs.IsEmpty ? 1 : Share);
+        TimeSpan? time = session.Budget is null ? null : session.TimeFor(SearchStage.Name) * (plan.Knobs.IsEmpty ? 1 : Share);
         var (done, first, scoring) = (0, TimeSpan.Zero, session.Time.GetTimestamp());
         var search = new MergeSearch(judge, teacher, new Limit(plan.Limit.Measure, VitCost.Of(start).In(plan.Limit.Measure)), plan.Tokens)
         {

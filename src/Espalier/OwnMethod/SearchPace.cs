@@ -9,10 +9,12 @@ namespace Espalier.OwnMethod;
 /// <param name="Pass">Seconds that the given network takes for an image.</param>
 /// <param name="Solving">Seconds of a walk that do not depend on the images.</param>
 /// <param name="Trials">Widths that a look tries.</param>
-internal sealed record SearchPace(double Pass, double Solving, int Trials)
+/// <param name="Share">Of the given network's cost that the student has.</param>
+internal sealed record SearchPace(double Pass, double Solving, int Trials, double Share)
 {
-    // In passes: a walk runs teacher and student and sums up, for every image; a trial runs what is behind its block, which is half of all on average.
-    private const double WalkPasses = 7, TrialPasses = 0.7;
+    // In passes: a walk runs teacher and student and sums up, for every image; a trial runs what is behind its block in the student, which is half of all on
+    // average.
+    private const double WalkPasses = 7, TrialPasses = 0.65;
     // All trials together solve about half as much as the walk.
     private const double TrialSolving = 0.5;
     private const int TimedImages = 25;
@@ -33,8 +35,9 @@ internal sealed record SearchPace(double Pass, double Solving, int Trials)
         });
         var solving = Math.Max(0, walk - WalkPasses * pass * few.Count);
         // Processes share the images of a transformer, and must not disagree on how many those are. A width is tried on both sides of where it is.
-        return group is null ? new(pass, solving, 2 * plan.Knobs.Length)
-            : new(group.Agree(pass) / (teacher is VitModel ? group.Size : 1), group.Agree(solving), 2 * plan.Knobs.Length);
+        var (trials, share) = (2 * plan.Knobs.Length, (double)plan.Start.Cost().MacsFull / teacher.Architecture.Cost().MacsFull);
+        return group is null ? new(pass, solving, trials, share)
+            : new(group.Agree(pass) / (teacher is VitModel ? group.Size : 1), group.Agree(solving), trials, share);
 
         void Forward()
         {
@@ -54,5 +57,5 @@ internal sealed record SearchPace(double Pass, double Solving, int Trials)
     internal double Walk(int images) => Solving + WalkPasses * Pass * images;
 
     /// <summary>Seconds of a look: a walk, and every trial on the images that judge.</summary>
-    internal double Look(int fitted, int judging) => Walk(fitted) + TrialSolving * Solving + TrialPasses * Trials * Pass * judging;
+    internal double Look(int fitted, int judging) => Walk(fitted) + TrialSolving * Solving + TrialPasses * Share * Trials * Pass * judging;
 }

@@ -18,6 +18,7 @@ public static class SweepReport
         ImageListHash = result.Images.ListHash,
         Top1Before = result.Top1Before,
         Family = [.. result.Points.Select(p => Member(p, folder.Path))],
+        Notes = [.. RunReports.Timed(folder, sweep.Request.Effort.Time, result.Points.Any(p => p.StoppedEarly))],
     };
 
     private static string? Repeat(SweepResult result, RunManifest manifest)

@@ -32,7 +32,7 @@ public static class ReportHtml
     {
         if (name.Contains('\0')) return null;
         var path = Path.GetFullPath(Path.Combine(folder, name));
-        if (!path.StartsWith(Path.GetFullPath(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal) || !File.Exists(path)) return null;
+        if (!path.StartsWith(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal) || !File.Exists(path)) return null;
         var bytes = SmallFile.ReadBytes(path);
         return bytes.AsSpan().StartsWith(PngSignature) ? bytes : null;
     }

@@ -16,6 +16,8 @@ internal static class RunReports
     /// <summary>The option that sets one switch of a method.</summary>
     public const string Switch = "--switch";
 
+    // A command may take a tenth more than it was given.
+    private const double MostOfTime = 1.1;
     private static readonly string[] s_effort = ["--minutes", "--steps", "--epochs", "--rank-steps", "--synthesis-steps"];
 
     /// <summary>The report of a run, but for what it came to.</summary>
@@ -65,10 +67,16 @@ internal static class RunReports
         if (images > 0) yield return $"{images} training {(images == 1 ? "image" : "images")} could not be read and {(images == 1 ? "was" : "were")} left out (a strict training refuses them).";
     }
 
-    /// <summary>A remark when time ended a training before its planned steps were done.</summary>
-    public static IEnumerable<string> Stopped(bool early)
+    /// <summary>Remarks when time ended a training before its planned steps were done, and when even the least work took longer than the time.</summary>
+    /// <param name="folder">The run, which knows how long all sittings took.</param>
+    /// <param name="time">What was asked for; null without a limit.</param>
+    /// <param name="stoppedEarly">Whether planned steps were left out.</param>
+    public static IEnumerable<string> Timed(RunFolder folder, TimeSpan? time, bool stoppedEarly)
     {
-        if (early) yield return "Time ran out before all planned steps were done, so this run cannot be repeated exactly.";
+        if (stoppedEarly) yield return "Time ran out before all planned steps were done, so this run cannot be repeated exactly.";
+        if (time is { } asked && folder.State.Seconds > MostOfTime * asked.TotalSeconds)
+            yield return FormattableString.Invariant(
+                $"It took {folder.State.Seconds / 60:0.0} minutes, not {asked.TotalMinutes:0.##}: on this machine even the least work takes longer. Give it more time, fewer images, or a smaller evaluation.");
     }
 
     /// <summary>

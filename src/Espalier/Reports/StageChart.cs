@@ -12,6 +12,7 @@ internal static class StageChart
     internal static Html Draw(string title, ChartAxis y, IReadOnlyList<ChartPoint> points)
     {
         points = [.. points.Where(p => p.IsFinite)];
+        if (points.Count == 0) return Html.Empty;
         var spec = JsonNode.Parse("""
             { "height": 180, "mark": { "type": "line", "point": { "filled": true, "size": 50 } },
               "encoding": { "x": { "field": "label", "type": "nominal", "sort": null, "scale": { "type": "point", "padding": 0.5 },

@@ -18,6 +18,8 @@ public sealed class ProgressMeter(
     string unit = "steps",
     double unitsPerStep = 1)
 {
+    // A century; a span of time holds no more than some thousand million years' worth of ticks.
+    private const double MostSeconds = 100 * 365.25 * 86400;
     private (long Step, long Time)? _first;
 
     /// <summary>Reports that <paramref name="step"/> steps are done.</summary>
@@ -30,7 +32,7 @@ public sealed class ProgressMeter(
         var seconds = time.GetElapsedTime(first.Time).TotalSeconds;
         var done = step - first.Step;
         double? stepsPerSecond = done > 0 && seconds > 0 ? done / seconds : null;
-        TimeSpan? left = stepsPerSecond is { } rate && total > 0 ? TimeSpan.FromSeconds(Math.Max(0, total - step) / rate) : null;
+        TimeSpan? left = stepsPerSecond is { } rate && total > 0 ? TimeSpan.FromSeconds(Math.Clamp((total - step) / rate, 0, MostSeconds)) : null;
         progress.Report(new(stage, step, total, loss, stepsPerSecond * unitsPerStep, unit, left, Status: status));
     }
 }

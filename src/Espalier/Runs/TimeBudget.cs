@@ -43,13 +43,17 @@ public sealed class TimeBudget
     public bool IsOver => Left == TimeSpan.Zero;
 
     /// <summary>
-    /// What <paramref name="phase"/>, with the phases after it up to <paramref name="through"/>, may use if it starts now: their weight among themselves and the
-    /// phases after them.
+    /// What <paramref name="phase"/>, with the phases after it up to <paramref name="through"/>, may use if it starts now: of what is left, their weight among
+    /// themselves and the phases after them.
     /// </summary>
-    public TimeSpan TimeFor(string phase, string? through = null)
+    /// <param name="phase">The first.</param>
+    /// <param name="through">The last; null when it is the first.</param>
+    /// <param name="kept">Time that is no phase's, not shared out.</param>
+    public TimeSpan TimeFor(string phase, string? through = null, TimeSpan kept = default)
     {
         var (first, last) = (IndexOf(phase), IndexOf(through ?? phase));
-        return Left * (Phases[first..(last + 1)].Sum(p => p.Weight) / Phases[first..].Sum(p => p.Weight));
+        var left = Left > kept ? Left - kept : TimeSpan.Zero;
+        return left * (Phases[first..(last + 1)].Sum(p => p.Weight) / Phases[first..].Sum(p => p.Weight));
     }
 
     /// <summary>What to keep of the time for what comes after the work.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using Espalier.Reports;
 
 namespace Espalier.Studies;
 
@@ -48,7 +49,7 @@ public sealed partial record Study(string Path, string? Form, StudyDefinition De
         var first = all.First(r => r.Tuned && grid.Per.All(axis => r.On(axis) == row.On(axis)));
         var shared = grid.Shared is null ? [] : Words(grid.Shared);
         var own = grid.Shared is null ? first.Arguments : [.. OwnArguments(first), .. shared];
-        return [.. grid.Grid.Select(rate => first with { Arguments = WithoutEvaluation(own), Seed = grid.Seed, LearningRate = rate, Then = null })];
+        return [.. grid.Grid.Select(rate => first with { Arguments = [.. CommandLineText.Without(own, ["--eval"])], Seed = grid.Seed, LearningRate = rate, Then = null })];
     }
 
     /// <summary>The words of a text with arguments, variables filled in; a value with spaces stays one word.</summary>
@@ -84,12 +85,6 @@ public sealed partial record Study(string Path, string? Form, StudyDefinition De
             .. row.Switch is { } name ? Words((method.Switches ?? Definition.Switches)[name]) : [],
             .. row.Images is { } n ? ["-n", $"{n}"] : Array.Empty<string>(),
         ];
-    }
-
-    private static ImmutableArray<string> WithoutEvaluation(ImmutableArray<string> arguments)
-    {
-        var at = arguments.IndexOf("--eval");
-        return at < 0 ? arguments : WithoutEvaluation(arguments.RemoveRange(at, Math.Min(2, arguments.Length - at)));
     }
 
     private string Fill(string word) => Variable().Replace(FromFolder(Path, word), match => Variables.TryGetValue(match.Groups[1].Value, out var value) ? value

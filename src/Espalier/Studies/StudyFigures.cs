@@ -21,7 +21,7 @@ internal static class StudyFigures
     {
         if (Quality(groups) is not { } quality || !Sizes(groups)) return Html.Empty;
         var points = groups.Where(g => g.Mean("macs_budget_share") is not null && g.Mean(quality.Column) is not null).Select(g =>
-            Point(g, quality, Series(g.First, groups, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
+            Point(g, groups, quality, Series(g.First, groups, target: false), g.Mean("macs_budget_share")!.Value, [("MACs (budget)", Percent(g.Mean("macs_budget_share")))])).ToList();
         return Scatter($"{quality.Words} against MACs", new ChartAxis("MACs (budget), of the given model", "%"), new ChartAxis(quality.Words, quality.Format), points,
             Level(groups, quality.Column), Spread(groups));
     }
@@ -31,7 +31,7 @@ internal static class StudyFigures
     {
         if (Quality(groups) is not { } quality || !Numbers(groups)) return Html.Empty;
         var points = groups.Where(g => g.First.Images is not null && g.Mean(quality.Column) is not null).Select(g =>
-            Point(g, quality, Series(g.First, groups, images: false), g.First.Images!.Value, [("images", $"{g.First.Images}")])).ToList();
+            Point(g, groups, quality, Series(g.First, groups, images: false), g.First.Images!.Value, [("images", $"{g.First.Images}")])).ToList();
         return Scatter($"{quality.Words} against the number of images", new ChartAxis("images", "~s") { Logarithmic = true }, new ChartAxis(quality.Words, quality.Format), points,
             Level(groups, quality.Column), Spread(groups));
     }
@@ -57,7 +57,7 @@ internal static class StudyFigures
             var (foretold, measured) = (1 / g.Mean("macs_full_share")!.Value, g.Mean(column)!.Value);
             return new ChartPoint(Series(g.First, groups, target: false), foretold, measured)
             {
-                Facts = [("row", StudyHtml.Name(g.First)), ("by MACs (full)", Factor(foretold)), ("measured", Factor(measured)),
+                Facts = [("row", StudyHtml.Name(g.First, groups.Select(o => o.First))), ("by MACs (full)", Factor(foretold)), ("measured", Factor(measured)),
                     ("10 to 90 %", $"{Factor(g.Mean(column + "_p10") ?? double.NaN)} to {Factor(g.Mean(column + "_p90") ?? double.NaN)}")],
             };
         }).ToList();
@@ -80,15 +80,15 @@ internal static class StudyFigures
                 Facts = [("criterion", c.Name), ("block", $"{b.Index}"), ("value", Metric(c.Of(b)!.Value))],
             });
         }).ToList();
-        return Titled($"Each block compressed alone: {StudyHtml.Name(e.Row)}, seed {e.Row.Seed}", title => LineChart.Draw(title, new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
+        return Titled($"Each block compressed alone: {StudyHtml.Name(e.Row, entries.Select(o => o.Row))}, seed {e.Row.Seed}", title => LineChart.Draw(title, new ChartAxis("block", "d"), new ChartAxis("from the best block (0) to the worst (1)"), points,
             "Every curve is scaled to one range: what counts is the order."));
     }));
 
-    private static ChartPoint Point(StudyGroup g, (string Column, string Words, string Format, Func<double, string> Write) quality, string series, double x, (string, string)[] where)
+    private static ChartPoint Point(StudyGroup g, IReadOnlyList<StudyGroup> groups, (string Column, string Words, string Format, Func<double, string> Write) quality, string series, double x, (string, string)[] where)
     {
         var mean = g.Mean(quality.Column)!.Value;
         var deviation = g.Seeds > 1 ? $" ± {quality.Write(g.Deviation(quality.Column)!.Value)}" : "";
-        return new ChartPoint(series, x, mean) { IsJoined = true, Facts = [("row", StudyHtml.Name(g.First)), .. where, (quality.Words, quality.Write(mean) + deviation), ("seeds", $"{g.Seeds}")] };
+        return new ChartPoint(series, x, mean) { IsJoined = true, Facts = [("row", StudyHtml.Name(g.First, groups.Select(o => o.First))), .. where, (quality.Words, quality.Write(mean) + deviation), ("seeds", $"{g.Seeds}")] };
     }
 
     private static (string Column, string Words, string Format, Func<double, string> Write)? Quality(IReadOnlyList<StudyGroup> groups)
@@ -115,11 +115,9 @@ internal static class StudyFigures
     private static string Series(StudyRow row, IReadOnlyList<StudyGroup> groups, bool target = true, bool images = true)
     {
         bool Varies(Func<StudyRow, object?> of) => groups.Select(g => of(g.First)).Distinct().Count() > 1;
-        return string.Join(", ", new[]
-        {
-            row.Method, row.Switch, Varies(r => r.Model) ? Path.GetFileName(row.Model) : null, target && Varies(r => r.Target) ? row.Target?.TrimStart('-') : null,
-            images && Varies(r => r.Images) && row.Images is { } n ? $"{n} images" : null,
-        }.Where(s => !string.IsNullOrEmpty(s)));
+        return StudyHtml.Words(
+            row.Method, row.Switch, Varies(r => r.Model) ? StudyHtml.ModelName(row.Model) : null, target && Varies(r => r.Target) ? row.Target?.TrimStart('-') : null,
+            images && Varies(r => r.Images) ? StudyHtml.Number(row.Images) : null);
     }
 
     private static string Factor(double value) => value.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);

@@ -31,7 +31,7 @@ public static class StudyHtml
             <p class="soft">{done} of {entries.Count} rows done{(failed > 0 ? $", {failed} failed" : "")}{(head.Study.Form is { } form ? $" · form {form}" : "")}</p>
             {StudyFigures.Draw(groups, entries)}
             {Section("Means over seeds", groups.Length, () => Means(groups))}
-            {Section("Learning rates", choices.Count, () => Choices(choices))}
+            {Section("Learning rates", choices.Count, () => Choices(choices, head.Study.Definition.LearningRates!.Per))}
             {Section("Rows", entries.Count, () => Rows(entries))}
             <h2>Command</h2><pre>{head.CommandLine}</pre>
             <p class="soft">Espalier {head.Version}. {string.Join(", ", head.Study.Variables.Select(v => $"{v.Key}: {v.Value}"))}</p></article>
@@ -46,14 +46,14 @@ public static class StudyHtml
     {
         var columns = s_columns.Where(c => groups.Any(g => g.Mean(c.Column) is not null)).ToList();
         return Html.Of($"""
-            {Tables.Draw("Means over seeds", ["row", "seeds", .. columns.Select(c => c.Heading)], groups.Select(g => (string[])[Name(g.First), $"{g.Seeds}", .. columns.Select(c => Cell(g, c.Column, c.Write))]))}
+            {Tables.Draw("Means over seeds", ["row", "seeds", .. columns.Select(c => c.Heading)], groups.Select(g => (string[])[Name(g.First, groups.Select(o => o.First)), $"{g.Seeds}", .. columns.Select(c => Cell(g, c.Column, c.Write))]))}
             <p class="soft">± is the standard deviation over seeds. Shares are of the given model's. "Held out" are training images that were not drawn.</p>
             """);
     }
 
-    private static Html Choices(IReadOnlyList<StudyChoice> choices) => Html.Of($"""
+    private static Html Choices(IReadOnlyList<StudyChoice> choices, IReadOnlyCollection<string> per) => Html.Of($"""
         {Tables.Draw("Learning rates", ["for", "learning rate", "KL of each, on training images that were not drawn"], choices.Select(c => (string[])
-            [string.Join(" ", new[] { c.Method, c.Switch, c.Target }.Where(s => !string.IsNullOrEmpty(s))), Rate(c.LearningRate),
+            [For(c, per), Rate(c.LearningRate),
              string.Join(", ", c.Candidates.Select(k => $"{Rate(k.LearningRate)}: {(k.HeldOutKl is { } kl ? Metric(kl) : k.Error is null ? "–" : "failed")}"))]))}
         <p class="soft">Chosen without evaluation images, with a seed of its own, among the same rates for every method.</p>
         """);
@@ -61,7 +61,7 @@ public static class StudyHtml
     private static Html Rows(IReadOnlyList<StudyEntry> entries) => Tables.Draw("Rows", ["row", "seed", "learning rate", "MACs (budget)", "top-1", "KL, held out", "run"],
         entries.Select(e => (string[])
         [
-            Name(e.Row), $"{e.Row.Seed}", Rate(e.Row.LearningRate), Count(e.Report?.MacsBudgetAfter), Percent(Top1(e)), e.Report?.HeldOutKl is { } kl ? Metric(kl) : "–",
+            Name(e.Row, entries.Select(o => o.Row)), $"{e.Row.Seed}", Rate(e.Row.LearningRate), Count(e.Report?.MacsBudgetAfter), Percent(Top1(e)), e.Report?.HeldOutKl is { } kl ? Metric(kl) : "–",
             e.Error ?? (e.Status == StudyStatus.Pending ? "still to be run" : e.Run ?? e.ThenRun ?? ""),
         ]));
 
@@ -71,8 +71,20 @@ public static class StudyHtml
         return numbers.TryGetValue("then_top1", out var then) ? then : numbers.TryGetValue("top1", out var top1) ? top1 : null;
     }
 
-    internal static string Name(StudyRow row) =>
-        string.Join(", ", new[] { row.Method, row.Switch, row.Target?.TrimStart('-'), row.Images is { } n ? $"{n} images" : null }.Where(s => !string.IsNullOrEmpty(s)));
+    /// <summary>A row in words, the model among them where rows have several.</summary>
+    internal static string Name(StudyRow row, IEnumerable<StudyRow> all) => Words(
+        all.Select(r => r.Model).Distinct().Count() > 1 ? ModelName(row.Model) : null, row.Method, row.Switch, row.Target?.TrimStart('-'), Number(row.Images));
+
+    internal static string ModelName(string model) => Path.GetFileName(Path.TrimEndingDirectorySeparator(model));
+
+    internal static string Words(params IEnumerable<string?> parts) => string.Join(", ", parts.Where(s => !string.IsNullOrEmpty(s)));
+
+    internal static string? Number(int? images) => images is { } n ? $"{n} images" : null;
+
+    // By the axes along which choices differ; on others the first value stands for all.
+    private static string For(StudyChoice c, IReadOnlyCollection<string> per) => Words(
+        per.Contains("model") ? ModelName(c.Model) : null, per.Contains("method") ? c.Method : null, per.Contains("switch") ? c.Switch : null,
+        per.Contains("target") ? c.Target?.TrimStart('-') : null, per.Contains("images") ? Number(c.Images) : null);
 
     private static string Cell(StudyGroup group, string column, Func<double, string> write) => group.Mean(column) is not { } mean ? "–"
         : group.Seeds > 1 && group.Deviation(column) is > 0 and var deviation && column != "seconds" ? $"{write(mean)} ± {write(deviation)}" : write(mean);

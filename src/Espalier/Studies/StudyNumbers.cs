@@ -66,7 +66,13 @@ public static class StudyNumbers
     // Accuracies only where the run itself measured none.
     private static IEnumerable<(string, double?)> Evaluation(JsonNode result, bool accuracy)
     {
-        if (result["against"] is not { } against) yield break;
+        if (result["against"] is not { } against)
+        {
+            // The given model itself.
+            yield return ("top1", Number(result["top1"]));
+            yield return ("top5", Number(result["top5"]));
+            yield break;
+        }
         var (top1, difference) = (Number(result["top1"]), Number(against["top1_difference"]));
         if (accuracy)
         {

@@ -8,7 +8,8 @@ namespace Espalier.Studies;
 
 /// <summary>
 /// Where a study keeps what it made: <c>rows/ID/run</c> is a row's run folder, <c>rows/ID/then</c> that of the command that follows,
-/// <c>rows/ID/measured.json</c> what was measured besides; <c>tune/ID</c> the same for runs among which a learning rate is chosen. What is there is done.
+/// <c>rows/ID/measured.json</c> what was measured besides; <c>tune/ID</c> the same for runs among which a learning rate is chosen,
+/// <c>tune/ID.failed.txt</c> why one of them failed. What is there is done.
 /// </summary>
 /// <param name="folder">The study's folder.</param>
 public sealed class StudyStore(string folder)
@@ -23,6 +24,17 @@ public sealed class StudyStore(string folder)
 
     /// <summary>Run folder of a run to choose a learning rate by.</summary>
     public string CandidateOf(StudyRow row) => Path.Combine(folder, "tune", row.Id);
+
+    /// <summary>Why a run to choose by failed, in whichever sitting; null when it did not.</summary>
+    /// <exception cref="InputException">The note cannot be read.</exception>
+    public string? Failure(StudyRow candidate) => File.Exists(FailureOf(candidate)) ? SmallFile.ReadText(FailureOf(candidate)).TrimEnd() : null;
+
+    /// <summary>Notes why a run to choose by failed; null strikes the note out.</summary>
+    public void NoteFailure(StudyRow candidate, string? error)
+    {
+        if (error is null) File.Delete(FailureOf(candidate));
+        else AtomicFile.WriteText(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "tune")).FullName, Path.GetFileName(FailureOf(candidate))), error + "\n");
+    }
 
     /// <summary>Whether a run folder holds a finished run.</summary>
     public static bool IsDone(string run) => File.Exists(Path.Combine(run, ReportFile));
@@ -52,21 +64,21 @@ public sealed class StudyStore(string folder)
     }
 
     /// <summary>The choice among some candidates, by what their reports say; null until all of them were run or failed.</summary>
-    /// <param name="candidates">The candidates.</param>
-    /// <param name="failures">What became of those that failed, by <see cref="StudyRow.Id"/>.</param>
-    public StudyChoice? Choose(ImmutableArray<StudyRow> candidates, IReadOnlyDictionary<string, string> failures)
+    public StudyChoice? Choose(ImmutableArray<StudyRow> candidates)
     {
-        if (!candidates.All(c => IsDone(CandidateOf(c)) || failures.ContainsKey(c.Id))) return null;
+        if (!candidates.All(c => IsDone(CandidateOf(c)) || Failure(c) is not null)) return null;
         return new StudyChoice(
             [
                 .. candidates.Select(c => new StudyCandidate(c.LearningRate!.Value, Path.GetRelativePath(folder, CandidateOf(c)))
                 {
                     HeldOutKl = IsDone(CandidateOf(c)) ? RunReport.Load(CandidateOf(c)).HeldOutKl : null,
-                    Error = failures.GetValueOrDefault(c.Id),
+                    Error = Failure(c),
                 }),
             ])
         { Model = candidates[0].Model, Method = candidates[0].Method, Target = candidates[0].Target, Images = candidates[0].Images, Switch = candidates[0].Switch };
     }
+
+    private string FailureOf(StudyRow candidate) => CandidateOf(candidate) + ".failed.txt";
 
     /// <summary>Everything there is about a row.</summary>
     /// <param name="row">With its learning rate, if it has one.</param>

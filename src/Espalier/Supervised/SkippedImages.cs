@@ -1,5 +1,7 @@
+using System.Text.Json;
 using Espalier.Models.Data;
 using Espalier.Runs;
+using Espalier.Torch.Distributed;
 
 namespace Espalier.Supervised;
 
@@ -14,6 +16,15 @@ internal sealed class SkippedImages(string folder, IProgress<ProgressUpdate> pro
         if (!_ids.Add(item.Id)) return;
         StepFile.Write(folder, FileName, _ids.ToArray());
         progress.Report(ProgressUpdate.Message("images", $"left out: {reason}"));
+    }
+
+    /// <summary>Takes up those that other processes met: each reads its own part of every batch.</summary>
+    internal void Gather(ProcessGroup? group)
+    {
+        if (group is null) return;
+        for (var rank = 0; rank < group.Members; rank++)
+            _ids.UnionWith(JsonSerializer.Deserialize<string[]>(group.BroadcastBytes(JsonSerializer.SerializeToUtf8Bytes(_ids), rank))!);
+        if (_ids.Count > 0) StepFile.Write(folder, FileName, _ids.ToArray());
     }
 
     /// <summary>How many were left out in a step.</summary>

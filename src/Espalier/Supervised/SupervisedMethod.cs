@@ -3,7 +3,6 @@ using System.Text.Json.Serialization;
 using Espalier.Models;
 using Espalier.Models.Formats;
 using Espalier.Runs;
-using Espalier.Training;
 
 namespace Espalier.Supervised;
 
@@ -56,8 +55,7 @@ public sealed class SupervisedMethod
     private Trainee Begin(long steps, int batchesPerEpoch, StepContext? context)
     {
         var (model, recipe) = (Start(), _request.Recipe);
-        var mix = new MixUp { MixUpAlpha = recipe.MixUp, CutMixAlpha = recipe.CutMix, LabelSmoothing = recipe.LabelSmoothing };
-        var task = new SupervisedTask(model, mix, recipe.DropPath, _request.Seed) { LayerDecay = recipe.LayerDecay };
+        var task = new SupervisedTask(model, recipe.Mixing(), recipe.DropPath, _request.Seed) { LayerDecay = recipe.LayerDecay };
         return new Trainee(model, task, recipe.Options(steps, batchesPerEpoch, _request.Compute))
         {
             Save = folder => ModelFile.Write(Path.Combine(folder, ResultFile), model),

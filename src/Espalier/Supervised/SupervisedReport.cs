@@ -20,7 +20,7 @@ public static class SupervisedReport
             Top5After = result.Top5,
             Losses = [.. result.Losses.Select(p => new ReportLoss(p.Step, p.Loss))],
             Phases = [new ReportPhase("training", folder.State.Seconds, result.Steps)],
-            Notes = [.. result.Notes, .. RunReports.Stopped(result.StoppedEarly), .. RunReports.Skipped(result.SkippedImages), .. result.HoldOutTop1 is { } top1 ? [FormattableString.Invariant($"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside")] : Array.Empty<string>()],
+            Notes = [.. result.Notes, .. RunReports.Timed(folder, request.Effort.Time, result.StoppedEarly), .. RunReports.Skipped(result.SkippedImages), .. result.HoldOutTop1 is { } top1 ? [FormattableString.Invariant($"top-1 {100 * top1:0.00} % on {request.HoldOut} training images kept aside")] : Array.Empty<string>()],
         };
     }
 }

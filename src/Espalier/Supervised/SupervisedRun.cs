@@ -133,6 +133,7 @@ internal sealed class SupervisedRun(TrainingRequest request, TrainRecipe recipe,
         };
         loop.Run(context.Cancellation);
         loop.Finish();
+        skipped.Gather(request.Compute.Group);
         _curve.Write(context.Folder, curve);
         new TrainedRecord(loop.Step, steps).Write(context.Folder);
         trainee.Save(context.Folder);

@@ -81,6 +81,9 @@ public sealed record TrainRecipe
             : new TrainTransform(preprocessing, new TrainTransformOptions { Erasing = erasing });
     }
 
+    /// <summary>How the images of a batch are mixed, and their labels smoothed.</summary>
+    internal MixUp Mixing() => new() { MixUpAlpha = MixUp, CutMixAlpha = CutMix, LabelSmoothing = LabelSmoothing };
+
     /// <summary>The loop's options for so many steps.</summary>
     public TrainingOptions Options(long steps, int batchesPerEpoch, ComputeOptions compute) => new()
     {

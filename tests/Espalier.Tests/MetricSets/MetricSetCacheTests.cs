@@ -1,6 +1,7 @@
 using Espalier.Compute;
 using Espalier.MetricSets;
 using Espalier.Models;
+using Espalier.Models.Data;
 using Espalier.Models.Vit;
 using Espalier.Testing;
 using Espalier.Torch;
@@ -14,6 +15,7 @@ public sealed class MetricSetCacheTests : IDisposable
     private static readonly VitArchitecture s_net = VitArchitecture.Uniform("tiny", 8, patchSize: 4, channels: 1, embedDim: 8, depth: 2, heads: 2, classes: 3);
     private static readonly SynthesisOptions s_options = new() { Images = 2, Steps = 20 };
     private static readonly ComputeOptions s_compute = new() { Threads = 1 };
+    private static readonly Preprocessing s_preprocessing = new() { Size = 8, Mean = [0.5], Std = [0.5] };
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -58,6 +60,14 @@ public sealed class MetricSetCacheTests : IDisposable
     }
 
     [Fact]
+    public void A_set_within_another_normalisation_is_another_set()
+    {
+        Store(Cache(Hash, s_net, s_options, s_compute), 2, 1, 8, 8);
+        Cache(Hash, s_net, s_options, s_compute).Find(20, exact: true).ShouldNotBeNull();
+        Cache(Hash, s_net, s_options, s_compute, mean: 0.25).Find(20, exact: true).ShouldBeNull();
+    }
+
+    [Fact]
     public void A_set_of_another_shape_or_a_damaged_one_is_made_anew()
     {
         var cache = Cache(Hash, s_net, s_options, s_compute);
@@ -70,7 +80,8 @@ public sealed class MetricSetCacheTests : IDisposable
         cache.Find(20, exact: true).ShouldBeNull();
     }
 
-    private MetricSetCache Cache(string hash, Architecture net, SynthesisOptions options, ComputeOptions compute) => new(_folder["cache"], hash, net, options, compute);
+    private MetricSetCache Cache(string hash, Architecture net, SynthesisOptions options, ComputeOptions compute, double mean = 0.5) =>
+        new(_folder["cache"], hash, net, s_preprocessing with { Mean = [mean] }, options, compute);
 
     private void Store(MetricSetCache cache, params long[] shape)
     {

@@ -69,6 +69,37 @@ public sealed class OfbMethodTests(StripesModel stripes) : TorchTest, IClassFixt
         Run(Request(new TrainingEffort(Time: TimeSpan.FromSeconds(3))), folder, CancellationToken.None).Steps.ShouldBeInRange(1, 10_000);
     }
 
+    [Fact]
+    public void A_search_that_the_clock_ended_is_none_that_a_number_of_steps_repeats()
+    {
+        using var folder = new TemporaryFolder();
+        using var stop = new CancellationTokenSource();
+        var clock = new JumpingTime();
+        var mark = Path.Combine(folder.Path, "steps", "search", "late.json");
+        // Far beyond the search's share of the time, and well within all of it.
+        Should.Throw<OperationCanceledException>(() => Run(Request(new TrainingEffort(Time: TimeSpan.FromMinutes(10))), folder, stop.Token, update =>
+        {
+            if (update is { Total: > 0, Step: 3 }) clock.Jump(TimeSpan.FromMinutes(6));
+            if (update is { Total: > 0, Step: >= 10 }) stop.Cancel();
+        }, time: clock));
+        File.Exists(mark).ShouldBeTrue();
+
+        using var fixedSteps = new TemporaryFolder();
+        using var stopAgain = new CancellationTokenSource();
+        var request = Request(new TrainingEffort(Steps: 20));
+        Run(request, fixedSteps, CancellationToken.None).StoppedEarly.ShouldBeFalse();
+        Should.Throw<OperationCanceledException>(() => Run(request, fixedSteps, stopAgain.Token, update =>
+        {
+            if (update is { Total: > 0, Step: >= 3 }) stopAgain.Cancel();
+        }));
+        File.Copy(mark, Path.Combine(fixedSteps.Path, "steps", "search", "late.json"));
+        Run(request, fixedSteps, CancellationToken.None, resume: true).StoppedEarly.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Sizes_by_importance_need_the_guard() =>
+        Should.Throw<UsageException>(() => (new OfbOptions() with { SizesByImportance = true, Guarded = false }).Validate()).Message.ShouldContain("without the guard");
+
     private SearchRequest Request(TrainingEffort effort) => new()
     {
         Model = stripes.Source,
@@ -82,13 +113,26 @@ public sealed class OfbMethodTests(StripesModel stripes) : TorchTest, IClassFixt
         Compute = new ComputeOptions { Threads = 1, Precision = Precision.Fp32 },
     };
 
-    private static SearchResult Run(SearchRequest request, TemporaryFolder at, CancellationToken cancellation, Action<ProgressUpdate>? onProgress = null, bool resume = false)
+    private static SearchResult Run(SearchRequest request, TemporaryFolder at, CancellationToken cancellation, Action<ProgressUpdate>? onProgress = null, bool resume = false,
+        TimeProvider? time = null)
     {
         var manifest = new RunManifest { Command = "search", Arguments = [], WorkingDirectory = at.Path, Version = "test" };
         using var folder = resume ? RunFolder.Open(at.Path) : RunFolder.Create(at.Path, manifest, force: true);
-        var result = new OfbMethod(request, TimeProvider.System).Run(folder, new Progress(onProgress), cancellation);
+        var result = new OfbMethod(request, time ?? TimeProvider.System).Run(folder, new Progress(onProgress), cancellation);
         folder.Complete();
         return result;
+    }
+
+    // Goes on by a tenth of a second when it is read, and by more when it is told to.
+    private sealed class JumpingTime : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Interlocked.Add(ref _ticks, TimeSpan.TicksPerSecond / 10);
+
+        public void Jump(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
     }
 
     private sealed class Progress(Action<ProgressUpdate>? onProgress) : IProgress<ProgressUpdate>

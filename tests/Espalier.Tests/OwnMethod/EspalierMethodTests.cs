@@ -195,6 +195,21 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     }
 
     [Fact]
+    public void A_round_of_merging_is_begun_only_if_it_is_foretold_to_be_done_in_time()
+    {
+        // Every look at this clock takes a second. The first round only scores the start; one that tries every block takes many times as long.
+        var given = Given(VitArchitecture.Uniform("merging", 16, patchSize: 2, channels: 1, embedDim: 16, depth: 8, heads: 2, classes: 4)) with { Target = Target.KeepMacs(0.7) };
+        Rounds(TimeSpan.FromHours(1)).ShouldBeGreaterThan(1);
+        Rounds(TimeSpan.FromSeconds(12)).ShouldBe(1);
+
+        int Rounds(TimeSpan time)
+        {
+            var request = given with { Effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = time } };
+            return _runs.Compress("a", new EspalierMethod(request, s_options with { MergeTokens = true, Rounds = null }, new TickingTime(TimeSpan.FromSeconds(1)))).MergingRounds;
+        }
+    }
+
+    [Fact]
     public void A_head_on_the_mean_of_all_tokens_lets_none_be_merged()
     {
         var net = VitArchitecture.Uniform("mean", 16, patchSize: 4, channels: 1, embedDim: 32, depth: 2, heads: 2, classes: 4) with { Pool = Pooling.Average };

@@ -30,6 +30,7 @@ public sealed class ChartTests
     {
         LineChart.Draw("t", new ChartAxis("x"), new ChartAxis("y"), [new("", 1, double.NaN)]).Text.ShouldBeEmpty();
         LineChart.Draw([new(1, double.NaN), new(2, 1), new(3, double.PositiveInfinity)]).Text.ShouldBeEmpty();
+        StageChart.Draw("t", new ChartAxis("y"), [new("", 1, double.NaN)]).Text.ShouldBeEmpty();
         BarChart.Draw("t", ("a", "b"), [("x", double.NaN, false), ("y", 2, true)]).Text.ShouldContain("\"text\":\"NaN\"");
     }
 

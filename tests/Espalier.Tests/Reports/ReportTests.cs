@@ -62,6 +62,16 @@ public sealed class ReportTests : IDisposable
         page.ShouldContain(@"\u003Cscript\u003E");
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    public void Pictures_of_the_run_folder_are_on_the_page_however_it_was_typed(string end)
+    {
+        Directory.CreateDirectory(_temporary["synthetic"]);
+        File.WriteAllBytes(_temporary["synthetic/0.png"], [0x89, (byte)'P', (byte)'N', (byte)'G', 1, 2, 3]);
+        ReportHtml.Build([(Full, _temporary.Path + end)]).ShouldContain("data:image/png;base64,iVBORwECAw==");
+    }
+
     [Fact]
     public void The_page_is_well_formed_and_loads_nothing()
     {

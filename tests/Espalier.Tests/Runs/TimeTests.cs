@@ -34,6 +34,16 @@ public sealed class TimeTests
     }
 
     [Fact]
+    public void Time_that_is_no_phases_is_not_shared_out()
+    {
+        var budget = new TimeBudget(TimeSpan.FromMinutes(100), _time, s_phases);
+
+        budget.TimeFor("synthesis", kept: TimeSpan.FromMinutes(40)).TotalMinutes.ShouldBe(60 * 0.15, 1e-6);
+        budget.TimeFor("finetuning", kept: TimeSpan.FromMinutes(40)).TotalMinutes.ShouldBe(60, 1e-6);
+        budget.TimeFor("finetuning", kept: TimeSpan.FromMinutes(200)).ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
     public void A_resumed_run_counts_the_time_spent_before()
     {
         var budget = new TimeBudget(TimeSpan.FromMinutes(10), _time, s_phases, spentBefore: TimeSpan.FromMinutes(9));
@@ -57,6 +67,17 @@ public sealed class TimeTests
         meter.Report(20, loss: 0.5);
 
         updates[^1].ShouldBe(new ProgressUpdate("training", 20, 100, 0.5, 16, "images", TimeSpan.FromSeconds(40)));
+    }
+
+    [Fact]
+    public void More_steps_than_a_life_is_long_are_no_error()
+    {
+        var updates = new List<ProgressUpdate>();
+        var meter = new ProgressMeter(new Sink(updates), _time, "training", total: 1_000_000_000_000);
+        meter.Report(1);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        meter.Report(2);
+        updates[^1].Left!.Value.TotalDays.ShouldBeGreaterThan(36_000);
     }
 
     [Fact]

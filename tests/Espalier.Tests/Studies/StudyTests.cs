@@ -73,7 +73,7 @@ public sealed class StudyTests : IDisposable
         var study = Read("""
             {
               "models": ["m"], "methods": { "a": "--method a", "b": { "arguments": "--method b", "tuned": false } }, "targets": ["--keep-macs 0.5", "--keep-macs 0.7"], "seeds": [0, 1],
-              "arguments": "--images i --eval e --minutes 4", "learning_rates": { "grid": [1e-4, 3e-4], "per": ["method"] }
+              "arguments": "--images i --eval e --minutes 4 --eval=f", "learning_rates": { "grid": [1e-4, 3e-4], "per": ["method"] }
             }
             """);
         var rows = study.Rows();
@@ -88,10 +88,14 @@ public sealed class StudyTests : IDisposable
         var store = new StudyStore(_root);
         var pair = study.Candidates(rows[0], rows);
         Report(store.CandidateOf(pair[0]), 0.4);
-        store.Choose(pair, new Dictionary<string, string>()).ShouldBeNull("the other is still to be run");
-        store.Choose(pair, new Dictionary<string, string> { [pair[1].Id] = "NaN" })!.LearningRate.ShouldBe(1e-4);
+        store.Choose(pair).ShouldBeNull("the other is still to be run");
+        store.NoteFailure(pair[1], "it became NaN");
+        var passed = new StudyStore(_root).Choose(pair).ShouldNotBeNull("another sitting knows what failed");
+        (passed.LearningRate, passed.Candidates[1].Error).ShouldBe((1e-4, "it became NaN"));
+        store.NoteFailure(pair[1], null);
+        store.Choose(pair).ShouldBeNull();
         Report(store.CandidateOf(pair[1]), 0.3);
-        store.Choose(pair, new Dictionary<string, string>())!.LearningRate.ShouldBe(3e-4);
+        store.Choose(pair)!.LearningRate.ShouldBe(3e-4);
     }
 
     [Fact]

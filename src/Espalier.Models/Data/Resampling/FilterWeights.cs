@@ -9,16 +9,22 @@ internal sealed class FilterWeights
     /// <summary>32 bits less 8 for the result less 2 for filters with negative parts.</summary>
     public const int PrecisionBits = 32 - 8 - 2;
 
+    // 256 MiB: sides of some ten million pixels.
+    private const int MostValues = 1 << 26;
+
     /// <summary>
     /// Weights of the outputs <paramref name="from"/> … from + count − 1 of a resize from <paramref name="input"/> to
     /// <paramref name="output"/>.
     /// </summary>
+    /// <exception cref="InputException">The side is too long for the weights to be held.</exception>
     public FilterWeights(int input, int output, int from, int count, Interpolation filter)
     {
         var scale = (double)input / output;
         var filterScale = Math.Max(scale, 1.0);
         var support = (filter == Interpolation.Bicubic ? 2.0 : 1.0) * filterScale;
         Stride = (int)Math.Ceiling(support) * 2 + 1;
+        if ((long)count * Stride > MostValues)
+            throw new InputException($"A side of {input:N0} pixels cannot be resized to {output}: it would take {(long)count * Stride:N0} weights. Crop it first.");
         Starts = new int[count];
         Counts = new int[count];
         Values = new int[count * Stride];

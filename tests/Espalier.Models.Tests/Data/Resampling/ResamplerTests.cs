@@ -29,6 +29,11 @@ public class ResamplerTests
         Should.Throw<InputException>(() => Resampler.Resize(new ImageBuffer(1, 10_000_000, 1, new byte[10_000_000]), 224, 224, Interpolation.Bicubic))
             .Message.ShouldContain("1×10000000 pixels cannot be resized to 224×224");
 
+    [Fact]
+    public void A_side_whose_weights_would_fill_the_memory_is_an_invalid_input() =>
+        Should.Throw<InputException>(() => Resampler.Resize(new ImageBuffer(40_000_000, 1, 1, new byte[40_000_000]), 224, 224, Interpolation.Bicubic))
+            .Message.ShouldContain("40,000,000 pixels cannot be resized to 224");
+
     [Theory]
     [InlineData(51, 40)]
     [InlineData(16, 13)]

@@ -236,6 +236,59 @@ public sealed class DcVitMethodTests(StripesModel toy) : IClassFixture<StripesMo
         ((double)Planned("ranked", m => m.Rank) / Planned("compressed", m => m.Compress)).ShouldBe(75.0 / 35, 0.1);
     }
 
+    [Fact]
+    public void What_evaluating_takes_is_set_aside_before_the_time_is_shared_out()
+    {
+        var request = Request(steps: null) with { Effort = new FewShotEffort { Time = TimeSpan.FromHours(1) } };
+        using var folder = RunFolder.Create(_runs.PathOf("a"), RunFolderTests.Manifest, force: false);
+        StepFile.Write(folder.StepFolder(PrepareStage.Name), "prepared.json", new PreparedRecord(Top1: 0.9, Top5: 1, EvaluationSeconds: 240));
+        var structure = Structure.Plan(toy.Source.Architecture, request.Target, s_options);
+        using var session = new DcVitSession(request, s_options, structure, folder, DcVitMethod.Phases, new ManualTime());
+        // Each block cut and finetuned, and all cut with nothing finetuned.
+        var evaluating = 4 * (2 * structure.Count + 1);
+        session.TimeFor("ranking").TotalMinutes.ShouldBe((60 - evaluating) * 0.35 / 0.85, 1e-6);
+        session.TimeFor("finetuning").TotalMinutes.ShouldBe(60 - evaluating, 1e-6);
+    }
+
+    [Fact]
+    public void A_synthesis_that_was_stopped_keeps_its_number_of_steps_on_a_slower_clock()
+    {
+        var request = Request(steps: null) with { Eval = null, Effort = new FewShotEffort { Time = TimeSpan.FromHours(1) } };
+        var planned = new List<long>();
+        _runs.CompressUntil("a", new DcVitMethod(request, s_options, new TickingTime(TimeSpan.FromSeconds(2))), update => Seen(update) && update.Step >= 2);
+        using (var folder = RunFolder.Open(_runs.PathOf("a")))
+        using (var stop = new CancellationTokenSource())
+            Should.Throw<OperationCanceledException>(() => new DcVitMethod(request, s_options, new TickingTime(TimeSpan.FromSeconds(9))).Compress(folder, new Told(update =>
+            {
+                if (Seen(update)) stop.Cancel();
+            }), stop.Token));
+        planned.Count.ShouldBeGreaterThanOrEqualTo(2);
+        planned.Distinct().ShouldHaveSingleItem().ShouldBeInRange(3, 1999);
+
+        bool Seen(ProgressUpdate update)
+        {
+            if (update is not { Stage: MetricSetStage.Name, Total: > 0 }) return false;
+            planned.Add(update.Total);
+            return true;
+        }
+    }
+
+    [Fact]
+    public void A_report_says_when_even_the_least_work_took_longer_than_the_time()
+    {
+        var hasty = Method(Request(steps: null) with { Eval = null, Effort = new FewShotEffort { Time = TimeSpan.FromMilliseconds(1) } }, s_options);
+        var leisurely = Method(Request(steps: 1) with { Eval = null }, s_options);
+        Notes(hasty).ShouldContain(note => note.StartsWith("It took ", StringComparison.Ordinal) && note.Contains("even the least work takes longer"));
+        Notes(leisurely).ShouldNotContain(note => note.StartsWith("It took ", StringComparison.Ordinal));
+
+        IReadOnlyList<string> Notes(DcVitMethod method)
+        {
+            var result = _runs.Compress("a", method);
+            using var folder = RunFolder.Open(_runs.PathOf("a"));
+            return FewShotReport.Of(method, result, folder).Notes;
+        }
+    }
+
     private sealed class Told(Action<ProgressUpdate> tell) : IProgress<ProgressUpdate>
     {
         public void Report(ProgressUpdate value) => tell(value);
