@@ -37,5 +37,4 @@ run correction-0.3 --switch correction=0.3
 run left-out --switch strength=left_out
 run no-query-key --switch query_key=off
 run cut-only --switch refit_whole=off
-run crops-6 --switch crops=6
 run no-repair --switch repair=off

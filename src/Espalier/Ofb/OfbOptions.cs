@@ -43,7 +43,10 @@ public sealed record OfbOptions
     /// <summary>Bounds where the losses have poles: the one-hot loss and the weight of the reconstruction.</summary>
     public bool Clamped { get; init; } = true;
 
-    /// <summary>The budget loss counts as the target does; otherwise by the published formula.</summary>
+    /// <summary>
+    /// The budget loss counts as the target does; otherwise by the published formula, which has attention's products in it: a target in MACs (full) is nearest to
+    /// that, and one in MACs (budget) is pulled below.
+    /// </summary>
     public bool CounterCost { get; init; } = true;
 
     /// <summary>The target is kept within reach and met; otherwise the budget loss is the only pressure.</summary>
