@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tables of docs/results/espalier.md, by one resumable command: a run whose folder is complete is skipped, one that was stopped goes on.
-#   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, merged, merging, rivals or ablations; SEEDS: default "0 1 2"
+#   benchmarks/espalier-table.sh PART MODEL IMAGES EVAL OUT [SEEDS]      PART: goals, merged, merging or rivals; SEEDS: default "0 1 2"
 # EVAL is only scored at the end of each run; nothing is chosen by it. MINUTES: of each run of goals, default 20, or of rivals, default 10.
 set -euo pipefail
 part=$1 model=$2 images=$3 eval=$4 out=$5 seeds=${6:-0 1 2}
@@ -67,23 +67,5 @@ case $part in
     run "dc-vit-$minutes-$dcvit" "${size[@]}" --minutes "$minutes" --method dc-vit --lr "$dcvit"
     run "drop-blocks-$minutes-$dropped" "${size[@]}" --minutes "$minutes" --method drop-blocks --lr "$dropped"
     run "dc-vit-$((4 * minutes))-$dcvit" "${size[@]}" --minutes "$((4 * minutes))" --method dc-vit --lr "$dcvit" ;;
-  ablations)
-    # The parts of the finetune; those of the closed form are espalier-closed.sh's. One structure for all, and after the first row no blend, which would
-    # give back the repaired weights wherever a part does harm.
-    header "One part of the finetune off or otherwise"
-    base=(--keep-macs 0.756778175 -n 250 --steps 200 --batch 16 --switch rounds=1)
-    run full "${base[@]}"
-    base+=(--switch blend=off)
-    run no-blend "${base[@]}"
-    run no-features "${base[@]}" --switch features=0
-    run no-logits "${base[@]}" --switch logits=0
-    run no-mix "${base[@]}" --switch mix=0
-    run last-feature "${base[@]}" --switch feature_every=0
-    run no-ema "${base[@]}" --switch ema=0
-    run muon "${base[@]}" --switch optimizer=muon
-    run refit-after "${base[@]}" --switch refit=0.2
-    run pull "${base[@]}" --switch pull=0.001
-    run no-repair "${base[@]}" --switch repair=off
-    run synthetic-inputs "${base[@]}" --switch synthetic_inputs=on --metric-set synthetic ;;
-  *) echo "no part '$part'; there are goals, merged, merging, rivals and ablations" >&2; exit 2 ;;
+  *) echo "no part '$part'; there are goals, merged, merging and rivals" >&2; exit 2 ;;
 esac

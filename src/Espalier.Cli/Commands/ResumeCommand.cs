@@ -48,7 +48,7 @@ internal sealed class ResumeCommand : CliCommand
         // Relative paths among the recorded arguments start where the command was typed.
         if (Directory.Exists(place)) Directory.SetCurrentDirectory(place);
         else if (!context.Common.Quiet)
-            context.Invocation.Streams.Error.WriteLine($"espalier: {place}, where the run was begun, is gone; relative paths start here.");
+            context.Invocation.Streams.Error.WriteLine(Printable.Line($"espalier: {place}, where the run was begun, is gone; relative paths start here."));
         EspalierApp.Resume(arguments, folder, context.Invocation);
         return null;
     }

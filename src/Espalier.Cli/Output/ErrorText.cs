@@ -7,6 +7,7 @@ internal static class ErrorText
     private static readonly Dictionary<string, string> s_options = new()
     {
         ["BatchSize"] = "--batch", ["Candidates"] = "--blocks", ["Existing"] = "--force", ["LearningRate"] = "--lr", ["MlpInit"] = "--unit-choice",
+        ["SampleList"] = "--samples",
     };
 
     /// <summary>The message; options that it does not name itself follow at its end.</summary>

@@ -20,6 +20,7 @@ public static class ModelFolder
     /// opens what was written and compares it with the model in memory, bit for bit. Same model, same bytes.
     /// </summary>
     /// <exception cref="FailureException">A file cannot be written.</exception>
+    /// <exception cref="InputException">What was written cannot be read, as with an architecture no network has; the weights file is removed.</exception>
     /// <exception cref="VerificationException">What was read back differs; the weights file is removed.</exception>
     public static void Write(string folder, Model model, JsonObject? provenance = null, ImmutableArray<string> classNames = default)
     {
@@ -27,7 +28,18 @@ public static class ModelFolder
         AtomicFile.WriteText(Path.Combine(folder, PythonLoader), LoaderText());
         var path = Path.Combine(folder, WeightsFile);
         SafetensorsWriter.Write(path, model.FileTensors().ToTensorData());
-        if (Difference(folder, model) is not { } difference) return;
+        string? difference;
+        try
+        {
+            difference = Difference(folder, model);
+        }
+        catch (InputException)
+        {
+            // No folder stays that looks like a model and is none.
+            File.Delete(path);
+            throw;
+        }
+        if (difference is null) return;
         File.Delete(path);
         throw new VerificationException($"{path} was written but reads back differently ({difference}); the file was removed. Check the disk.");
     }
@@ -55,20 +67,13 @@ public static class ModelFolder
 
     private static string? Difference(string folder, Model model)
     {
-        try
-        {
-            var source = ModelSource.Open(folder);
-            if (!source.Architecture.IsSame(model.Architecture)) return "architecture";
-            using var written = source.Load();
-            using var scope = new TensorScope();
-            foreach (var (name, tensor) in model.Weights)
-                if (!tensor.Detach().To("cpu").To(DType.Float32).BitEquals(written.Weights[name])) return name;
-            return null;
-        }
-        catch (InputException error)
-        {
-            return error.Message;
-        }
+        var source = ModelSource.Open(folder);
+        if (!source.Architecture.IsSame(model.Architecture)) return "architecture";
+        using var written = source.Load();
+        using var scope = new TensorScope();
+        foreach (var (name, tensor) in model.Weights)
+            if (!tensor.Detach().To("cpu").To(DType.Float32).BitEquals(written.Weights[name])) return name;
+        return null;
     }
 
     private static string LoaderText()

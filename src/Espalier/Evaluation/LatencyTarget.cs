@@ -72,7 +72,7 @@ internal sealed class LatencyTarget(ComputeOptions compute, TimeProvider time, I
     {
         if (Resumed is { } run && StepFile.Read<Remembered>(run, RunFile) is { } remembered)
             return remembered.Latency == target.Value ? remembered.MacsFull : throw new UsageException(FormattableString.Invariant(
-                $"The run was begun for {100 * remembered.Latency:0.##} % of the latency and cannot go on with {100 * target.Value:0.##} %: begin another one.")) { Settings = [nameof(Target)] };
+                $"The run was begun for {100 * remembered.Latency:0.##} % of the latency and cannot go on with {100 * target.Value:0.##} %: begin another one.")) { Settings = ["Latency"] };
         var structures = LatencyCurve.Structures(structure);
         var key = Key([model.Architecture, .. structures]) + ".json";
         var curve = Kept(key) ?? Measure(model, structures, key);

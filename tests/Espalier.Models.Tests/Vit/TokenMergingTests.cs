@@ -92,6 +92,7 @@ public class TokenMergingTests : TorchTest
         using var folder = new TemporaryFolder();
         using var wrong = new VitModel(net, model.Preprocessing, model.Weights.Clone());
         Should.Throw<InputException>(() => ModelFolder.Write(folder.Path, wrong)).Message.ShouldContain(message);
+        File.Exists(Path.Combine(folder.Path, ModelFolder.WeightsFile)).ShouldBeFalse("no weights are left that no model can be made of");
     }
 
     [Fact]
