@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What each part of espalier is worth, judged on training images that were not drawn: one uniform structure, one setting changed at a time. Resumable.
 #   benchmarks/espalier-parts.sh closed MODEL IMAGES OUT        the closed-form repair, 250 images, no gradient step; some two minutes of a core a row
-#   benchmarks/espalier-parts.sh finetune MODEL IMAGES OUT      the finetune after it, 100 images, 200 steps, all of it kept; some four
+#   benchmarks/espalier-parts.sh finetune MODEL IMAGES OUT      the finetune after it, 100 images, 200 steps, all of it kept but in the first row; some five
 set -euo pipefail
 part=$1 model=$2 images=$3 out=$4
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
