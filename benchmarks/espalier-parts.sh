@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What each part of espalier is worth, judged on training images that were not drawn: one uniform structure, one setting changed at a time. Resumable.
 #   benchmarks/espalier-parts.sh closed MODEL IMAGES OUT        the closed-form repair, 250 images, no gradient step; some two minutes of a core a row
-#   benchmarks/espalier-parts.sh finetune MODEL IMAGES OUT      the finetune after it, 100 images, 200 steps, all of it kept but in the first row; some five
+#   benchmarks/espalier-parts.sh finetune MODEL IMAGES OUT      the finetune after it, 100 images, 200 steps of batch 8; some five
 set -euo pipefail
 part=$1 model=$2 images=$3 out=$4
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -10,11 +10,15 @@ source "$root/benchmarks/resumable.sh"
 run() { # name, switches...
   local name=$1; shift
   finish "$out/$name" compress "$model" --keep-macs 0.756778175 --images "$images" "${effort[@]}" --switch rounds=1 "$@"
-  python3 - "$out/$name/report.json" "$name" "$*" <<'PY'
+  row "$name" "$name" -1 "$*"
+}
+
+row() { # title, name of the run, which of its stages, switches
+  python3 - "$out/$2/report.json" "$1" "$3" "$4" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1]))
-end = report["stages"][-1]
-print(f"| {sys.argv[2]} | `{sys.argv[3]}` | {100 * end['held_out_agreement']:.0f} % | {end['held_out_kl']:.3f} | {end['held_out_mse']:.2f} | {report['seconds']:.0f} |", flush=True)
+stage = report["stages"][int(sys.argv[3])]
+print(f"| {sys.argv[2]} | `{sys.argv[4]}` | {100 * stage['held_out_agreement']:.0f} % | {stage['held_out_kl']:.3f} | {stage['held_out_mse']:.2f} | {report['seconds']:.0f} |", flush=True)
 PY
 }
 
@@ -42,12 +46,11 @@ case $part in
     run no-repair --switch repair=off ;;
   finetune)
     effort=(-n 100 --steps 200 --batch 8)
-    run blended
-    # Where a part does harm the blend would give back the repaired weights.
-    effort+=(--switch blend=off)
     run base
-    run no-features --switch features=0
-    run no-logits --switch logits=0
+    run blended --switch blend=on
+    row repaired base -2 "before the finetune"
+    run with-answers --switch logits=1
+    run answers-alone --switch features=0 --switch logits=1
     run no-mix --switch mix=0
     run last-feature --switch feature_every=0
     run no-ema --switch ema=0

@@ -39,4 +39,7 @@ public sealed record Preprocessing
 
     /// <summary>Length the shortest side, or both, is resized to: ⌊size / crop_pct⌋, as timm computes it.</summary>
     public int Resize => (int)Math.Floor(Size / CropFraction);
+
+    /// <summary>Whether images are so small (64 pixels at most) that what they show fills them: a crop of a part shows something else.</summary>
+    public bool ShowsSmallImages => Size <= 64;
 }

@@ -5,8 +5,8 @@ using Espalier.Widths;
 namespace Espalier.OwnMethod;
 
 /// <summary>
-/// The last guard against drift: the weights go from the repaired ones towards the finetuned ones only as far as images that no gradient
-/// step saw confirm (weight interpolation, as in WiSE-FT). The result is never further from the teacher on those than the repaired network.
+/// The last guard against drift: the weights go from the repaired ones towards the finetuned ones only as far as images that nothing
+/// was fitted to confirm (weight interpolation, as in WiSE-FT). The result is never further from the teacher on those than the repaired network.
 /// </summary>
 internal static class Blend
 {

@@ -5,7 +5,7 @@ using Espalier.Training;
 namespace Espalier.OwnMethod;
 
 /// <summary>
-/// The finetuning loss: the student follows the frozen teacher at several depths and in its answers, on images both see alike, mixed ones
+/// The finetuning loss: the student follows the frozen teacher at several depths, in its answers, or both, on images both see alike, mixed ones
 /// among them.
 /// </summary>
 public sealed class Distillation : ITrainingTask, IDisposable
@@ -49,12 +49,12 @@ public sealed class Distillation : ITrainingTask, IDisposable
         List<Tensor> wanted;
         using (new NoGrad()) wanted = Answers(_teacher, pixels);
         var given = Answers(_student, pixels, _options.BatchStatistics);
-        var loss = Functional.KlPerSample(wanted[^1], given[^1]).Mean() * _options.LogitWeight;
-        if (_options.FeatureWeight == 0) return loss;
         var features = given.Count - 1;
-        for (var k = 0; k < features; k++)
-            loss += RelativeError(given[k].To(DType.Float32), wanted[k].To(DType.Float32)) * (_options.FeatureWeight / features);
-        return loss;
+        List<Tensor> parts = [];
+        if (_options.LogitWeight > 0) parts.Add(Functional.KlPerSample(wanted[^1], given[^1]).Mean() * _options.LogitWeight);
+        if (_options.FeatureWeight > 0)
+            parts.AddRange(given.Take(features).Zip(wanted, (g, w) => RelativeError(g.To(DType.Float32), w.To(DType.Float32)) * (_options.FeatureWeight / features)));
+        return parts.Aggregate((sum, part) => sum + part);
     }
 
     void ITrainingTask.AfterStep(long step, double? loss)

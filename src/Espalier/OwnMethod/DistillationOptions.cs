@@ -11,8 +11,8 @@ public sealed record DistillationOptions
     /// <summary>Blocks between two depths where features are compared; 0 compares the features alone, after the final LayerNorm.</summary>
     public int FeatureEvery { get; init; } = 3;
 
-    /// <summary>Weight of KL(teacher ‖ student) of the logits.</summary>
-    public double LogitWeight { get; init; } = 1;
+    /// <summary>Weight of KL(teacher ‖ student) of the logits. Few images' answers are learned by heart, so there is none unless asked for.</summary>
+    public double LogitWeight { get; init; }
 
     /// <summary>Share of the way back to the repaired weights after each step, the same in every step; 0 is off.</summary>
     public double Pull { get; init; }
@@ -38,7 +38,7 @@ public sealed record DistillationOptions
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
 
     /// <summary>Highest learning rate.</summary>
-    public double LearningRate { get; init; } = 1e-4;
+    public double LearningRate { get; init; } = 2e-4;
 
     public double WeightDecay { get; init; } = 1e-4;
 
@@ -50,6 +50,7 @@ public sealed record DistillationOptions
     {
         faults.Unless(FeatureWeight >= 0 && double.IsFinite(FeatureWeight), $"weight of the features {FeatureWeight} (at least 0)");
         faults.Unless(LogitWeight >= 0 && double.IsFinite(LogitWeight), $"weight of the logits {LogitWeight} (at least 0)");
+        faults.Unless(FeatureWeight != 0 || LogitWeight != 0, $"features and logits both with weight 0 (one of them more)");
         faults.Unless(FeatureEvery >= 0, $"features every {FeatureEvery} blocks (at least 0)");
         faults.Unless(Pull is >= 0 and <= 1, $"pull {Pull} (in [0, 1])");
         faults.Unless(Ema is >= 0 and < 1, $"EMA decay {Ema} (in [0, 1))");

@@ -47,7 +47,7 @@ internal static class DistillationStage
 
     private static double BlendBack(EspalierSession session, Model student, StepContext context)
     {
-        if (!session.Options.Blend) return 1;
+        if (!session.Blends) return 1;
         using var repaired = session.LoadStudent(SearchStage.Name);
         var share = Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
         context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant(
@@ -66,14 +66,14 @@ internal static class DistillationStage
     // A walk with the images and crops of the repair follows the gradient steps.
     private static TimeSpan Refitting(EspalierSession session, StepContext context) => session.Options.Refit == 0 ? TimeSpan.Zero
         : TimeSpan.FromSeconds(SearchPace.Measure(session, session.MeasureSensitivity(context.Cancellation), session.Plan, context.Cancellation)
-            .Walk(SearchScope.RepairedOn(session) * (1 + session.Options.Crops)));
+            .Walk(SearchScope.RepairedOn(session) * (1 + SearchScope.CropsOf(session))));
 
     private static long Steps(EspalierSession session, StepContext context, Model student)
     {
         if (session.Request.Effort.Steps is { } given) return given;
         return PlannedSteps.Once(context.Folder, () =>
         {
-            var reserve = session.Reserve(measurements: 1.5, passes: session.Options.Blend ? Blend.Passes : 0) + Refitting(session, context);
+            var reserve = session.Reserve(measurements: 1.5, passes: session.Blends ? Blend.Passes : 0) + Refitting(session, context);
             var left = session.Budget!.TimeFor(Name) - reserve;
             // Where there is no time for a step there is none to measure one; processes measure together, or none does.
             return session.Agree(left <= TimeSpan.Zero) ? 0 : Math.Max(0, (long)(left.TotalSeconds / session.Distiller.Measure(student)));

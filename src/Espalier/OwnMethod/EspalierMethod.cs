@@ -10,13 +10,13 @@ namespace Espalier.OwnMethod;
 /// Espalier's own few-shot compression: (0) if asked for, merge tokens as far as
 /// that goes; (a) search how wide queries, values and MLP (in a convolutional network, the inner channels) of every block should be, by what a cut costs once it is
 /// repaired in closed form; (b) cut and repair block after block on the student's own activations; (c) finetune from there by following
-/// the teacher at several depths. Every part is a resumable step of the run.
+/// the teacher's tokens at several depths. Every part is a resumable step of the run.
 /// </summary>
 public sealed class EspalierMethod(FewShotRequest request, EspalierOptions options, TimeProvider time) : IFewShotMethod
 {
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, options);
 
-    /// <summary>How a time is shared out: mostly to the search, as a look by every image pays where gradient steps on few images do not; what it leaves goes to those.</summary>
+    /// <summary>How a time is shared out: mostly to the search, as a look by every image gains more in a minute than gradient steps do; what it leaves goes to those.</summary>
     public static ImmutableArray<TimePhase> Phases { get; } = [new(MetricSetStage.Name, 0.1), new(SearchStage.Name, 0.8), new(SearchStage.RepairName, 0.09), new(DistillationStage.Name, 0.01)];
 
     public FewShotRequest Request { get; } = Judged(request, options).Checked();
@@ -76,6 +76,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             ["compensation"] = options.Repair.Compensation,
             ["correction"] = options.Repair.Correction,
             ["correction_share"] = options.Repair.CorrectionShare,
+            ["crops"] = SearchScope.CropsOf(session),
             ["learning_rate"] = options.Distillation.LearningRate,
             ["batch_size"] = options.Distillation.BatchSize,
         });

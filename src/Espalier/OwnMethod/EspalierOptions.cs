@@ -49,15 +49,21 @@ public sealed record EspalierOptions
     /// <summary>Rounds of the search for the tokens to merge; when null as many as <see cref="Rounds"/>, or six.</summary>
     public int? MergingRounds { get; init; }
 
-    /// <summary>Random crops of each image the final repair looks at besides the whole image; 0 is off.</summary>
-    public int Crops { get; init; }
+    /// <summary>
+    /// Random crops of each image that the final repair looks at besides the whole image; 0 is off. When null, as many as make five hundred views of few
+    /// images, or as the time has room for.
+    /// </summary>
+    public int? Crops { get; init; }
+
+    /// <summary>Whether those crops are mixed with each other (mixup).</summary>
+    public bool MixCrops { get; init; } = true;
 
     public RepairOptions Repair { get; init; } = new();
 
     public DistillationOptions Distillation { get; init; } = new();
 
-    /// <summary>Blend repaired and finetuned weights as held-out images advise; off keeps the finetuned ones.</summary>
-    public bool Blend { get; init; } = true;
+    /// <summary>Blend repaired and finetuned weights as a fifth of the images advises, which nothing is fitted to then; off keeps the finetuned ones.</summary>
+    public bool Blend { get; init; }
 
     /// <summary>After finetuning, solve once more for every layer, this share of the way; 0 is off.</summary>
     public double Refit { get; init; }
@@ -71,7 +77,7 @@ public sealed record EspalierOptions
         faults.Unless(Rounds is null or >= 1, $"{Rounds} rounds (at least 1)");
         faults.Unless(SearchImages is null or >= 2, $"{SearchImages} images to search on (at least 2)");
         faults.Unless(RepairImages is null or >= 2, $"{RepairImages} images to repair on (at least 2)");
-        faults.Unless(Crops is >= 0 and <= MostCrops, $"{Crops} crops (0 to {MostCrops})");
+        faults.Unless(Crops is null or (>= 0 and <= MostCrops), $"{Crops} crops (0 to {MostCrops})");
         faults.Unless(Refit is >= 0 and <= 1, $"refit {Refit} (in [0, 1])");
         Repair.AddFaults(faults);
         Distillation.AddFaults(faults);

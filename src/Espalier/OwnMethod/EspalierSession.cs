@@ -52,11 +52,14 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
         ? Sensitivity.Equal(Teacher)
         : Sensitivity.Measure(Teacher, Samples.Train.Take(GradientImages), new SeededRandom(Request.Seed, "token weights").NextUInt64(), cancellation);
 
-    /// <summary>Few-shot images that blends are judged on: a fifth, a hundred at most. No gradient step sees them.</summary>
+    /// <summary>Few-shot images that blends are judged on: a fifth, a hundred at most. Neither the repair nor a gradient step sees them.</summary>
     internal ImageDataset Judged => Samples.Train.Take(Math.Clamp(Samples.Train.Count / 5, 1, MostJudged));
 
-    /// <summary>The other few-shot images.</summary>
-    internal ImageDataset Fitted => Samples.Train.Subset(Enumerable.Range(Judged.Count, Samples.Train.Count - Judged.Count));
+    /// <summary>Few-shot images that are repaired and trained on: all, or, when blends are judged, the others.</summary>
+    internal ImageDataset Taught => Blends ? Samples.Train.Subset(Enumerable.Range(Judged.Count, Samples.Train.Count - Judged.Count)) : Samples.Train;
+
+    /// <summary>Whether finetuned weights are blended with repaired ones: where there is no gradient step, there is nothing to blend.</summary>
+    internal bool Blends => options.Blend && Request.Effort.Steps != 0;
 
     /// <summary>Scores students on <see cref="Judged"/>; the teacher's answers are computed once.</summary>
     internal Judge Judge(CancellationToken cancellation)
@@ -65,9 +68,9 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
         return _judge ??= new Judge(Teacher, _judged, Compute.TrainsInBf16, cancellation);
     }
 
-    /// <summary>The few-shot images to repair on: all, unless the switches or the time say fewer; loaded once.</summary>
+    /// <summary>The few-shot images to repair on: all of <see cref="Taught"/>, unless the switches or the time say fewer; loaded once.</summary>
     internal Calibration Calibrate(CancellationToken cancellation) =>
-        _calibration ??= new Calibration(Samples.Train.Take(SearchScope.RepairedOn(this)), Teacher, cancellation, options.Crops, Request.Seed, Compute.Group);
+        _calibration ??= new Calibration(Taught.Take(SearchScope.RepairedOn(this)), Teacher, cancellation, new Views(SearchScope.CropsOf(this), options.MixCrops, Request.Seed), Compute.Group);
 
     public override void Dispose()
     {
@@ -81,9 +84,6 @@ internal sealed class EspalierSession(FewShotRequest request, EspalierOptions op
     private ImageDataset TrainingImages => options.Distillation.SyntheticInputs && Request.Images is not null
         ? Taught.Concat(SampledImages.Synthetic(MetricSets.MetricSetFile.Read(Folder.StepFolder(MetricSetStage.Name)), Teacher.Preprocessing).Train)
         : Taught;
-
-    // Without a blend nobody needs images that were not trained on.
-    private ImageDataset Taught => options.Blend ? Fitted : Samples.Train;
 }
 
 /// <summary>What can be said before anything is measured.</summary>

@@ -33,6 +33,7 @@ public static class EspalierSwitches
         ["value"] = (o, s) => Width(o, WidthKind.Value, On(s)),
         ["hidden"] = (o, s) => Width(o, WidthKind.Hidden, On(s)),
         ["crops"] = (o, s) => o with { Crops = Whole(s) },
+        ["mix_crops"] = (o, s) => o with { MixCrops = On(s) },
         ["merge_tokens"] = (o, s) => o with { MergeTokens = On(s) },
         ["merging_blocks"] = (o, s) => o with
         {

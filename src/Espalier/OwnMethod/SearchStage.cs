@@ -48,7 +48,7 @@ internal static class SearchStage
         if (scope.Images < images) context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant($"looks at {scope.Images} of {images} images")));
         var rounds = StructureFinder.Run(session, context, sensitivity, plan, scope, Left());
         var best = StructureSearch.Best(rounds);
-        context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant($"cutting and repairing on {(scope.Repaired < images ? $"{scope.Repaired} of {images}" : "all")} images")));
+        context.Progress.Report(ProgressUpdate.Message(Name, FormattableString.Invariant($"cutting and repairing on {(scope.Repaired < images ? $"{scope.Repaired} of {images}" : "all")} images{(scope.Crops > 0 ? $", {scope.Crops} crops of each besides" : "")}")));
         var cut = RawCut(session, best.Structure, sensitivity, cancellation);
         using var student = RepairPass.Of(session.Teacher, session.Calibrate(cancellation), sensitivity, session.Options.Repair)
             .Run(session.Teacher, best.Structure, cancellation);

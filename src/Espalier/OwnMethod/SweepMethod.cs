@@ -43,8 +43,8 @@ public sealed record SweepResult(Cost Before, double? Top1Before, ImmutableArray
 }
 
 /// <summary>
-/// A family of models in one run. Structures are searched for at three sizes and interpolated between, nested; every model is cut from the one
-/// before it, repaired, and finetuned a little further, so that all gradient steps serve all smaller models.
+/// A family of models in one run. Structures are searched for at three sizes and interpolated between, nested, so that no smaller model has a width that
+/// a larger one lacks; every model is cut from the given network, repaired, and finetuned. Cutting each from the one before would add up the errors of all cuts.
 /// </summary>
 /// <param name="request">Its target is the smallest model's.</param>
 /// <param name="options">Switches.</param>
@@ -58,8 +58,10 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     private const string PointFile = "point.json";
     // The rest of a model's share goes to its cut and repair, and to measuring it.
     private const double FinetuneShare = 0.7;
-    // Of what is left besides all cuts and measurements: looks pay where gradient steps on few images do not.
+    // Of what is left besides all cuts and measurements: looks gain more in a minute than gradient steps do.
     private const double SearchShare = 0.8;
+    // A network of half the MACs takes more than half the time.
+    private const double Slower = 1.3;
     private readonly ImmutableArray<string> _names = Names(Checked(targets));
     private readonly EspalierPlan _plan = EspalierPlan.Of(request.Model.Architecture, request.Target, Searching(options));
 
@@ -85,7 +87,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
     public SweepResult Run(RunFolder folder, IProgress<ProgressUpdate> progress, CancellationToken cancellation)
     {
         // Many repairs, each of little.
-        using var session = new EspalierSession(Request, options with { Crops = 0 }, _plan, folder, time) { ScopeStep = SearchName(Anchors()[0]) };
+        using var session = new EspalierSession(Request, options with { Crops = options.Crops ?? 0 }, _plan, folder, time) { ScopeStep = SearchName(Anchors()[0]) };
         new Run(folder,
         [
             new RunStep(PrepareStage.Name, context => PrepareStage.Run(session, context)),
@@ -108,7 +110,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         : options.Like is not null ? throw new UsageException("A family searches for widths of its own, at several sizes; none can be taken from another network.") { Settings = [nameof(EspalierOptions.Like)] }
         : options;
 
-    // Each model is cut from the one before it, and called by its share.
+    // Each model is a part of the one before it, and called by its share.
     private static ImmutableArray<Target> Checked(ImmutableArray<Target> targets)
     {
         if (targets.FirstOrDefault(t => t.Form != TargetForm.KeepMacs) is { } other)
@@ -154,7 +156,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         StepFile.Write(context.Folder, StructureFile, KnobWidths.Of(Nested(StructureSearch.Best(rounds).Structure, wide), _plan.Knobs));
     }
 
-    // A search may have widened something beyond the larger model's width; a family is cut one from the other.
+    // A search may have widened something beyond the larger model's width.
     private Architecture Nested(Architecture net, Architecture wide) =>
         _plan.Knobs.Aggregate(net, (n, knob) => knob.Write(n, Math.Min(knob.Read(n), knob.Read(wide))));
 
@@ -177,7 +179,7 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         var steps = Steps(session, context, student, at);
         var finetune = steps == 0 ? null : new FinetuneStep($"model {at + 1} of {targets.Length}", steps, session.Distiller.ImagesPerStep, targets.Length - at)
             .Run(session, context, hooks => session.Distiller.Run(student, steps, hooks, context.Cancellation));
-        if (finetune is not null && options.Blend) Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
+        if (finetune is not null && session.Blends) Blend.Choose(repaired, student, session.Judge(context.Cancellation), context.Cancellation);
         var stage = session.Measure(finetune is null ? "repaired" : "finetuned", null, student, context.Cancellation) with
         {
             Steps = finetune?.Steps,
@@ -197,7 +199,6 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
             ["source_hash"] = Request.Model.SourceHash,
             ["steps"] = finetune?.Steps ?? 0,
         }, Request.Model.ClassNames);
-        ModelFolder.Write(context.Folder, student);
         StepFile.Write(context.Folder, PointFile, new SweepPoint(name, targets[at].Value, student.Architecture.Cost(), stage)
         {
             StoppedEarly = finetune is { } f && f.Steps < f.Planned,
@@ -206,9 +207,8 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
 
     private Model Cut(EspalierSession session, StepContext context, int at)
     {
-        using var from = at == 0 ? session.Teacher.Clone() : session.LoadStudent(PointName(at - 1));
         var (images, sensitivity) = (session.Calibrate(context.Cancellation), session.MeasureSensitivity(context.Cancellation));
-        return RepairPass.Of(session.Teacher, images, sensitivity, options.Repair).Run(from, Structure(session, at), context.Cancellation);
+        return RepairPass.Of(session.Teacher, images, sensitivity, options.Repair).Run(session.Teacher, Structure(session, at), context.Cancellation);
     }
 
     // Each model gets an equal share of the time that is left, its own cut and measurements included.
@@ -224,9 +224,9 @@ public sealed class SweepMethod(FewShotRequest request, EspalierOptions options,
         });
     }
 
-    // What measuring so many models takes.
+    // What measuring the last so many models takes: each its share of what the given one does, and some more.
     private TimeSpan Ends(EspalierSession session, int models) => session.Budget is null ? TimeSpan.Zero
-        : session.Reserve(measurements: 1.5 * models, passes: options.Blend ? Blend.Passes * models : 0);
+        : session.Reserve(measurements: Slower * targets[^models..].Sum(t => t.Value), passes: session.Blends ? Blend.Passes * models : 0);
 
     private sealed record RoundsRecord(int Rounds);
 }

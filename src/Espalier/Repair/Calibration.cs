@@ -1,4 +1,3 @@
-using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Models.Data;
 using Espalier.Models.Vit;
@@ -12,7 +11,6 @@ public sealed class Calibration : IDisposable
 {
     private const int LargestBatch = 25;
     private const int MostFolds = 10;
-    private const double MinCropArea = 0.35;
     private readonly Tensor[] _batches;
     private readonly int[] _own;
     private readonly int _perView;
@@ -20,18 +18,17 @@ public sealed class Calibration : IDisposable
     /// <param name="images">At least 1.</param>
     /// <param name="model">Gives preprocessing and device.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    /// <param name="crops">Random crops of each image to look at besides the whole: few images then say more, and fits generalise better.</param>
-    /// <param name="seed">Of the crops.</param>
+    /// <param name="views">What to look at besides the images as they are; null: nothing.</param>
     /// <param name="group">Processes that share the batches of a transformer, where there are enough; sums are then taken over all of them.</param>
-    public Calibration(ImageDataset images, Model model, CancellationToken cancellation = default, int crops = 0, ulong seed = 0, ProcessGroup? group = null)
+    public Calibration(ImageDataset images, Model model, CancellationToken cancellation = default, Views? views = null, ProcessGroup? group = null)
     {
         if (images.Count == 0) throw new ArgumentException("A repair needs images; there are none.");
-        (Count, Images) = (images.Count, images.Count * (1 + crops));
+        views ??= new Views();
+        (Count, Images) = (images.Count, images.Count * views.Count);
         var size = Math.Clamp(images.Count / MostFolds, 1, LargestBatch);
         var parts = Enumerable.Range(0, images.Count).Chunk(size).ToList();
         _perView = parts.Count;
-        var crop = new TrainTransform(model.Preprocessing, new TrainTransformOptions { Crop = new RandomResizedCrop { MinScale = MinCropArea }, RandAugment = null });
-        var all = parts.Count * (1 + crops);
+        var all = parts.Count * views.Count;
         // The repair of a convolutional network looks at some of the images more than once, and so at all of them in every process.
         Group = group is { Size: > 1 } && model is VitModel && all >= group.Size ? group : null;
         _own = [.. Enumerable.Range(0, all).Where(k => Group is null || k % Group.Size == Group.Rank)];
@@ -39,10 +36,7 @@ public sealed class Calibration : IDisposable
         _batches = [.. _own.Select(k =>
         {
             cancellation.ThrowIfCancellationRequested();
-            var (view, part) = (k / parts.Count, parts[k % parts.Count]);
-            return view == 0
-                ? ImageTensors.Load(images.Subset(part), model.Preprocessing, model.Device)
-                : ImageTensors.Load(images.Subset(part), crop, new SeededRandom(seed, "calibration crops", view).NextUInt64(), model.Device);
+            return views.Load(images.Subset(parts[k % parts.Count]), model, k / parts.Count, k);
         })];
         foreach (var batch in _batches) TensorScope.Release(batch);
     }

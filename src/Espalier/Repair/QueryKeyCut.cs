@@ -10,6 +10,8 @@ namespace Espalier.Repair;
 public sealed class QueryKeyCut : IDisposable
 {
     private const double Ridge = 1e-6;
+    // Keys that are all alike have no second moment within their image.
+    private const double LeastMoment = 1e-30;
     private readonly Tensor[] _query;
     private readonly Tensor[] _key;
 
@@ -61,7 +63,7 @@ public sealed class QueryKeyCut : IDisposable
     private static (Tensor Root, Tensor Inverse) Root(Tensor moment)
     {
         using var scope = new TensorScope();
-        var floor = moment.Diagonal().Mean().Item() * Ridge;
+        var floor = moment.Diagonal().Mean().Item() * Ridge + LeastMoment;
         var (values, vectors) = moment.SymmetricEigen();
         var roots = (values.Clamp(0, double.MaxValue) + floor).Sqrt();
         return (scope.Keep((vectors * roots).MatMul(vectors.Transpose(0, 1))),

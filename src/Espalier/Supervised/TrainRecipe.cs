@@ -76,7 +76,7 @@ public sealed record TrainRecipe
     public IImageTransform Transform(Preprocessing preprocessing)
     {
         var erasing = RandomErasing > 0 ? new RandomErasing { Probability = RandomErasing } : null;
-        return preprocessing.Size <= 64
+        return preprocessing.ShowsSmallImages
             ? new PaddedCropTransform(preprocessing, Math.Max(1, preprocessing.Size / 14), erasing: erasing)
             : new TrainTransform(preprocessing, new TrainTransformOptions { Erasing = erasing });
     }

@@ -138,10 +138,10 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     [InlineData("crops", "1")]
     [InlineData("rounds", "1")]
     [InlineData("refit", "0.2")]
-    [InlineData("blend", "off")]
+    [InlineData("blend", "on")]
     [InlineData("feature_every", "0")]
     [InlineData("features", "0")]
-    [InlineData("logits", "0")]
+    [InlineData("logits", "1")]
     [InlineData("pull", "0.01")]
     [InlineData("ema", "0")]
     [InlineData("mix", "0")]
@@ -149,8 +149,8 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     [InlineData("optimizer", "muon")]
     public void Every_switch_ends_in_another_model_that_meets_the_target(string topic, string setting)
     {
-        // A blend may well leave the finetune out; here it is to be seen.
-        var plain = s_options with { Blend = topic == "blend" };
+        // Without features something else must be followed.
+        var plain = topic == "features" ? s_options.With("logits", "1") : s_options;
         Compress("plain", Request(steps: 3) with { Eval = null }, plain);
         var live = Tensor.LiveCount;
         var isSynthetic = topic == "synthetic_inputs";
@@ -162,6 +162,21 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         Tensor.LiveCount.ShouldBe(live);
         _runs.Weights("switched").ShouldNotBe(_runs.Weights("plain"));
     }
+
+    /// <summary>A network is all but perfect on what it was repaired on, so those images would always speak for it.</summary>
+    [Fact]
+    public void A_blend_is_judged_on_images_that_nothing_was_fitted_to()
+    {
+        var blended = s_options with { Blend = true };
+        Compress("blended", Request(steps: 2) with { Eval = null }, blended).RepairImages.ShouldBe(32, "a fifth of the 40 judges");
+        Compress("whole", Request(steps: 2) with { Eval = null }).RepairImages.ShouldBe(40);
+        Compress("no steps", Request(steps: 0) with { Eval = null }, blended).RepairImages.ShouldBe(40, "there is nothing to blend");
+        Compress("two", Request(steps: 2) with { Eval = null, Count = 2 }, blended).RepairImages.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_finetune_that_follows_nothing_is_refused() =>
+        Should.Throw<UsageException>(() => new EspalierMethod(Request(steps: 1), s_options.With("features", "0"), TimeProvider.System)).Message.ShouldContain("both with weight 0");
 
     [Fact]
     public void Synthetic_images_to_train_on_need_a_synthetic_set() =>

@@ -57,6 +57,16 @@ public class QueryKeyCutTests : TorchTest
         }
     });
 
+    /// <summary>Tokens that are all alike give keys that, centred within their image, are nothing.</summary>
+    [Fact]
+    public void Keys_that_are_all_alike_cost_nothing() => ForEach((attention, queries, keys) =>
+    {
+        using var cut = QueryKeyCut.Of(attention, queries, keys * 0.0);
+        cut.Losses.ShouldAllBe(l => Math.Abs(l) < 1e-20);
+        var narrow = cut.Apply(attention, 1);
+        narrow.Query.Concat(narrow.Key).ShouldAllBe(t => double.IsFinite(t.Abs().Max().Item()));
+    });
+
     [Fact]
     public void Moments_are_of_weighted_queries_and_of_keys_centred_within_their_image()
     {

@@ -35,7 +35,7 @@ public class TogetherTests : TorchTest
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
-        using var images = new Calibration(test.Images, test.Teacher, crops: 1, seed: 2, group: group);
+        using var images = new Calibration(test.Images, test.Teacher, views: new Views(Crops: 1, Seed: 2), group: group);
         if (group is not null) images.Batches.ShouldBeLessThan(2 * 12);
         using var student = RepairPass.Of(test.Teacher, images, test.Sensitivity, new RepairOptions()).Run(test.Teacher, target);
         using var judge = new Judge(test.Teacher, images, bf16: false);

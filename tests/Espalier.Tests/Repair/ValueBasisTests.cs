@@ -41,6 +41,23 @@ public class ValueBasisTests : TorchTest
         Distance(outputs.To(DType.Float64), expected).ShouldBeLessThan(1e-3);
     });
 
+    /// <summary>Heads that give the same for every token, or nothing: sums over their outputs round to a variance of 0, or one below it.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Heads_that_do_not_vary_have_a_basis_all_the_same(double output) => RepairCase.ForEach(1, test =>
+    {
+        var attention = AttentionTensors.Of(test.Teacher, 0);
+        var all = attention.Projection.Size(1) - 1;
+        var row = Tensor.Cat([Tensor.Full([1, all], output, DType.Float64), Tensor.Ones([1, 1], DType.Float64)], 1);
+        var gram = row.Transpose(0, 1).MatMul(row) * 17;
+        gram.Diagonal().Narrow(0, 0, all).AddInPlace(Tensor.Full([all], -1e-9 * output, DType.Float64));
+        var (turned, basis) = ValueBasis.Choose(attention, gram);
+        double.IsFinite(basis.Abs().Max().Item()).ShouldBeTrue();
+        using var model = turned.PutInto(test.Teacher, 0);
+        Distance(model.Answer(test.Pixels), test.Teacher.Answer(test.Pixels)).ShouldBeLessThan(1e-3);
+    });
+
     // The network with its first attention turned, the basis, and the head outputs in it [tokens, heads·v].
     private static void ForEach(Action<RepairCase, VitModel, Tensor, Tensor> check) => RepairCase.ForEach(Networks, test =>
     {
