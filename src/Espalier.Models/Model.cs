@@ -72,6 +72,9 @@ public abstract class Model(Preprocessing preprocessing, Weights weights) : IDis
     /// <summary>Whether a tensor belongs to the head.</summary>
     public abstract bool IsHead(string name);
 
+    /// <summary>Whether features do not depend on a tensor: it belongs to the head, or to a norm after the pooling.</summary>
+    public virtual bool IsAfterFeatures(string name) => IsHead(name);
+
     /// <summary>Names of the tensors of one block.</summary>
     public IEnumerable<string> BlockTensors(int block)
     {

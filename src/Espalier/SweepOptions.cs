@@ -44,7 +44,7 @@ public sealed record SweepOptions : CompressOptions
     /// <summary>Rounds of each structure search, the one for the largest model first; empty when the switches say it for all.</summary>
     public ImmutableArray<int> RoundsOfEach { get; init; } = [];
 
-    // A model is cut from the one before it, so that each takes an eighth of what the first does.
+    // Search and statistics are shared, so that each further model takes an eighth of what the first does.
     internal static TimeSpan DefaultTime(int sizes) => TimeSpan.FromMinutes(20 + 2.5 * (sizes - 1));
 
     /// <summary>Switches of the method.</summary>

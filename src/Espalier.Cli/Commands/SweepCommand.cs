@@ -20,7 +20,7 @@ internal sealed class SweepCommand : CliCommand
     private readonly EffortOptions _effort;
     private readonly MethodOptions _method;
 
-    public SweepCommand() : base("sweep", "Makes a whole family of sizes in one run, each cut from the one before, and their frontier.")
+    public SweepCommand() : base("sweep", "Makes a whole family of sizes in one run, no smaller one wider anywhere, and their frontier.")
     {
         _model = AddArgument("MODEL", "A model folder, a weights file, fashion-vit.");
         _from = _own.Required("--from", "0.95", "Share of the MACs the largest model keeps.");
@@ -31,7 +31,7 @@ internal sealed class SweepCommand : CliCommand
         _images = _own.Text("--images", "DATA", "Unlabelled images (default: synthetic images only).");
         _number = _own.Int("--number", "N", "How many of them to draw (default 500).", 1, "-n");
         _eval = _own.Text("--eval", "DATA", "Labelled images: accuracy of every model.");
-        _batch = _own.Int("--batch", "N", "Images per gradient step (default 32).");
+        _batch = _own.Int("--batch", "N", "Images per gradient step (default 16).");
         AddGroup(_own);
         _effort = AddGroup(new EffortOptions(
             "Gradient steps per model; 0 only repairs (default: 20 minutes, and 2.5 more for each model after the first).", leastSteps: 0, each: true));

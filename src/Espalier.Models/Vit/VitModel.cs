@@ -24,6 +24,8 @@ public sealed class VitModel(VitArchitecture architecture, Preprocessing preproc
 
     public override bool IsHead(string name) => VitTensors.IsHead(name);
 
+    public override bool IsAfterFeatures(string name) => IsHead(name) || (Architecture.FcNorm && VitTensors.IsFinalNorm(name));
+
     public override Tensor Pool(Tensor features) => VitForward.Pool(this, features);
 
     public override Tensor Head(Tensor features) => VitForward.Head(this, features);

@@ -49,11 +49,9 @@ public static class UpdateRanges
         };
         var whole = range is UpdateRange.Before or UpdateRange.All or UpdateRange.Inter;
         if (model is CnnModel cnn) return CnnNames(cnn, range, first, Math.Min(last, reach), withTail: reach == cnn.Architecture.Depth);
-        // A norm after the pooling is no part of the tokens that are compared.
-        trainNorm &= !((VitModel)model).Architecture.FcNorm;
         return [.. model.Weights.Keys.Where(name => BlockOf(name) is { } block
             ? block >= first && block <= Math.Min(last, reach) && (whole || Matches(range, name))
-            : whole && (VitTensors.IsFinalNorm(name) ? trainNorm : !VitTensors.IsHead(name)))];
+            : whole && !model.IsAfterFeatures(name) && (trainNorm || !VitTensors.IsFinalNorm(name)))];
     }
 
     /// <summary>Makes sure that a network has what a range moves.</summary>

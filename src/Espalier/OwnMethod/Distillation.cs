@@ -1,4 +1,6 @@
+using Espalier.Evaluation;
 using Espalier.Models;
+using Espalier.Models.Data;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -10,19 +12,23 @@ namespace Espalier.OwnMethod;
 /// </summary>
 public sealed class Distillation : ITrainingTask, IDisposable
 {
+    private const int ScaleImages = 32;
+    private const double LeastVariance = 1e-12;
     private readonly Model _teacher;
     private readonly Model _student;
     private readonly DistillationOptions _options;
     private readonly MixUp _mix;
     private readonly ulong _seed;
     private readonly HashSet<int> _depths;
+    private readonly double[] _variances;
     private readonly Tensor[] _start;
 
     /// <param name="teacher">The original network; frozen.</param>
-    /// <param name="student">Everything but its head is trained.</param>
+    /// <param name="student">Everything but its head is trained; without its answers, everything that its features depend on.</param>
     /// <param name="options">The parts of the loss.</param>
+    /// <param name="images">What is trained on; the first few tell how large the teacher's tokens are.</param>
     /// <param name="seed">Of the mixing.</param>
-    public Distillation(Model teacher, Model student, DistillationOptions options, ulong seed)
+    public Distillation(Model teacher, Model student, DistillationOptions options, ImageDataset images, ulong seed)
     {
         (_teacher, _student, _options, _seed) = (teacher, student, options, seed);
         _mix = new MixUp { MixUpAlpha = 1, CutMixAlpha = 1, Probability = options.Mix };
@@ -30,9 +36,10 @@ public sealed class Distillation : ITrainingTask, IDisposable
         _depths = options.FeatureEvery > 0
             ? [.. Enumerable.Range(0, depth - 1).Where(i => (i + 1) % options.FeatureEvery == 0)]
             : [];
-        Groups = [new("all", [.. student.Parameters.Where(t => !student.IsHead(t.Key))])];
+        Groups = [new("all", [.. student.Parameters.Where(t => !(options.LogitWeight > 0 ? student.IsHead(t.Key) : student.IsAfterFeatures(t.Key)))])];
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
+        _variances = options.FeatureWeight > 0 ? Variances(images.Take(ScaleImages)) : [];
         _start = options.Pull > 0 ? [.. Parameters.Select(p => TensorScope.Release(p.Detach().Clone()))] : [];
     }
 
@@ -49,11 +56,10 @@ public sealed class Distillation : ITrainingTask, IDisposable
         List<Tensor> wanted;
         using (new NoGrad()) wanted = Answers(_teacher, pixels);
         var given = Answers(_student, pixels, _options.BatchStatistics);
-        var features = given.Count - 1;
         List<Tensor> parts = [];
         if (_options.LogitWeight > 0) parts.Add(Functional.KlPerSample(wanted[^1], given[^1]).Mean() * _options.LogitWeight);
-        if (_options.FeatureWeight > 0)
-            parts.AddRange(given.Take(features).Zip(wanted, (g, w) => RelativeError(g.To(DType.Float32), w.To(DType.Float32)) * (_options.FeatureWeight / features)));
+        for (var k = 0; k < _variances.Length; k++)
+            parts.Add(Functional.MseLoss(given[k].To(DType.Float32), wanted[k].To(DType.Float32)) * (_options.FeatureWeight / (_variances.Length * _variances[k])));
         return parts.Aggregate((sum, part) => sum + part);
     }
 
@@ -84,10 +90,12 @@ public sealed class Distillation : ITrainingTask, IDisposable
         return answers;
     }
 
-    // Depths differ in scale by orders of magnitude; relative to the teacher's variance each counts alike.
-    private static Tensor RelativeError(Tensor given, Tensor wanted)
-    {
-        var spread = wanted - wanted.Mean([0, 1], keepDim: true);
-        return Functional.MseLoss(given, wanted) * (spread * spread).Mean().Detach().Reciprocal();
-    }
+    // Depths differ in scale by orders of magnitude; relative to the teacher's variance each counts alike. That of a batch would differ between processes that
+    // share it.
+    private double[] Variances(ImageDataset images) =>
+        [.. Answers(_teacher, ImageTensors.Load(images, _teacher.Preprocessing, _teacher.Device)).SkipLast(1).Select(tokens =>
+        {
+            var spread = tokens.To(DType.Float32) - tokens.To(DType.Float32).Mean([0, 1], keepDim: true);
+            return Math.Max(LeastVariance, (spread * spread).Mean().Item());
+        })];
 }

@@ -33,12 +33,12 @@ public sealed record DistillationOptions
     public bool SyntheticInputs { get; init; }
 
     /// <summary>Images per step.</summary>
-    public int BatchSize { get; init; } = 32;
+    public int BatchSize { get; init; } = 16;
 
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
 
     /// <summary>Highest learning rate.</summary>
-    public double LearningRate { get; init; } = 2e-4;
+    public double LearningRate { get; init; } = 1e-4;
 
     public double WeightDecay { get; init; } = 1e-4;
 

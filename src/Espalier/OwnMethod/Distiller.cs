@@ -19,7 +19,7 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
     public long Run(Model student, long steps, LoopHooks hooks, CancellationToken cancellation)
     {
         using var batches = Batches();
-        using var task = new Distillation(teacher, student, options, seed);
+        using var task = new Distillation(teacher, student, options, images, seed);
         return hooks.Train(task, batches, LoopOptions(steps), cancellation);
     }
 
@@ -28,7 +28,7 @@ public sealed class Distiller(Model teacher, ImageDataset images, DistillationOp
     {
         using var copy = student.Clone();
         using var batches = Batches();
-        using var task = new Distillation(teacher, copy, options, seed);
+        using var task = new Distillation(teacher, copy, options, images, seed);
         return StepTimer.Measure(hooks => new TrainingLoop(task, batches, LoopOptions(StepTimer.Steps) with { ReadLossEvery = 1 }) { OnStep = hooks.OnStep, StopEarly = hooks.StopEarly }, time);
     }
 

@@ -39,7 +39,7 @@ public sealed record EspalierOptions
     public int? Rounds { get; init; }
 
     /// <summary>
-    /// Drawn images that the structure search looks at, at least 2. When null all, or as many as the time has room to look at once.
+    /// Drawn images that the structure search looks at, at least 2. When null 250, or as many as the time has room to look at once.
     /// </summary>
     public int? SearchImages { get; init; }
 

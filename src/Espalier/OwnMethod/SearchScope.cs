@@ -17,8 +17,8 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
     private const string ScopeFile = "scope.json";
     // A half tells most of single widths; of few images, a half is too little to fit.
     private const int LeastForHalves = 200, FewFolds = 5;
-    // Fewer images tell nothing of a width.
-    private const int LeastImages = 40;
+    // Fewer images tell nothing of a width, more no more than these.
+    private const int LeastImages = 40, EnoughImages = 250;
     // More views of few photos make a repair of a transformer hold better for others; views of so many photos add nothing to them.
     private const int EnoughViews = 500;
     // What is not looked at by all images at once is tried with so much fewer.
@@ -30,8 +30,8 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
     internal int Folds => FoldsOf(Images);
 
     /// <summary>
-    /// As many images as a time has room to look at once, before all are repaired on with their crops; without a time, or when the switches say it, so many as
-    /// they say. When not even few can be looked at, crops are left out, then the start is taken as it is, and repaired on as many as there is time for.
+    /// Enough images, or as many as a time has room to look at once, before all are repaired on with their crops; when the switches say it, so many as they
+    /// say. When not even few can be looked at, crops are left out, then the start is taken as it is, and repaired on as many as there is time for.
     /// Several searches look at equally many.
     /// </summary>
     /// <param name="session">The session.</param>
@@ -45,7 +45,7 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
     internal static SearchScope Of(EspalierSession session, StepContext context, Sensitivity sensitivity, EspalierPlan plan, int cut, TimeSpan? time, int searches = 1, int repairs = 1)
     {
         if (Read(session) is { } earlier) return earlier;
-        var (asked, repaired) = (Asked(session.Samples.Train, session.Options.SearchImages), Asked(session.Taught, session.Options.RepairImages));
+        var (asked, repaired) = (Asked(session.Samples.Train, session.Options.SearchImages ?? EnoughImages), Asked(session.Taught, session.Options.RepairImages));
         var scope = time is { } room ? Within(asked) : new SearchScope(asked, null, 0, 0, repaired, CropsOf(session, repaired));
         StepFile.Write(context.Folder, ScopeFile, scope);
         return scope;

@@ -5,8 +5,7 @@ using Espalier.Models;
 namespace Espalier.Widths;
 
 /// <summary>
-/// Nested structures from the given network down through a few searched ones: every width of a smaller network is at most that of a larger one,
-/// so that each can be cut from the one before.
+/// Nested structures from the given network down through a few searched ones: every width of a smaller network is at most that of a larger one.
 /// </summary>
 internal static class StructurePath
 {
