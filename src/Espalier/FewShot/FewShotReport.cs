@@ -120,6 +120,7 @@ public static class FewShotReport
         if (result.MergingRounds > 0) effort.Add((RunReports.Switch, $"merging_rounds={result.MergingRounds}"));
         if (result.WidthRounds > 0) effort.Add((RunReports.Switch, $"rounds={result.WidthRounds}"));
         effort.AddRange(Looked(result.SearchImages, result.RepairImages, result.Samples.Train.Count));
+        if (result.RepairCrops is { } crops) effort.Add((RunReports.Switch, $"crops={crops}"));
         if (result.Ranking.Length > 0) effort.Add(("--rank-steps", $"{result.RankSteps}"));
         return RunReports.Repeat(manifest, effort);
     }

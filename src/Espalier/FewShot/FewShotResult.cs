@@ -71,6 +71,9 @@ public sealed record FewShotResult
     /// <summary>Drawn images that were repaired on after a search; 0 without one.</summary>
     public int RepairImages { get; init; }
 
+    /// <summary>Crops of each that it looked at besides, where the time had room for fewer than there would have been; else null.</summary>
+    public int? RepairCrops { get; init; }
+
     /// <summary>Rounds that searched for the tokens to merge.</summary>
     public int MergingRounds { get; init; }
 

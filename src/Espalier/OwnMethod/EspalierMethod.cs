@@ -102,6 +102,7 @@ public sealed class EspalierMethod(FewShotRequest request, EspalierOptions optio
             WidthRounds = search.Rounds.Length,
             SearchImages = search.Images,
             RepairImages = search.RepairImages,
+            RepairCrops = SearchScope.FewerCrops(session),
             MergingRounds = merging?.Rounds.Length ?? 0,
             SearchSeconds = (merging?.Seconds ?? 0) + search.Seconds,
             FinetuneSteps = finetuned?.Finetune.Steps ?? 0,

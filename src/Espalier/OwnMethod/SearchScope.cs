@@ -84,6 +84,10 @@ internal sealed record SearchScope(int Images, int? Rounds, double LookSeconds, 
     /// <summary>Crops that are repaired on besides: as a search has decided, or as the switches say.</summary>
     internal static int CropsOf(EspalierSession session) => Read(session)?.Crops ?? CropsOf(session, RepairedOn(session));
 
+    /// <summary>Crops that a time left room for, where it left room for fewer than the switches say of so many images; else null.</summary>
+    internal static int? FewerCrops(EspalierSession session) =>
+        Read(session) is { } scope && scope.Crops < CropsOf(session, RepairedOn(session)) ? scope.Crops : null;
+
     private static int CropsOf(EspalierSession session, int images) =>
         session.Options.Crops ?? (session.Teacher is VitModel { Preprocessing.ShowsSmallImages: false } ? Math.Max(0, EnoughViews / images - 1) : 0);
 

@@ -89,6 +89,20 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
         _runs.Bytes("all").ShouldNotBe(_runs.Bytes("asked"));
     }
 
+    /// <summary>What a time leaves out is to be asked for when the run is repeated without one.</summary>
+    [Fact]
+    public void A_time_too_short_for_crops_of_few_photos_says_how_many_there_were()
+    {
+        var photos = VitArchitecture.Uniform("photos", 80, patchSize: 16, channels: 1, embedDim: 32, depth: 3, heads: 2, classes: 4);
+        var request = Given(photos) with { Target = Target.KeepMacs(Keep), Eval = null };
+        var hasty = Compress("hasty", request with { Effort = new FewShotEffort { Steps = 0, SynthesisSteps = 3, Time = TimeSpan.FromMilliseconds(1) } }, s_options with { Rounds = 1 });
+        hasty.RepairCrops.ShouldBe(0);
+        Compress("asked", request, s_options with { Rounds = 1, Crops = 0 }).RepairCrops.ShouldBeNull();
+        _runs.Bytes("hasty").ShouldBe(_runs.Bytes("asked"));
+        Compress("patient", request, s_options with { Rounds = 1 }).RepairCrops.ShouldBeNull();
+        _runs.Bytes("patient").ShouldNotBe(_runs.Bytes("asked"));
+    }
+
     [Fact]
     public void A_search_on_some_images_is_repaired_on_all()
     {
@@ -257,7 +271,7 @@ public sealed class EspalierMethodTests(StripesModel toy) : IClassFixture<Stripe
     // An untrained network of that architecture, no gradient step.
     private FewShotRequest Given(VitArchitecture net)
     {
-        using var model = net.Random(toy.Source.Preprocessing, seed: 5);
+        using var model = net.Random(toy.Source.Preprocessing with { Size = net.ImageSize }, seed: 5);
         var folder = Directory.CreateDirectory(_runs.PathOf("given")).FullName;
         ModelFolder.Write(folder, model);
         return Request(steps: 0) with { Model = ModelSource.Open(folder), Eval = null };
